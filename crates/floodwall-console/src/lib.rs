@@ -1,0 +1,1 @@
+//! Operator console, JSON API and metrics

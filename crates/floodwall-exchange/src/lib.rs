@@ -1,0 +1,1 @@
+//! Formats of other tools, both ways: bytes in, values out, and back

@@ -1,0 +1,20 @@
+//! The nouns of Floodwall: values that the other crates hand to one another.
+//!
+//! Nothing here reads a clock, opens a socket or touches a disk, and none of these types is a wire
+//! or disk format: crates that store or send them convert at their own border.
+
+mod access;
+mod prefix;
+mod reference;
+mod request;
+mod time;
+mod traffic;
+mod verdict;
+
+pub use access::AccessRecord;
+pub use prefix::{ParsePrefixError, Prefix};
+pub use reference::{ParseReferenceError, ReferenceId};
+pub use request::{Protocol, RequestFacts, SiteId};
+pub use time::{Clock, Timestamp};
+pub use traffic::{EdgeCounts, MinuteTraffic, OriginHealth, OriginStatus, SiteSnapshot, TrafficCounts};
+pub use verdict::{Reason, Verdict};

@@ -1,0 +1,193 @@
+//! Bounded aggregates: what the data plane counts and the control plane reads once a second.
+
+use std::sync::Arc;
+
+use crate::{SiteId, Timestamp};
+
+macro_rules! counts {
+    ($(#[$meta:meta])* $name:ident { $($(#[doc = $doc:literal])+ $field:ident,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct $name { $($(#[doc = $doc])+ pub $field: u64,)+ }
+
+        impl $name {
+            /// Every figure's name and what it says, in the order of [`Self::values`].
+            pub const FIELDS: &'static [(&'static str, &'static str)] =
+                &[$((stringify!($field), concat!($($doc),+)),)+];
+
+            /// Every figure, in the order of [`Self::FIELDS`].
+            #[must_use]
+            pub fn values(&self) -> Vec<u64> {
+                vec![$(self.$field,)+]
+            }
+
+            /// What was added since `earlier`. A figure that fell counts from zero.
+            #[must_use]
+            pub fn since(&self, earlier: &Self) -> Self {
+                Self { $($field: self.$field.saturating_sub(earlier.$field),)+ }
+            }
+
+            /// The sum of both.
+            #[must_use]
+            pub fn plus(&self, other: &Self) -> Self {
+                Self { $($field: self.$field.saturating_add(other.$field),)+ }
+            }
+        }
+    };
+}
+
+counts! {
+    /// Traffic of one site, counted since the server started. Every figure only grows.
+    TrafficCounts {
+        /// Requests received for the site.
+        requests,
+        /// Answers with status 200-299.
+        responses_2xx,
+        /// Answers with status 300-399.
+        responses_3xx,
+        /// Answers with status 400-499.
+        responses_4xx,
+        /// Answers with status 500-599.
+        responses_5xx,
+        /// Answers from the cache while fresh.
+        cache_hits,
+        /// Answers from the cache past their freshness, because the origin failed or was slow.
+        cache_stale,
+        /// Requests the cache could have answered but had no copy for.
+        cache_misses,
+        /// Requests refused because their prefix was over its limit (429).
+        refused_prefix_rate,
+        /// Requests sent on to the origin, revalidations included.
+        origin_requests,
+        /// Requests the origin did not answer (connection refused, time-out, broken answer).
+        origin_errors,
+        /// Answers of the origin with status 500-599.
+        origin_5xx,
+        /// Time until the origin's answer began, summed, in microseconds.
+        origin_wait_us,
+        /// Bytes of request bodies received.
+        request_body_bytes,
+        /// Bytes of response bodies sent.
+        response_body_bytes,
+    }
+}
+
+counts! {
+    /// Figures of the edge as a whole. Gauges are marked as such; all others only grow.
+    EdgeCounts {
+        /// Connections accepted.
+        connections_accepted,
+        /// Connections open now (a gauge).
+        connections_open,
+        /// Connections closed at once because the limit on open ones was reached.
+        connections_refused,
+        /// Connections closed because the visitor was too slow with a header or body, or idle too long.
+        connections_timed_out,
+        /// TLS handshakes that failed.
+        tls_handshakes_failed,
+        /// Malformed or ambiguous requests answered with 400 and a closed connection.
+        malformed_requests,
+        /// Requests whose header was over the limit (431).
+        oversized_headers,
+        /// Requests for a host that no site declares (421).
+        unknown_hosts,
+        /// Prefixes the limiter keeps track of now (a gauge).
+        limiter_prefixes,
+        /// Prefixes the limiter forgot early because its table was full.
+        limiter_evictions,
+        /// Bytes of memory the limiter may use at most (a gauge).
+        limiter_bytes_max,
+        /// Answers in the cache now (a gauge).
+        cache_entries,
+        /// Bytes the cached answers take now (a gauge).
+        cache_bytes,
+        /// Bytes the cached answers may take at most (a gauge).
+        cache_bytes_max,
+        /// Lines of the access log dropped because the disk was slow.
+        access_records_dropped,
+    }
+}
+
+/// Whether an origin answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OriginHealth {
+    /// Nothing was asked of it yet.
+    Unknown,
+    /// It answers.
+    Up,
+    /// It failed repeatedly; only trial requests go to it until one succeeds.
+    Down,
+}
+
+impl OriginHealth {
+    /// The word for it in pages, JSON and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// State of one origin of a site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginStatus {
+    /// The origin's address as configured: `http://10.0.0.5:8080`.
+    pub url: Arc<str>,
+    /// Whether it answers.
+    pub health: OriginHealth,
+    /// Since when it is in this state; `None` while unknown.
+    pub since: Option<Timestamp>,
+    /// The last failure in plain words; `None` when it has not failed since the start.
+    pub last_failure: Option<Arc<str>>,
+}
+
+/// One site as the control loop sees it once a second.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteSnapshot {
+    /// Which site.
+    pub site: SiteId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its host names.
+    pub hosts: Vec<Arc<str>>,
+    /// What an outage of it means, as configured.
+    pub role: Option<Arc<str>>,
+    /// Counted since the start.
+    pub counts: TrafficCounts,
+    /// Its origins.
+    pub origins: Vec<OriginStatus>,
+}
+
+/// One site's traffic in one wall-clock minute: what the store keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MinuteTraffic {
+    /// The site's name.
+    pub site: Arc<str>,
+    /// Start of the minute, in seconds since 1970-01-01T00:00:00Z; a multiple of 60.
+    pub minute_unix_seconds: i64,
+    /// Counted within that minute.
+    pub counts: TrafficCounts,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_does_not_make_figures_negative() {
+        let before = TrafficCounts { requests: 10, cache_hits: 4, ..TrafficCounts::default() };
+        let after = TrafficCounts { requests: 3, cache_hits: 9, ..TrafficCounts::default() };
+        let added = after.since(&before);
+        assert_eq!((added.requests, added.cache_hits), (0, 5));
+        assert_eq!(added.plus(&before).cache_hits, 9);
+    }
+
+    #[test]
+    fn names_and_values_run_in_step() {
+        assert_eq!(TrafficCounts::FIELDS.len(), TrafficCounts::default().values().len());
+        assert_eq!(TrafficCounts::FIELDS.first().map(|f| f.0), Some("requests"));
+    }
+}

@@ -1,0 +1,1 @@
+//! Decisions of the edge: pure functions of facts, bounded state and a passed-in now

@@ -1,0 +1,1 @@
+//! Embedded store: per-minute traffic in SQLite
