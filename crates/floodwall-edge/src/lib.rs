@@ -1,1 +1,34 @@
-//! Listeners, TLS, HTTP/1.1 and HTTP/2, cache and upstreams
+//! The edge: what visitors meet. Listeners, TLS, HTTP/1.1 and HTTP/2, a shared cache, origins.
+//!
+//! Mechanism only: whether a request is admitted is decided by `floodwall-policy`; what the cache
+//! and the request guard decide, they decide as pure functions inside this crate.
+//!
+//! - [`BoundEdge::bind`] binds and loads everything and serves nothing yet; [`BoundEdge::start`]
+//!   starts one thread per worker, each with its own runtime, sockets, connections and pool.
+//! - The control plane reads [`EdgeHandle::sites`] and [`EdgeHandle::counts`] once a second; no
+//!   request ever waits for it.
+//! - [`EdgeHandle::shut_down`] drains.
+
+mod body;
+mod cache;
+mod config;
+mod connection;
+mod counters;
+mod edge;
+mod error;
+mod flights;
+mod forwarded;
+mod headers;
+mod listen;
+mod pages;
+mod proxy;
+mod request_guard;
+mod site_table;
+pub mod tls;
+mod upstream;
+mod worker;
+
+pub use cache::CacheSettings;
+pub use config::{EdgeConfig, OriginConfig, SiteConfig, Timeouts};
+pub use edge::{AccessSink, BoundAddresses, BoundEdge, EdgeHandle};
+pub use error::EdgeError;

@@ -1,0 +1,151 @@
+//! What visitors are sent, and the ledger that closes when the last byte of it is handed over.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use floodwall_model::{AccessRecord, SiteId, Timestamp};
+use http::StatusCode;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::connection::ConnectionState;
+use crate::proxy::Filling;
+use crate::upstream::{OriginBody, OriginFailure};
+use crate::worker::Worker;
+
+/// The body of an answer.
+pub(crate) enum Payload {
+    Empty,
+    Whole(Bytes),
+    /// Streamed from the origin; kept for the cache on its way where `Filling` says so.
+    Origin(Box<OriginBody>, Option<Box<Filling>>),
+}
+
+/// One request's account: opened when its head has been read, closed when its answer has been
+/// handed over or given up.
+pub(crate) struct Ledger {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) state: Rc<ConnectionState>,
+    pub(crate) received: Timestamp,
+    pub(crate) site: Option<SiteId>,
+    /// Filled in only when there is an access log.
+    pub(crate) access: Option<Box<AccessRecord>>,
+    body_bytes: u64,
+    waits_for_origin: bool,
+}
+
+impl Ledger {
+    pub(crate) fn open(worker: Rc<Worker>, state: Rc<ConnectionState>) -> Self {
+        state.request_began(worker.coarse_now());
+        let received = worker.now();
+        Self { worker, state, received, site: None, access: None, body_bytes: 0, waits_for_origin: false }
+    }
+
+    /// Says whether it is the origin that is waited for, and not the visitor.
+    pub(crate) fn set_waits_for_origin(&mut self, waits: bool) {
+        if self.waits_for_origin != waits {
+            self.waits_for_origin = waits;
+            if waits {
+                self.state.origin_wait_began();
+            } else {
+                self.state.origin_wait_ended(self.worker.coarse_now());
+            }
+        }
+    }
+
+    /// Counts the answer's status.
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        if let Some(site) = self.site {
+            self.worker.counters.site(site).count_status(status);
+        }
+        if let Some(access) = self.access.as_mut() {
+            access.status = status.as_u16();
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.set_waits_for_origin(false);
+        self.state.request_ended(self.worker.coarse_now());
+        if let Some(site) = self.site {
+            self.worker.counters.site(site).response_body_bytes.add(self.body_bytes);
+        }
+        if let (Some(mut record), Some(sink)) = (self.access.take(), self.worker.shared.access.as_ref()) {
+            record.body_bytes = self.body_bytes;
+            record.duration = self.worker.now().since(self.received);
+            sink.record(*record);
+        }
+    }
+}
+
+/// A payload with its ledger.
+pub(crate) struct ResponseBody {
+    payload: Payload,
+    ledger: Ledger,
+}
+
+impl ResponseBody {
+    pub(crate) fn new(payload: Payload, ledger: Ledger) -> Self {
+        Self { payload, ledger }
+    }
+
+    fn count(&mut self, bytes: &Bytes) {
+        let bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.ledger.body_bytes = self.ledger.body_bytes.saturating_add(bytes);
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = OriginFailure;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, OriginFailure>>> {
+        let this = &mut *self;
+        match &mut this.payload {
+            Payload::Empty => Poll::Ready(None),
+            Payload::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                this.payload = Payload::Empty;
+                this.count(&bytes);
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Payload::Origin(body, filling) => {
+                let polled = Pin::new(body.as_mut()).poll_frame(cx);
+                this.ledger.set_waits_for_origin(polled.is_pending());
+                let frame = std::task::ready!(polled);
+                if let Some(kept) = filling.as_mut() {
+                    kept.take_in(&frame);
+                }
+                let ended = frame.is_none() || body.is_end_stream();
+                if ended && let Some(kept) = filling.take() {
+                    kept.finish(&this.ledger.worker);
+                }
+                if let Some(Ok(data)) = frame.as_ref().map(|f| f.as_ref().map(Frame::data_ref))
+                    && let Some(bytes) = data
+                {
+                    let bytes = bytes.clone();
+                    this.count(&bytes);
+                }
+                Poll::Ready(frame)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.payload {
+            Payload::Empty => true,
+            Payload::Whole(bytes) => bytes.is_empty(),
+            Payload::Origin(body, _) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.payload {
+            Payload::Empty => SizeHint::with_exact(0),
+            Payload::Whole(bytes) => SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
+            Payload::Origin(body, _) => body.size_hint(),
+        }
+    }
+}

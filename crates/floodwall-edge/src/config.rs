@@ -1,0 +1,110 @@
+//! What the edge is told: one validated form, built by the binary from its settings.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use floodwall_model::Prefix;
+use floodwall_policy::SitePolicy;
+
+use crate::cache::CacheSettings;
+use crate::tls::CertificateFiles;
+
+/// Everything the edge needs to run.
+#[derive(Clone, Debug)]
+pub struct EdgeConfig {
+    /// Cleartext listeners (HTTP/1.1, and HTTP/2 with prior knowledge).
+    pub http: Vec<SocketAddr>,
+    /// TLS listeners (HTTP/1.1 and HTTP/2 by ALPN).
+    pub https: Vec<SocketAddr>,
+    /// Certificates for the TLS listeners.
+    pub certificates: Vec<CertificateFiles>,
+    /// The protected sites; a site's place in this list is its `SiteId`.
+    pub sites: Vec<SiteConfig>,
+    /// Proxies whose `X-Forwarded-For` or `Forwarded` is believed.
+    pub trusted_proxies: Vec<Prefix>,
+    /// Worker threads, each with its own listeners, connections and upstream pool.
+    pub workers: usize,
+    /// Connections open at once, all workers together; further ones are closed at once.
+    pub connections_max: usize,
+    /// Prefixes the limiter keeps track of at once.
+    pub tracked_prefixes: usize,
+    /// Deadlines.
+    pub timeouts: Timeouts,
+    /// The cache in memory.
+    pub cache: CacheSettings,
+}
+
+/// One protected site.
+#[derive(Clone, Debug)]
+pub struct SiteConfig {
+    /// Its name in pages, metrics and the store.
+    pub name: Arc<str>,
+    /// Host names: exact, `*.example.gov` for any one label or more before it, or `*` for all.
+    pub hosts: Vec<Arc<str>>,
+    /// What an outage of it means.
+    pub role: Option<Arc<str>>,
+    /// Where its pages come from; at least one.
+    pub origins: Vec<OriginConfig>,
+    /// Limits per prefix.
+    pub policy: SitePolicy,
+    /// How long past its freshness a copy may be served when the origin fails and the answer
+    /// itself does not say; `None` takes the cache's default.
+    pub stale_if_error: Option<Duration>,
+}
+
+/// One origin server, reached over cleartext HTTP/1.1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginConfig {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Requests in progress at once at the most; further ones wait for their turn.
+    pub requests_max: usize,
+}
+
+impl OriginConfig {
+    /// The origin's URL as people write it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        if self.host.contains(':') {
+            format!("http://[{}]:{}", self.host, self.port)
+        } else {
+            format!("http://{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// Deadlines. Each names what ends when it passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From a request's first byte to the end of its header, and from accept to the first byte.
+    pub header: Duration,
+    /// A request body without a byte of progress.
+    pub body_idle: Duration,
+    /// An answer of which the visitor takes no byte.
+    pub write_idle: Duration,
+    /// A connection without a request.
+    pub keep_alive_idle: Duration,
+    /// Connecting to an origin.
+    pub connect: Duration,
+    /// From sending a request to an origin until its answer begins.
+    pub origin_response: Duration,
+    /// An origin's answer without a byte of progress.
+    pub origin_idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            header: Duration::from_secs(10),
+            body_idle: Duration::from_secs(30),
+            write_idle: Duration::from_secs(30),
+            keep_alive_idle: Duration::from_secs(60),
+            connect: Duration::from_secs(3),
+            origin_response: Duration::from_secs(30),
+            origin_idle: Duration::from_secs(30),
+        }
+    }
+}

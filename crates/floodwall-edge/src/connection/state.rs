@@ -1,0 +1,280 @@
+//! What the reaper needs to know of one connection, and when it is overdue.
+//!
+//! Deadlines cost the hot path no timer: reading and writing only note the coarse time, and each
+//! worker's reaper looks at its connections every [`TICK`].
+
+use std::cell::{Cell, RefCell};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use crate::config::Timeouts;
+
+/// How often the reaper looks, and so the precision of every deadline it holds.
+pub(crate) const TICK: Duration = Duration::from_millis(500);
+
+/// A connection idle for longer than this gives its buffers back until it speaks again.
+const HIBERNATE_AFTER: Duration = Duration::from_secs(2);
+
+/// How long a polite close may take before it becomes a hard one.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// Milliseconds since the worker started, as of the reaper's last look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CoarseTime(pub(crate) u64);
+
+impl CoarseTime {
+    fn reached(self, since: Self, span: Duration) -> bool {
+        u128::from(self.0.saturating_sub(since.0)) >= span.as_millis()
+    }
+}
+
+/// What the reaper tells a connection's task to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Nothing.
+    Carry,
+    /// Give the buffers back; the connection stays open.
+    Hibernate,
+    /// Finish the requests in progress, then close.
+    Drain,
+    /// Close now.
+    Close,
+}
+
+/// Where in the stream of requests the visitor's bytes stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Between two requests.
+    Between,
+    /// Within a header (or a TLS handshake), since then.
+    Head(CoarseTime),
+    /// Within a request body.
+    Body,
+}
+
+/// State of one connection, written by its task and read by the worker's reaper on the same thread.
+#[derive(Debug)]
+pub(crate) struct ConnectionState {
+    /// Requests received and not yet answered to the last byte.
+    in_flight: Cell<u32>,
+    /// Of these, how many wait for the origin and not for the visitor.
+    origin_waits: Cell<u32>,
+    reading: Cell<Reading>,
+    read_blocked_since: Cell<Option<CoarseTime>>,
+    /// The visitor's last sign of progress: a byte read or taken, a request finished.
+    last_progress: Cell<CoarseTime>,
+    answered: Cell<bool>,
+    hibernating: Cell<bool>,
+    order: Cell<Order>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl ConnectionState {
+    pub(crate) fn new(now: CoarseTime) -> Self {
+        Self {
+            in_flight: Cell::new(0),
+            origin_waits: Cell::new(0),
+            reading: Cell::new(Reading::Between),
+            read_blocked_since: Cell::new(None),
+            last_progress: Cell::new(now),
+            answered: Cell::new(false),
+            hibernating: Cell::new(false),
+            order: Cell::new(Order::Carry),
+            waker: RefCell::new(None),
+        }
+    }
+
+    pub(crate) fn request_began(&self, now: CoarseTime) {
+        self.in_flight.set(self.in_flight.get().saturating_add(1));
+        self.last_progress.set(now);
+    }
+
+    pub(crate) fn request_ended(&self, now: CoarseTime) {
+        self.in_flight.set(self.in_flight.get().saturating_sub(1));
+        self.last_progress.set(now);
+        self.answered.set(true);
+    }
+
+    pub(crate) fn origin_wait_began(&self) {
+        self.origin_waits.set(self.origin_waits.get().saturating_add(1));
+    }
+
+    pub(crate) fn origin_wait_ended(&self, now: CoarseTime) {
+        self.origin_waits.set(self.origin_waits.get().saturating_sub(1));
+        self.last_progress.set(now);
+    }
+
+    /// Notes where the visitor's bytes stand; a header that goes on keeps its beginning.
+    pub(crate) fn set_reading(&self, reading: Reading) {
+        match (self.reading.get(), reading) {
+            (Reading::Head(_), Reading::Head(_)) => {}
+            _ => self.reading.set(reading),
+        }
+    }
+
+    pub(crate) fn read_progressed(&self, now: CoarseTime) {
+        self.read_blocked_since.set(None);
+        self.last_progress.set(now);
+    }
+
+    pub(crate) fn read_blocked(&self, now: CoarseTime) {
+        if self.read_blocked_since.get().is_none() {
+            self.read_blocked_since.set(Some(now));
+        }
+    }
+
+    pub(crate) fn write_progressed(&self, now: CoarseTime) {
+        self.last_progress.set(now);
+    }
+
+    pub(crate) fn set_hibernating(&self, hibernating: bool) {
+        self.hibernating.set(hibernating);
+        if hibernating && self.order.get() == Order::Hibernate {
+            self.order.set(Order::Carry);
+        }
+    }
+
+    /// No request is in progress and no byte of one has come.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.in_flight.get() == 0 && self.reading.get() == Reading::Between
+    }
+
+    /// Requests being answered.
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight.get()
+    }
+
+    pub(crate) fn order(&self) -> Order {
+        self.order.get()
+    }
+
+    /// Gives an order and wakes the task; a harder order is never softened.
+    pub(crate) fn give_order(&self, order: Order) {
+        let rank = |order| match order {
+            Order::Carry => 0,
+            Order::Hibernate => 1,
+            Order::Drain => 2,
+            Order::Close => 3,
+        };
+        if rank(order) > rank(self.order.get()) {
+            self.order.set(order);
+            if let Some(waker) = self.waker.borrow().as_ref() {
+                waker.wake_by_ref();
+            }
+        }
+    }
+
+    /// Has the task woken when an order comes.
+    pub(crate) fn listen_for_orders(&self, context: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        if !waker.as_ref().is_some_and(|w| w.will_wake(context.waker())) {
+            *waker = Some(context.waker().clone());
+        }
+    }
+
+    /// What is due for this connection at `now`.
+    pub(crate) fn due(&self, now: CoarseTime, timeouts: &Timeouts) -> Order {
+        let idle_since = self.last_progress.get();
+        if let Reading::Head(since) = self.reading.get()
+            && now.reached(since, timeouts.header)
+        {
+            return Order::Close;
+        }
+        if self.in_flight.get() == 0 {
+            let allowed = if self.answered.get() { timeouts.keep_alive_idle } else { timeouts.header };
+            if self.reading.get() == Reading::Between && now.reached(idle_since, allowed) {
+                // Somebody who was answered before is told goodbye (GOAWAY, a clean close).
+                let polite = self.answered.get() && !now.reached(idle_since, allowed + GOODBYE);
+                return if polite { Order::Drain } else { Order::Close };
+            }
+            let hibernates = !self.hibernating.get() && self.reading.get() == Reading::Between;
+            if hibernates && now.reached(idle_since, HIBERNATE_AFTER) {
+                return Order::Hibernate;
+            }
+            return Order::Carry;
+        }
+        let waits_for_body = self.reading.get() == Reading::Body && self.read_blocked_since.get().is_some();
+        if waits_for_body && now.reached(idle_since, timeouts.body_idle) {
+            return Order::Close;
+        }
+        // Neither the origin nor a body still to come is what we wait for: the visitor does not
+        // take the answer (a full socket buffer, or a closed HTTP/2 window).
+        if self.origin_waits.get() == 0 && !waits_for_body && now.reached(idle_since, timeouts.write_idle) {
+            return Order::Close;
+        }
+        Order::Carry
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> CoarseTime {
+        CoarseTime(seconds * 1000)
+    }
+
+    fn fresh() -> ConnectionState {
+        ConnectionState::new(at(0))
+    }
+
+    #[test]
+    fn a_header_has_one_deadline_however_it_drips() {
+        let state = fresh();
+        state.set_reading(Reading::Head(at(1)));
+        for second in 2..11 {
+            state.read_progressed(at(second));
+            state.set_reading(Reading::Head(at(second)));
+            assert_eq!(state.due(at(second), &Timeouts::default()), Order::Carry);
+        }
+        assert_eq!(state.due(at(11), &Timeouts::default()), Order::Close);
+    }
+
+    #[test]
+    fn silence_before_the_first_request_is_shorter_than_keep_alive() {
+        let state = fresh();
+        assert_eq!(state.due(at(10), &Timeouts::default()), Order::Close);
+        let state = fresh();
+        state.request_began(at(0));
+        state.request_ended(at(0));
+        assert_eq!(state.due(at(10), &Timeouts::default()), Order::Hibernate);
+        state.set_hibernating(true);
+        assert_eq!(state.due(at(59), &Timeouts::default()), Order::Carry);
+        assert_eq!(state.due(at(60), &Timeouts::default()), Order::Drain);
+        assert_eq!(state.due(at(65), &Timeouts::default()), Order::Close);
+    }
+
+    #[test]
+    fn a_stalled_body_closes_but_a_slow_origin_does_not() {
+        let stalled = fresh();
+        stalled.request_began(at(0));
+        stalled.set_reading(Reading::Body);
+        stalled.read_blocked(at(0));
+        assert_eq!(stalled.due(at(29), &Timeouts::default()), Order::Carry);
+        assert_eq!(stalled.due(at(30), &Timeouts::default()), Order::Close);
+
+        let waiting = fresh();
+        waiting.request_began(at(0));
+        waiting.origin_wait_began();
+        assert_eq!(waiting.due(at(3600), &Timeouts::default()), Order::Carry);
+        waiting.origin_wait_ended(at(3600));
+        assert_eq!(waiting.due(at(3601), &Timeouts::default()), Order::Carry);
+    }
+
+    #[test]
+    fn an_answer_nobody_takes_closes() {
+        let state = fresh();
+        state.request_began(at(0));
+        state.write_progressed(at(5));
+        assert_eq!(state.due(at(34), &Timeouts::default()), Order::Carry);
+        assert_eq!(state.due(at(35), &Timeouts::default()), Order::Close);
+    }
+
+    #[test]
+    fn orders_only_harden() {
+        let state = fresh();
+        state.give_order(Order::Close);
+        state.give_order(Order::Drain);
+        assert_eq!(state.order(), Order::Close);
+    }
+}

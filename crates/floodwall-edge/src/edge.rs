@@ -1,0 +1,283 @@
+//! The edge as a whole: bind, start, read its figures, drain, stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use floodwall_model::{AccessRecord, Clock, EdgeCounts, SiteId, SiteSnapshot, TrafficCounts};
+use floodwall_policy::{Admission, AdmissionPolicy, PrefixLimiter};
+use tokio::sync::watch;
+
+use crate::cache::ResponseCache;
+use crate::config::EdgeConfig;
+use crate::counters::Counters;
+use crate::error::EdgeError;
+use crate::flights::Flights;
+use crate::listen;
+use crate::site_table::SiteTable;
+use crate::tls;
+use crate::upstream::Origins;
+use crate::worker::{self, Listener};
+
+/// Takes the access log's records. Called on a worker's thread: it must not block.
+pub trait AccessSink: Send + Sync {
+    /// Takes one record, or drops it and counts that.
+    fn record(&self, record: AccessRecord);
+}
+
+/// Where the edge is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Serving,
+    /// No new connections; requests in progress are finished.
+    Draining,
+    /// Everything is closed.
+    Stopping,
+}
+
+/// What all workers share.
+pub(crate) struct Shared {
+    pub(crate) config: EdgeConfig,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) sites: SiteTable,
+    pub(crate) admission: Admission,
+    pub(crate) policy: AdmissionPolicy,
+    pub(crate) cache: ResponseCache,
+    pub(crate) flights: Flights,
+    pub(crate) origins: Origins,
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) access: Option<Arc<dyn AccessSink>>,
+    pub(crate) connections_open: AtomicUsize,
+    pub(crate) phases: watch::Sender<Phase>,
+    /// This edge's name in `Via` (RFC 9110 section 7.6.3), unique so that a loop is seen.
+    pub(crate) via: http::HeaderValue,
+}
+
+impl Shared {
+    pub(crate) fn phase(&self) -> Phase {
+        *self.phases.borrow()
+    }
+}
+
+/// An edge whose listeners are bound and which does not serve yet: bind, drop privileges, serve.
+pub struct BoundEdge {
+    shared: Arc<Shared>,
+    workers: Vec<Vec<Listener>>,
+    addresses: BoundAddresses,
+}
+
+/// Where the edge listens.
+#[derive(Clone, Debug, Default)]
+pub struct BoundAddresses {
+    /// Cleartext.
+    pub http: Vec<SocketAddr>,
+    /// TLS.
+    pub https: Vec<SocketAddr>,
+}
+
+impl std::fmt::Debug for BoundEdge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BoundEdge").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+impl BoundEdge {
+    /// Loads certificates and binds every listener; serves nothing yet.
+    ///
+    /// # Errors
+    /// All certificate faults, or the first listener that cannot be bound.
+    pub fn bind(
+        config: EdgeConfig,
+        clock: Arc<dyn Clock>,
+        access: Option<Arc<dyn AccessSink>>,
+    ) -> Result<Self, EdgeError> {
+        let tls = if config.https.is_empty() {
+            None
+        } else {
+            Some(tls::server_config(&config.certificates).map_err(EdgeError::Tls)?)
+        };
+        let count = config.workers.max(1);
+        let mut workers: Vec<Vec<Listener>> = std::iter::repeat_with(Vec::new).take(count).collect();
+        let mut addresses = BoundAddresses::default();
+        let cleartext = config.http.iter().map(|address| (*address, false));
+        for (address, tls) in cleartext.chain(config.https.iter().map(|address| (*address, true))) {
+            let sockets =
+                listen::bind(address, count).map_err(|source| EdgeError::Listen { address, source })?;
+            let bound = sockets.first().and_then(|s| s.local_addr().ok()).unwrap_or(address);
+            if tls { addresses.https.push(bound) } else { addresses.http.push(bound) }
+            for (worker, socket) in workers.iter_mut().zip(sockets) {
+                worker.push(Listener { socket, tls });
+            }
+        }
+        let mut seed = [0_u8; 16];
+        getrandom::fill(&mut seed).map_err(|error| EdgeError::Entropy(error.to_string()))?;
+        let shared = Arc::new(build_shared(config, clock, access, tls, u128::from_le_bytes(seed)));
+        Ok(Self { shared, workers, addresses })
+    }
+
+    /// Where it listens; ports the kernel chose are filled in.
+    #[must_use]
+    pub fn addresses(&self) -> &BoundAddresses {
+        &self.addresses
+    }
+
+    /// Starts one thread per worker.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn start(self) -> Result<EdgeHandle, EdgeError> {
+        let sites = self.shared.config.sites.len();
+        let mut counters = Vec::new();
+        let mut threads = Vec::new();
+        for (number, listeners) in self.workers.into_iter().enumerate() {
+            let own = Arc::new(Counters::new(sites));
+            counters.push(own.clone());
+            let shared = self.shared.clone();
+            let thread = std::thread::Builder::new()
+                .name(format!("edge-{number}"))
+                .spawn(move || {
+                    if let Err(error) = worker::run(shared, own, listeners, number == 0) {
+                        tracing::error!(%error, worker = number, "a worker could not start");
+                    }
+                })
+                .map_err(EdgeError::Thread)?;
+            threads.push(thread);
+        }
+        Ok(EdgeHandle { shared: self.shared, counters, threads, addresses: self.addresses })
+    }
+}
+
+fn build_shared(
+    config: EdgeConfig,
+    clock: Arc<dyn Clock>,
+    access: Option<Arc<dyn AccessSink>>,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    seed: u128,
+) -> Shared {
+    let (hash_seed, instance) = (seed as u64, (seed >> 64) as u32);
+    let policy = AdmissionPolicy::new(config.sites.iter().map(|site| site.policy).collect());
+    Shared {
+        sites: SiteTable::new(&config.sites),
+        admission: Admission::new(PrefixLimiter::new(config.tracked_prefixes, hash_seed)),
+        policy,
+        cache: ResponseCache::new(config.cache.clone()),
+        flights: Flights::default(),
+        origins: Origins::new(&config.sites),
+        tls,
+        access,
+        connections_open: AtomicUsize::new(0),
+        phases: watch::Sender::new(Phase::Serving),
+        via: http::HeaderValue::from_str(&format!("1.1 floodwall-{instance:08x}"))
+            .unwrap_or_else(|_| http::HeaderValue::from_static("1.1 floodwall")),
+        clock,
+        config,
+    }
+}
+
+/// A running edge. Dropping it stops the edge at once; [`EdgeHandle::shut_down`] does so politely.
+pub struct EdgeHandle {
+    shared: Arc<Shared>,
+    counters: Vec<Arc<Counters>>,
+    threads: Vec<JoinHandle<()>>,
+    addresses: BoundAddresses,
+}
+
+impl std::fmt::Debug for EdgeHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EdgeHandle").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+impl EdgeHandle {
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> &BoundAddresses {
+        &self.addresses
+    }
+
+    /// Every site's figures as of now.
+    #[must_use]
+    pub fn sites(&self) -> Vec<SiteSnapshot> {
+        let sites = self.shared.config.sites.iter().zip(0_u16..);
+        sites
+            .map(|(site, place)| {
+                let id = SiteId(place);
+                let mut counts = TrafficCounts::default();
+                for worker in &self.counters {
+                    worker.add_site_to(id, &mut counts);
+                }
+                SiteSnapshot {
+                    site: id,
+                    name: site.name.clone(),
+                    hosts: site.hosts.clone(),
+                    role: site.role.clone(),
+                    counts,
+                    origins: self.shared.origins.status(id),
+                }
+            })
+            .collect()
+    }
+
+    /// The edge's own figures as of now. `access_records_dropped` is left at zero: the sink's owner
+    /// knows it.
+    #[must_use]
+    pub fn counts(&self) -> EdgeCounts {
+        let mut counts = EdgeCounts::default();
+        for worker in &self.counters {
+            worker.add_worker_to(&mut counts);
+        }
+        let limiter = self.shared.admission.limiter();
+        counts.limiter_prefixes = limiter.tracked(self.shared.clock.now());
+        counts.limiter_evictions = limiter.evictions();
+        counts.limiter_bytes_max = limiter.memory_bytes_max();
+        counts.cache_entries = to_u64(self.shared.cache.entries());
+        counts.cache_bytes = self.shared.cache.bytes();
+        counts.cache_bytes_max = self.shared.cache.bytes_max();
+        counts
+    }
+
+    /// Whether every worker still runs.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.threads.iter().all(|thread| !thread.is_finished())
+    }
+
+    /// Stops accepting and lets requests in progress finish.
+    pub fn begin_drain(&self) {
+        self.shared.phases.send_replace(Phase::Draining);
+    }
+
+    /// Drains for at most `deadline`, then closes what is left. Blocks until every worker has
+    /// ended. Returns how many connections had to be cut off.
+    pub fn shut_down(&mut self, deadline: Duration) -> u64 {
+        self.begin_drain();
+        let until = self.shared.clock.now().plus(deadline);
+        while !self.threads.iter().all(JoinHandle::is_finished) && self.shared.clock.now() < until {
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        let cut_off = self.counters.iter().map(|c| c.worker.connections_open.get()).sum();
+        self.stop();
+        cut_off
+    }
+
+    fn stop(&mut self) {
+        self.shared.phases.send_replace(Phase::Stopping);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a worker ended by a panic");
+            }
+        }
+    }
+}
+
+impl Drop for EdgeHandle {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn to_u64(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}

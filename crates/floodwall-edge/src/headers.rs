@@ -1,0 +1,112 @@
+//! Header fields that belong to one connection only and must not be passed on
+//! (RFC 9110 section 7.6.1).
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
+
+/// Fields that are for the next hop, whether `Connection` names them or not.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Removes what is for one hop: the fields above, and those that `Connection` names.
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        let named: SmallVec<[HeaderName; 4]> = headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+            // A visitor must not have the edge strip what the origin needs to know of the hop.
+            .filter(|name| !is_kept_whatever_connection_says(name))
+            .collect();
+        for name in named {
+            headers.remove(name);
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// End-to-end by definition, or set by the edge itself: naming them in `Connection` is an attempt
+/// to have them dropped on the way (RFC 9110 section 7.6.1: never for fields meant for all).
+fn is_kept_whatever_connection_says(name: &HeaderName) -> bool {
+    const KEPT: [HeaderName; 8] = [
+        header::HOST,
+        header::CACHE_CONTROL,
+        header::AUTHORIZATION,
+        header::COOKIE,
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::FORWARDED,
+        HeaderName::from_static("x-forwarded-for"),
+    ];
+    KEPT.contains(name)
+}
+
+/// Adds this edge to the request's `Via` (RFC 9110 section 7.6.3).
+pub(crate) fn append_via(headers: &mut HeaderMap, via: &HeaderValue) {
+    headers.append(header::VIA, via.clone());
+}
+
+/// Whether a request has been through this edge before.
+pub(crate) fn has_been_here(headers: &HeaderMap, via: &HeaderValue) -> bool {
+    let Some(own) = via.to_str().ok().and_then(|v| v.split(' ').next_back()) else { return false };
+    headers
+        .get_all(header::VIA)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|hop| hop.split_whitespace().nth(1) == Some(own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn removes_what_is_for_one_hop_and_no_more() {
+        let mut given = headers(&[
+            ("connection", "close, X-Token, host, cookie"),
+            ("x-token", "1"),
+            ("keep-alive", "5"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("host", "a.test"),
+            ("cookie", "a=b"),
+            ("accept", "*/*"),
+        ]);
+        remove_hop_by_hop(&mut given);
+        assert_eq!(given, headers(&[("host", "a.test"), ("cookie", "a=b"), ("accept", "*/*")]));
+    }
+
+    #[test]
+    fn sees_itself_in_via() {
+        let own = HeaderValue::from_static("1.1 floodwall-0a1b2c3d");
+        for (via, seen) in [
+            ("1.1 floodwall-0a1b2c3d", true),
+            ("1.0 fred, 2.0 floodwall-0a1b2c3d (comment)", true),
+            ("1.1 floodwall-ffffffff", false),
+            ("floodwall-0a1b2c3d", false),
+        ] {
+            assert_eq!(has_been_here(&headers(&[("via", via)]), &own), seen, "{via}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What the cache answers, and what has to go to the origin.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use floodwall_model::{Timestamp, Verdict};
+use http::header::CACHE_STATUS;
+use http::{Method, Response};
+use hyper::body::Incoming;
+
+use super::fetch::{self, Fetch};
+use super::visit::Visit;
+use super::{counters, note_cache, reference};
+use crate::body::{Ledger, Payload};
+use crate::cache::{CachedResponse, Forwarded, LookUp, Served};
+use crate::edge::Shared;
+use crate::flights::{Boarding, Landing};
+use crate::pages;
+use crate::upstream::RequestBody;
+
+/// How often a request may find that what it waited for is no use to it, before it goes by itself.
+const ROUNDS_MAX: usize = 3;
+
+/// The longest a request waits for another's fetch of the same page.
+const FOLLOW_PATIENCE: Duration = Duration::from_secs(5);
+
+/// For this long after one request set out to revalidate a copy beside serving it, no other does.
+const REVALIDATION_LEASE: Duration = Duration::from_secs(5);
+
+/// A copy that is stale and may stand in for the origin's answer.
+#[derive(Clone, Debug)]
+pub(crate) struct StaleCopy {
+    pub(crate) response: Arc<CachedResponse>,
+    pub(crate) may_serve_on_error: bool,
+}
+
+impl StaleCopy {
+    /// The copy, where it may be served because the origin fails.
+    pub(crate) fn on_error(&self) -> Option<&CachedResponse> {
+        self.may_serve_on_error.then_some(self.response.as_ref())
+    }
+}
+
+/// What to do after one look into the cache.
+enum Next<'a> {
+    Answer(Box<Response<Payload>>),
+    LookAgain,
+    Fetch(Fetch<'a>),
+    PassThrough(Forwarded),
+}
+
+/// Answers a request to a declared site.
+pub(crate) async fn answer(ledger: &mut Ledger, visit: Visit, incoming: Incoming) -> Response<Payload> {
+    let worker = ledger.worker.clone();
+    let shared = worker.shared.clone();
+    let body = RequestBody::of_visitor(incoming, &worker, visit.site);
+    let mut last_found = None;
+    for round in 0..ROUNDS_MAX {
+        let now = worker.now();
+        let found = shared.cache.look_up(&visit.cache_request(!body.is_empty()), now);
+        last_found = found.forwarded();
+        match next_step(&shared, ledger, &visit, found, round, now).await {
+            Next::Answer(response) => return *response,
+            Next::LookAgain => {}
+            Next::Fetch(fetch) => return fetch::fetch(ledger, &visit, fetch).await,
+            Next::PassThrough(forwarded) => return fetch::pass_through(ledger, &visit, body, forwarded).await,
+        }
+    }
+    fetch::pass_through(ledger, &visit, body, last_found.unwrap_or(Forwarded::UriMiss)).await
+}
+
+async fn next_step<'a>(
+    shared: &'a Shared,
+    ledger: &mut Ledger,
+    visit: &Visit,
+    found: LookUp,
+    round: usize,
+    now: Timestamp,
+) -> Next<'a> {
+    let Some(forwarded) = found.forwarded() else {
+        return Next::Answer(Box::new(match found {
+            LookUp::Fresh(copy) => {
+                let served = if round == 0 { Served::Hit } else { Served::Collapsed };
+                from_cache(ledger, visit, &copy, served, now)
+            }
+            _ => pages::not_cached(reference(ledger)),
+        }));
+    };
+    match found {
+        LookUp::Stale { response, may_serve_on_error, may_serve_while_revalidating, worth_waiting } => {
+            let copy = StaleCopy { response, may_serve_on_error };
+            if shared.origins.all_down(visit.site)
+                && let Some(response) = copy.on_error()
+            {
+                let answer = from_cache(ledger, visit, response, Served::StaleIfError, now);
+                return Next::Answer(Box::new(answer));
+            }
+            if may_serve_while_revalidating {
+                if copy.response.try_begin_revalidation(now, REVALIDATION_LEASE) {
+                    fetch::revalidate_beside(&ledger.worker, visit, copy.clone());
+                }
+                let served = Served::StaleWhileRevalidate;
+                return Next::Answer(Box::new(from_cache(ledger, visit, &copy.response, served, now)));
+            }
+            if worth_waiting {
+                board(shared, ledger, visit, Some(copy), forwarded).await
+            } else {
+                Next::Fetch(Fetch { copy: Some(copy), lead: None, forwarded })
+            }
+        }
+        LookUp::Miss { known_uncacheable: false, .. } if visit.method == Method::GET => {
+            board(shared, ledger, visit, None, forwarded).await
+        }
+        _ => Next::PassThrough(forwarded),
+    }
+}
+
+/// Fetches the page for all who want it, or waits for who does.
+async fn board<'a>(
+    shared: &'a Shared,
+    ledger: &mut Ledger,
+    visit: &Visit,
+    copy: Option<StaleCopy>,
+    forwarded: Forwarded,
+) -> Next<'a> {
+    let boarding = shared.flights.board(visit.site, visit.https, &visit.authority, visit.target.as_str());
+    let follow = match boarding {
+        Boarding::Lead(lead) => return Next::Fetch(Fetch { copy, lead: Some(lead), forwarded }),
+        Boarding::Alone => return Next::Fetch(Fetch { copy, lead: None, forwarded }),
+        Boarding::Follow(follow) => follow,
+    };
+    ledger.set_waits_for_origin(true);
+    let landing = tokio::time::timeout(FOLLOW_PATIENCE, follow.landing()).await;
+    ledger.set_waits_for_origin(false);
+    match landing {
+        Ok(Landing::Stored) => Next::LookAgain,
+        Ok(Landing::NotStored) => Next::PassThrough(forwarded),
+        Ok(Landing::Failed) | Err(_) => {
+            // The origin fails or is slow: what is at hand is better than asking it once more.
+            if let Some(response) = copy.as_ref().and_then(StaleCopy::on_error) {
+                let now = ledger.worker.now();
+                let answer = from_cache(ledger, visit, response, Served::StaleIfError, now);
+                return Next::Answer(Box::new(answer));
+            }
+            match landing {
+                Ok(_) => Next::LookAgain,
+                Err(_) => Next::Fetch(Fetch { copy, lead: None, forwarded }),
+            }
+        }
+    }
+}
+
+/// Answers from a stored response. It costs the origin nothing, so only a limit on all requests,
+/// where one is set, can refuse it.
+pub(crate) fn from_cache(
+    ledger: &mut Ledger,
+    visit: &Visit,
+    copy: &CachedResponse,
+    served: Served,
+    now: Timestamp,
+) -> Response<Payload> {
+    if let Some(refusal) = refused(ledger, visit, false, now) {
+        return refusal;
+    }
+    let counters = counters(&ledger.worker, visit.site);
+    match served {
+        Served::StaleIfError | Served::StaleWhileRevalidate => {
+            counters.cache_stale.add(1);
+            note_cache(ledger, "stale");
+        }
+        Served::Hit | Served::Collapsed | Served::Revalidated => {
+            counters.cache_hits.add(1);
+            note_cache(ledger, "hit");
+        }
+    }
+    stored_answer(visit, copy, served, now)
+}
+
+/// The stored response as an answer to this visitor, 304 where their own copy is good.
+pub(crate) fn stored_answer(
+    visit: &Visit,
+    copy: &CachedResponse,
+    served: Served,
+    now: Timestamp,
+) -> Response<Payload> {
+    let answer = copy.answer(&visit.headers, served, now);
+    let mut response = Response::new(Payload::Whole(answer.body));
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    response
+}
+
+/// A response that was stored just now on this visitor's own request.
+pub(crate) fn just_stored(
+    visit: &Visit,
+    copy: &CachedResponse,
+    forwarded: Forwarded,
+    now: Timestamp,
+) -> Response<Payload> {
+    let mut response = stored_answer(visit, copy, Served::Hit, now);
+    response.headers_mut().insert(CACHE_STATUS, forwarded.cache_status(None));
+    response
+}
+
+/// Asks admission; the page to answer with when it refuses.
+pub(crate) fn refused(
+    ledger: &mut Ledger,
+    visit: &Visit,
+    origin_bound: bool,
+    now: Timestamp,
+) -> Option<Response<Payload>> {
+    let shared = &ledger.worker.shared;
+    match shared.admission.admit(&shared.policy, &visit.facts(origin_bound), now) {
+        Verdict::Admit => None,
+        Verdict::Refuse { reason: floodwall_model::Reason::PrefixRate, retry_after } => {
+            counters(&ledger.worker, visit.site).refused_prefix_rate.add(1);
+            Some(pages::too_many_requests(retry_after, reference(ledger)))
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Requests to the origin: to fill the cache, to revalidate a copy, or just to pass on.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use floodwall_model::Timestamp;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::BodyExt;
+
+use super::cached::{StaleCopy, from_cache, just_stored, refused, stored_answer};
+use super::filling::Filling;
+use super::visit::Visit;
+use super::{counters, note_cache, reference};
+use crate::body::{Ledger, Payload};
+use crate::cache::{
+    CachedResponse, Exchange, Fill, Forwarded, Freshened, NotStored, Revalidation, Served, after_revalidation,
+    prepare_fill, prepare_revalidation,
+};
+use crate::flights::{Landing, Lead};
+use crate::headers;
+use crate::pages;
+use crate::upstream::{OriginBody, OriginFailure, RequestBody, exchange};
+use crate::worker::Worker;
+
+/// An answer up to this size is read whole before it is passed on, so that all who wait for it are
+/// answered at the origin's pace and not at the first visitor's. Larger ones are streamed.
+const READ_WHOLE_BYTES_MAX: u64 = 1 << 20;
+
+/// With a copy at hand that may stand in, the origin gets this long to answer.
+const PATIENCE_WITH_COPY: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// A fetch on behalf of one visitor and all who wait with them.
+pub(crate) struct Fetch<'a> {
+    pub(crate) copy: Option<StaleCopy>,
+    pub(crate) lead: Option<Lead<'a>>,
+    pub(crate) forwarded: Forwarded,
+}
+
+impl Fetch<'_> {
+    fn land(&mut self, landing: Landing) {
+        if let Some(lead) = self.lead.take() {
+            lead.land(landing);
+        }
+    }
+
+    fn on_error(&self) -> Option<&CachedResponse> {
+        self.copy.as_ref().and_then(StaleCopy::on_error)
+    }
+}
+
+/// What came of asking the origin.
+enum Outcome {
+    /// It answers with something that is in the cache now.
+    Stored(std::sync::Arc<CachedResponse>),
+    /// The copy is confirmed, for this visitor alone.
+    Confirmed(std::sync::Arc<CachedResponse>),
+    /// Its answer, on its way.
+    Passing(Box<Response<OriginBody>>, Result<Box<Fill>, NotStored>),
+    /// It failed, or answers that it failed.
+    Failed(OriginFailure),
+    FailedWith(Box<Response<OriginBody>>),
+}
+
+/// Fetches a page from the origin, metered.
+pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'_>) -> Response<Payload> {
+    let now = ledger.worker.now();
+    if let Some(refusal) = refused(ledger, visit, true, now) {
+        // Over the limit: no work at the origin, but a kept copy costs it none.
+        return match fetch.on_error() {
+            Some(copy) => stale_instead(ledger, visit, copy, now),
+            None => refusal,
+        };
+    }
+    note_cache(ledger, "miss");
+    counters(&ledger.worker, visit.site).cache_misses.add(1);
+    ledger.set_waits_for_origin(true);
+    let outcome = ask(&ledger.worker, visit, fetch.copy.as_ref()).await;
+    ledger.set_waits_for_origin(false);
+    let now = ledger.worker.now();
+    match outcome {
+        Outcome::Stored(copy) => {
+            fetch.land(Landing::Stored);
+            just_stored(visit, &copy, fetch.forwarded, now)
+        }
+        Outcome::Confirmed(copy) => {
+            fetch.land(Landing::NotStored);
+            stored_answer(visit, &copy, Served::Revalidated, now)
+        }
+        Outcome::Failed(failure) => {
+            fetch.land(Landing::Failed);
+            match fetch.on_error() {
+                Some(copy) => stale_instead(ledger, visit, copy, now),
+                None => pages::origin_failed(&failure, reference(ledger)),
+            }
+        }
+        Outcome::FailedWith(response) => {
+            fetch.land(Landing::Failed);
+            match fetch.on_error() {
+                Some(copy) => stale_instead(ledger, visit, copy, now),
+                None => passed_on(*response, fetch.forwarded, Some(NotStored::ServerError), None),
+            }
+        }
+        Outcome::Passing(response, fill) => {
+            fetch.land(Landing::NotStored);
+            let not_stored = fill.as_ref().err().copied();
+            let filling = fill.ok().map(|fill| Box::new(Filling::new(*fill)));
+            passed_on(*response, fetch.forwarded, not_stored, filling)
+        }
+    }
+}
+
+/// A stale copy instead of an error. Counted as stale and never as a refusal: it is an answer.
+fn stale_instead(ledger: &mut Ledger, visit: &Visit, copy: &CachedResponse, now: Timestamp) -> Response<Payload> {
+    from_cache(ledger, visit, copy, Served::StaleIfError, now)
+}
+
+/// Revalidates a copy that is being served meanwhile. The visitor is not charged for it.
+pub(crate) fn revalidate_beside(worker: &Rc<Worker>, visit: &Visit, copy: StaleCopy) {
+    let (worker, visit) = (worker.clone(), visit.clone());
+    tokio::task::spawn_local(async move {
+        let outcome = ask(&worker, &visit, Some(&copy)).await;
+        if let Outcome::Passing(response, Ok(fill)) = outcome {
+            let mut filling = Filling::new(*fill);
+            let mut body = response.into_body();
+            while let Some(frame) = body.frame().await {
+                filling.take_in(&Some(frame));
+            }
+            filling.finish(&worker);
+        }
+    });
+}
+
+/// Passes a request on that has no business with the cache, metered.
+pub(crate) async fn pass_through(
+    ledger: &mut Ledger,
+    visit: &Visit,
+    body: RequestBody,
+    forwarded: Forwarded,
+) -> Response<Payload> {
+    let worker = ledger.worker.clone();
+    if let Some(refusal) = refused(ledger, visit, true, worker.now()) {
+        return refusal;
+    }
+    note_cache(ledger, "bypass");
+    let has_body = !body.is_empty();
+    let fields = visit.header_to_origin(&worker.shared.via);
+    ledger.set_waits_for_origin(true);
+    let patience = worker.shared.config.timeouts.origin_response;
+    let outcome = ask_once(&worker, visit, fields, body, patience).await;
+    ledger.set_waits_for_origin(false);
+    match outcome {
+        Ok((response, times)) => {
+            let received = times.response_received;
+            let request = visit.cache_request(has_body);
+            let status = response.status();
+            worker.shared.cache.invalidate_after(&request, status, response.headers(), received);
+            passed_on(response, forwarded, Some(NotStored::Request), None)
+        }
+        Err(failure) => pages::origin_failed(&failure, reference(ledger)),
+    }
+}
+
+/// Asks the origin for a page that may be stored, with the copy's validators where there is one.
+async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>) -> Outcome {
+    let patience = match copy {
+        Some(copy) if copy.may_serve_on_error => PATIENCE_WITH_COPY,
+        _ => worker.shared.config.timeouts.origin_response,
+    };
+    let plain = visit.header_to_origin(&worker.shared.via);
+    let mut fields = plain.clone();
+    match copy {
+        Some(copy) => prepare_revalidation(&mut fields, &copy.response),
+        None => prepare_fill(&mut fields),
+    }
+    let (response, times) = match ask_once(worker, visit, fields, RequestBody::Empty, patience).await {
+        Ok(answer) => answer,
+        Err(failure) => return Outcome::Failed(failure),
+    };
+    let Some(copy) = copy else { return judge(worker, visit, response, &times).await };
+    match after_revalidation(response.status()) {
+        Revalidation::Replaced => judge(worker, visit, response, &times).await,
+        Revalidation::OriginFailed => Outcome::FailedWith(Box::new(response)),
+        Revalidation::NotModified => {
+            let request = visit.cache_request(false);
+            match worker.shared.cache.freshen(&request, &copy.response, response.headers(), &times) {
+                Freshened::Stored(copy) => Outcome::Stored(copy),
+                Freshened::Unstored(copy, _) => Outcome::Confirmed(copy),
+                Freshened::Mismatch => ask_anew(worker, visit, plain, patience).await,
+            }
+        }
+    }
+}
+
+/// Asks without conditions, after a 304 that was about something else.
+async fn ask_anew(
+    worker: &Rc<Worker>,
+    visit: &Visit,
+    mut fields: HeaderMap,
+    patience: std::time::Duration,
+) -> Outcome {
+    prepare_fill(&mut fields);
+    match ask_once(worker, visit, fields, RequestBody::Empty, patience).await {
+        Ok((response, times)) => judge(worker, visit, response, &times).await,
+        Err(failure) => Outcome::Failed(failure),
+    }
+}
+
+/// Stores an answer of known, small size at once; begins to store any other that may be.
+async fn judge(worker: &Rc<Worker>, visit: &Visit, response: Response<OriginBody>, times: &Exchange) -> Outcome {
+    let cache = &worker.shared.cache;
+    let request = visit.cache_request(false);
+    let fill = match cache.begin_fill(&request, response.status(), response.headers(), times) {
+        Ok(fill) => fill,
+        Err(reason) => return Outcome::Passing(Box::new(response), Err(reason)),
+    };
+    if !announced_bytes(response.headers()).is_some_and(|bytes| bytes <= READ_WHOLE_BYTES_MAX) {
+        return Outcome::Passing(Box::new(response), Ok(Box::new(fill)));
+    }
+    let mut fill = fill;
+    let mut body = response.into_body();
+    while let Some(frame) = body.frame().await {
+        match frame.map(http_body::Frame::into_data) {
+            Ok(Ok(data)) => fill.push(&data),
+            Ok(Err(_trailers)) => true,
+            Err(failure) => return Outcome::Failed(failure),
+        };
+    }
+    match cache.finish_fill(fill, worker.now()) {
+        Ok(copy) => Outcome::Stored(copy),
+        // Its place was taken or it was overtaken while it came; ask again next time.
+        Err(_) => Outcome::Failed(OriginFailure::Broken("the answer changed while it was received".into())),
+    }
+}
+
+fn announced_bytes(fields: &HeaderMap) -> Option<u64> {
+    fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// One exchange with the origin, counted and timed.
+async fn ask_once(
+    worker: &Rc<Worker>,
+    visit: &Visit,
+    fields: HeaderMap,
+    body: RequestBody,
+    patience: std::time::Duration,
+) -> Result<(Response<OriginBody>, Exchange), OriginFailure> {
+    let counters = counters(worker, visit.site);
+    let origin = worker.shared.origins.choose(visit.site)?;
+    counters.origin_requests.add(1);
+    let request_sent = worker.now();
+    let outcome = exchange(worker, origin, visit.request_to_origin(fields, body), patience).await;
+    let response_received = worker.now();
+    match outcome {
+        Ok(mut response) => {
+            let waited = response_received.since(request_sent).as_micros();
+            counters.origin_wait_us.add(u64::try_from(waited).unwrap_or(u64::MAX));
+            counters.origin_5xx.add(u64::from(response.status().is_server_error()));
+            headers::remove_hop_by_hop(response.headers_mut());
+            let site = worker.shared.config.sites.get(usize::from(visit.site.0));
+            let stale_if_error = site.and_then(|site| site.stale_if_error);
+            Ok((response, Exchange { request_sent, response_received, stale_if_error }))
+        }
+        Err(failure) => {
+            counters.origin_errors.add(1);
+            Err(failure)
+        }
+    }
+}
+
+/// The origin's own answer, streamed.
+fn passed_on(
+    response: Response<OriginBody>,
+    forwarded: Forwarded,
+    not_stored: Option<NotStored>,
+    filling: Option<Box<Filling>>,
+) -> Response<Payload> {
+    let (mut parts, body) = response.into_parts();
+    forwarded.annotate(&mut parts.headers, not_stored);
+    let bodiless = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let payload = if bodiless {
+        Payload::Empty
+    } else if http_body::Body::is_end_stream(&body) && parts.headers.get(CONTENT_LENGTH).is_none() {
+        Payload::Whole(Bytes::new())
+    } else {
+        Payload::Origin(Box::new(body), filling)
+    };
+    Response::from_parts(parts, payload)
+}

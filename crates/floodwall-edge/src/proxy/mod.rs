@@ -1,0 +1,135 @@
+//! One request from its facts to its answer.
+//!
+//! The order is the house's one idea: whatever the cache answers is answered to everybody; only
+//! what must reach the origin is metered; and what fails behind us falls back to the kept copy.
+
+mod cached;
+mod fetch;
+mod filling;
+mod visit;
+
+use floodwall_model::{AccessRecord, Protocol, SiteId};
+use http::request::Parts;
+use http::{Method, Request, Response, Version, header};
+use hyper::body::Incoming;
+
+use crate::body::{Ledger, Payload, ResponseBody};
+use crate::connection::{FIELDS_MAX, Peer};
+use crate::forwarded;
+use crate::headers;
+use crate::pages;
+use crate::worker::Worker;
+
+pub(crate) use filling::Filling;
+use visit::Visit;
+
+/// Answers one request; cannot fail.
+pub(crate) async fn answer(mut ledger: Ledger, peer: Peer, request: Request<Incoming>) -> Response<ResponseBody> {
+    let is_head = request.method() == Method::HEAD;
+    let response = route(&mut ledger, peer, request).await;
+    ledger.answered(response.status());
+    let (parts, payload) = response.into_parts();
+    // RFC 9110 section 9.3.2: the header says what GET would, the body stays away.
+    let payload = if is_head { Payload::Empty } else { payload };
+    Response::from_parts(parts, ResponseBody::new(payload, ledger))
+}
+
+/// Finds the site and turns away what no site should see.
+async fn route(ledger: &mut Ledger, peer: Peer, request: Request<Incoming>) -> Response<Payload> {
+    let (parts, incoming) = request.into_parts();
+    let worker = ledger.worker.clone();
+    let shared = &worker.shared;
+    let client = forwarded::client_address(peer.address.ip(), &shared.config.trusted_proxies, &parts.headers);
+    if shared.access.is_some() {
+        ledger.access = Some(Box::new(access_record(ledger, client.address, &parts)));
+    }
+    let authority = authority(&parts).map(str::to_owned);
+    let Some(site) = authority.as_deref().and_then(|authority| shared.sites.look_up(authority)) else {
+        worker.counters.worker.unknown_hosts.add(1);
+        let mut response = pages::unknown_host(reference(ledger));
+        if parts.version < Version::HTTP_2 {
+            // Nobody who asks for a host we do not have needs the connection kept.
+            response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+        }
+        return response;
+    };
+    worker.counters.site(site).requests.add(1);
+    ledger.site = Some(site);
+    if let Some(access) = ledger.access.as_mut() {
+        access.site = shared.config.sites.get(usize::from(site.0)).map(|site| site.name.clone());
+    }
+    if let Some(refusal) = refuse_outright(ledger, &parts) {
+        return refusal;
+    }
+    let trusted = client.trusted_peer;
+    let https = client.scheme_https.unwrap_or(peer.tls);
+    let visit = Visit::new(site, authority.unwrap_or_default(), client.address, peer, trusted, https, parts);
+    cached::answer(ledger, visit, incoming).await
+}
+
+/// What is refused whatever the site: too many fields, methods for proxies, requests in a circle.
+fn refuse_outright(ledger: &Ledger, parts: &Parts) -> Option<Response<Payload>> {
+    let worker = &ledger.worker;
+    if parts.headers.len() > FIELDS_MAX {
+        worker.counters.worker.oversized_headers.add(1);
+        return Some(pages::header_too_large(reference(ledger)));
+    }
+    if matches!(parts.method, Method::CONNECT | Method::TRACE) {
+        return Some(pages::method_not_allowed(reference(ledger)));
+    }
+    if parts.headers.contains_key(header::VIA) && headers::has_been_here(&parts.headers, &worker.shared.via) {
+        return Some(pages::loop_detected(reference(ledger)));
+    }
+    None
+}
+
+/// The host asked for: the target's own (HTTP/2 and absolute-form), else the `Host` field.
+fn authority(parts: &Parts) -> Option<&str> {
+    match parts.uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => parts.headers.get(header::HOST)?.to_str().ok(),
+    }
+}
+
+/// The reference of this request: the access log's where there is one, else a new one.
+fn reference(ledger: &Ledger) -> floodwall_model::ReferenceId {
+    ledger.access.as_ref().map_or_else(|| ledger.worker.next_reference(), |access| access.reference)
+}
+
+fn access_record(ledger: &Ledger, client: std::net::IpAddr, parts: &Parts) -> AccessRecord {
+    let text = |name| {
+        parts.headers.get(name).map(|v: &header::HeaderValue| String::from_utf8_lossy(v.as_bytes()).into_owned())
+    };
+    AccessRecord {
+        received: ledger.received,
+        client,
+        site: None,
+        method: parts.method.as_str().to_owned(),
+        target: parts.uri.path_and_query().map_or_else(|| "*".to_owned(), |target| target.as_str().to_owned()),
+        host: authority(parts).unwrap_or_default().to_owned(),
+        protocol: match parts.version {
+            Version::HTTP_2 => Protocol::Http2,
+            Version::HTTP_10 => Protocol::Http10,
+            _ => Protocol::Http11,
+        },
+        status: 0,
+        body_bytes: 0,
+        duration: std::time::Duration::ZERO,
+        referer: text(header::REFERER),
+        user_agent: text(header::USER_AGENT),
+        cache: None,
+        reference: ledger.worker.next_reference(),
+    }
+}
+
+/// Notes in the access log how the cache took part.
+fn note_cache(ledger: &mut Ledger, how: &'static str) {
+    if let Some(access) = ledger.access.as_mut() {
+        access.cache = Some(how);
+    }
+}
+
+/// Where a site's own counters are.
+fn counters(worker: &Worker, site: SiteId) -> &crate::counters::SiteCounters {
+    worker.counters.site(site)
+}

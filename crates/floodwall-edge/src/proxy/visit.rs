@@ -1,0 +1,112 @@
+//! A request on its way through the edge: what is known of it, and how it is passed on.
+
+use std::net::IpAddr;
+
+use floodwall_model::{Prefix, RequestFacts, SiteId};
+use http::header::{self, HeaderMap};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{Method, Request, Uri};
+
+use crate::cache::CacheRequest;
+use crate::connection::Peer;
+use crate::forwarded;
+use crate::headers;
+use crate::upstream::RequestBody;
+
+/// One request to a declared site.
+#[derive(Clone, Debug)]
+pub(crate) struct Visit {
+    pub(crate) site: SiteId,
+    pub(crate) authority: String,
+    pub(crate) client: IpAddr,
+    pub(crate) peer: Peer,
+    /// Whether the peer is a proxy whose forwarding fields are believed.
+    pub(crate) peer_trusted: bool,
+    pub(crate) https: bool,
+    pub(crate) method: Method,
+    pub(crate) target: PathAndQuery,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Visit {
+    pub(crate) fn new(
+        site: SiteId,
+        authority: String,
+        client: IpAddr,
+        peer: Peer,
+        peer_trusted: bool,
+        https: bool,
+        parts: Parts,
+    ) -> Self {
+        let target = match parts.uri.into_parts().path_and_query {
+            // `OPTIONS *` (RFC 9110 section 9.3.7) asks the server; the origin is asked for its root.
+            Some(target) if target.as_str().starts_with('/') => target,
+            _ => PathAndQuery::from_static("/"),
+        };
+        let (method, headers) = (parts.method, parts.headers);
+        Self { site, authority, client, peer, peer_trusted, https, method, target, headers }
+    }
+
+    /// What policy decides on.
+    pub(crate) fn facts(&self, origin_bound: bool) -> RequestFacts<'_> {
+        RequestFacts {
+            site: self.site,
+            client: self.client,
+            prefix: Prefix::of_client(self.client),
+            method: self.method.as_str(),
+            path: self.target.path(),
+            origin_bound,
+        }
+    }
+
+    /// What the cache decides on.
+    pub(crate) fn cache_request(&self, has_body: bool) -> CacheRequest<'_> {
+        CacheRequest {
+            site: self.site,
+            https: self.https,
+            authority: &self.authority,
+            method: &self.method,
+            path_and_query: self.target.as_str(),
+            headers: &self.headers,
+            has_body,
+        }
+    }
+
+    /// The header as the origin gets it: what is for one hop removed, who asks added.
+    pub(crate) fn header_to_origin(&self, via: &header::HeaderValue) -> HeaderMap {
+        let mut fields = self.headers.clone();
+        headers::remove_hop_by_hop(&mut fields);
+        // Interim answers are given by the edge itself (RFC 9110 section 10.1.1).
+        fields.remove(header::EXPECT);
+        if let Ok(host) = header::HeaderValue::from_str(&self.authority) {
+            fields.insert(header::HOST, host);
+        }
+        join_cookie_crumbs(&mut fields);
+        let peer = self.peer.address.ip();
+        forwarded::append_forwarding(&mut fields, peer, self.https, &self.authority, self.peer_trusted);
+        headers::append_via(&mut fields, via);
+        fields
+    }
+
+    /// The request as the origin gets it.
+    pub(crate) fn request_to_origin(&self, fields: HeaderMap, body: RequestBody) -> Request<RequestBody> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        let mut uri = http::uri::Parts::default();
+        uri.path_and_query = Some(self.target.clone());
+        *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
+        *request.headers_mut() = fields;
+        request
+    }
+}
+
+/// HTTP/2 may send one cookie per field; HTTP/1.1 wants them in one (RFC 9113 section 8.2.3).
+fn join_cookie_crumbs(fields: &mut HeaderMap) {
+    let mut crumbs = fields.get_all(header::COOKIE).iter();
+    let (Some(_), Some(_)) = (crumbs.next(), crumbs.next()) else { return };
+    let joined = fields.get_all(header::COOKIE).iter().map(header::HeaderValue::as_bytes).collect::<Vec<_>>();
+    if let Ok(one) = header::HeaderValue::from_bytes(&joined.join(&b"; "[..])) {
+        fields.insert(header::COOKIE, one);
+    }
+}

@@ -1,0 +1,140 @@
+//! One request to one origin, up to the head of its answer.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use super::body::OriginBody;
+use super::pool::{OriginConnection, connect};
+use super::{Origin, OriginFailure, RequestBody};
+use crate::worker::Worker;
+
+/// How often a request is sent again because a kept connection turned out to be closed. The next
+/// one may be as old; a new one is opened then.
+const STALE_CONNECTIONS_MAX: usize = 2;
+
+/// Sends `request` and returns the answer's head with its body still to come.
+///
+/// A request is sent again only when the connection was a kept one and the request was not sent
+/// at all, or can be repeated without harm (RFC 9110 section 9.2.2) and has no body.
+pub(crate) async fn exchange(
+    worker: &Rc<Worker>,
+    origin: &Arc<Origin>,
+    request: Request<RequestBody>,
+    patience: Duration,
+) -> Result<Response<OriginBody>, OriginFailure> {
+    let sent = worker.now();
+    let outcome = attempt_all(worker, origin, request, patience).await;
+    let now = worker.now();
+    match &outcome {
+        Ok(_) => origin.answered(now),
+        Err(failure) => origin.failed(failure, sent, now),
+    }
+    outcome
+}
+
+async fn attempt_all(
+    worker: &Rc<Worker>,
+    origin: &Arc<Origin>,
+    mut request: Request<RequestBody>,
+    patience: Duration,
+) -> Result<Response<OriginBody>, OriginFailure> {
+    let turn = origin.turn().await?;
+    let repeatable = request.method().is_idempotent() && request.body().is_empty();
+    for attempt in 0..=STALE_CONNECTIONS_MAX {
+        let kept = if attempt < STALE_CONNECTIONS_MAX { worker.pool.take(origin) } else { None };
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => connect(origin, worker.shared.config.timeouts.connect).await?,
+        };
+        let spare = repeatable.then(|| copy_of(&request));
+        match attempt_one(&mut connection, request, patience).await {
+            Ok(response) => {
+                let (worker, origin) = (worker.clone(), origin.clone());
+                return Ok(response.map(|body| OriginBody::new(body, connection, worker, origin, turn)));
+            }
+            Err(Attempt { failure, unsent }) => match (connection.reused, unsent.or(spare)) {
+                (true, Some(again)) if !matches!(failure, OriginFailure::TimedOut { .. }) => request = again,
+                _ => return Err(failure),
+            },
+        }
+    }
+    Err(OriginFailure::Broken("the origin closes every connection it is sent a request on".into()))
+}
+
+fn copy_of(request: &Request<RequestBody>) -> Request<RequestBody> {
+    let mut copy = Request::new(RequestBody::Empty);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
+}
+
+struct Attempt {
+    failure: OriginFailure,
+    /// The request itself, when not a byte of it was sent.
+    unsent: Option<Request<RequestBody>>,
+}
+
+async fn attempt_one(
+    connection: &mut OriginConnection,
+    request: Request<RequestBody>,
+    patience: Duration,
+) -> Result<Response<Incoming>, Attempt> {
+    let upload = request.body().upload();
+    let mut parts = 0;
+    let mut answer = pin!(connection.sender.try_send_request(request));
+    let driver = &mut connection.driver;
+    let mut deadline = pin!(tokio::time::sleep(patience));
+    let result = poll_fn(|cx| {
+        // Its end is seen in `answer`, which then says why.
+        let _ = Pin::new(&mut *driver).poll(cx);
+        if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+            return Poll::Ready(Some(answer));
+        }
+        while deadline.as_mut().poll(cx).is_ready() {
+            // While the upload moves, or it is the visitor who is slow (whom the connection's own
+            // deadline ends), the origin has not had its time yet.
+            let moved = upload.as_deref().is_some_and(|u| u.waits_for_visitor() || u.parts() != parts);
+            if !moved {
+                return Poll::Ready(None);
+            }
+            parts = upload.as_deref().map_or(0, super::body::Upload::parts);
+            let elapsed = deadline.deadline();
+            deadline.as_mut().reset(elapsed + patience);
+        }
+        Poll::Pending
+    })
+    .await;
+    match result {
+        Some(Ok(response)) => Ok(response),
+        Some(Err(mut error)) => {
+            let unsent = error.take_message();
+            Err(Attempt { failure: explain(error.error()), unsent })
+        }
+        None => {
+            let failure = OriginFailure::TimedOut { what: "answer", after: patience };
+            Err(Attempt { failure, unsent: None })
+        }
+    }
+}
+
+fn explain(error: &hyper::Error) -> OriginFailure {
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        words = format!("{words}: {cause}");
+        source = cause.source();
+    }
+    if error.is_user() {
+        OriginFailure::Visitor(words.into())
+    } else {
+        OriginFailure::Broken(words.into())
+    }
+}

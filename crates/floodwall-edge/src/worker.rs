@@ -1,0 +1,236 @@
+//! One worker: a thread with its own runtime, listeners, connections and upstream pool.
+//!
+//! Nothing a worker does on the hot path takes a lock that another worker holds for long: the cache
+//! and the limiter are sharded or lock-free, counters are its own, connections never move.
+
+use std::cell::{Cell, RefCell};
+use std::collections::hash_map::RandomState;
+use std::future::{Future, pending};
+use std::hash::BuildHasher;
+use std::net::TcpListener as StdListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use floodwall_model::{ReferenceId, Timestamp};
+use slab::Slab;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use crate::connection::{self, CoarseTime, ConnectionState, Order, TICK};
+use crate::counters::Counters;
+use crate::edge::{Phase, Shared};
+use crate::upstream::{Pool, probe};
+
+/// Pause after accept fails for want of a resource, so that the failure does not become a busy loop.
+const ACCEPT_BACKOFF: std::time::Duration = std::time::Duration::from_millis(20);
+
+/// A listening socket and whether it speaks TLS.
+pub(crate) struct Listener {
+    pub(crate) socket: StdListener,
+    pub(crate) tls: bool,
+}
+
+/// State of one worker thread; never leaves it.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) pool: Pool,
+    tls: Option<TlsAcceptor>,
+    connections: RefCell<Slab<Rc<ConnectionState>>>,
+    started: Timestamp,
+    coarse_now: Cell<CoarseTime>,
+    random: Cell<u64>,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("connections", &self.connections.borrow().len()).finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    fn new(shared: Arc<Shared>, counters: Arc<Counters>) -> Self {
+        let tls = shared.tls.clone().map(TlsAcceptor::from);
+        let started = shared.clock.now();
+        Self {
+            shared,
+            counters,
+            pool: Pool::default(),
+            tls,
+            connections: RefCell::new(Slab::new()),
+            started,
+            coarse_now: Cell::new(CoarseTime(0)),
+            // Seeded by the operating system through the hasher's keys.
+            random: Cell::new(RandomState::new().hash_one(1_u8)),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    pub(crate) fn coarse_now(&self) -> CoarseTime {
+        self.coarse_now.get()
+    }
+
+    pub(crate) fn tls_acceptor(&self) -> Option<TlsAcceptor> {
+        self.tls.clone()
+    }
+
+    /// A reference ID for one request: `SplitMix64` (Steele, Lea, Flood 2014), seeded per worker. It
+    /// needs to be unlikely to repeat, not to be a secret.
+    pub(crate) fn next_reference(&self) -> ReferenceId {
+        let next = self.random.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.random.set(next);
+        let mut mixed = next;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ReferenceId::from_random(mixed ^ (mixed >> 31))
+    }
+
+    /// Puts a connection under the reaper's eyes until the returned value is dropped.
+    pub(crate) fn register(self: &Rc<Self>, state: &Rc<ConnectionState>) -> Registered {
+        let slot = self.connections.borrow_mut().insert(state.clone());
+        self.counters.worker.connections_accepted.add(1);
+        self.counters.worker.connections_open.add(1);
+        Registered { worker: self.clone(), slot }
+    }
+
+    /// One look at every connection: turns the coarse clock and gives the orders that are due.
+    fn reap(&self) {
+        let since_start = self.now().since(self.started).as_millis();
+        self.coarse_now.set(CoarseTime(u64::try_from(since_start).unwrap_or(u64::MAX)));
+        let phase = self.shared.phase();
+        for (_, connection) in self.connections.borrow().iter() {
+            let mut order = connection.due(self.coarse_now.get(), &self.shared.config.timeouts);
+            if order == Order::Close {
+                self.counters.worker.connections_timed_out.add(u64::from(connection.order() != Order::Close));
+            }
+            order = match phase {
+                Phase::Serving => order,
+                Phase::Draining if order == Order::Close => order,
+                Phase::Draining => Order::Drain,
+                Phase::Stopping => Order::Close,
+            };
+            connection.give_order(order);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.connections.borrow().is_empty()
+    }
+}
+
+/// Keeps a connection in its worker's list.
+pub(crate) struct Registered {
+    worker: Rc<Worker>,
+    slot: usize,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.worker.connections.borrow_mut().try_remove(self.slot);
+        self.worker.counters.worker.connections_open.sub(1);
+        self.worker.shared.connections_open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Runs one worker on the calling thread until the edge has been shut down and drained.
+///
+/// # Errors
+/// When the runtime or a listener cannot be set up on this thread.
+pub(crate) fn run(
+    shared: Arc<Shared>,
+    counters: Arc<Counters>,
+    listeners: Vec<Listener>,
+    first: bool,
+) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Few tasks are ready at once on one thread: look at the sockets often, for latency.
+        .event_interval(31)
+        .build_local(tokio::runtime::LocalOptions::default())?;
+    runtime.block_on(async move {
+        let worker = Rc::new(Worker::new(shared, counters));
+        for listener in listeners {
+            let socket = TcpListener::from_std(listener.socket)?;
+            tokio::task::spawn_local(accept(worker.clone(), socket, listener.tls));
+        }
+        if first {
+            tokio::task::spawn_local(probe::run(worker.clone()));
+        }
+        watch_over(&worker).await;
+        Ok(())
+    })
+}
+
+/// The worker's once-a-tick duties, until it has nothing left to do.
+async fn watch_over(worker: &Rc<Worker>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut phases = worker.shared.phases.subscribe();
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            changed = phases.changed() => if changed.is_err() { return },
+        }
+        worker.reap();
+        worker.pool.sweep(worker.now(), worker.shared.config.timeouts.keep_alive_idle);
+        match worker.shared.phase() {
+            Phase::Serving => {}
+            Phase::Draining if worker.is_empty() => return,
+            Phase::Draining => ticks.reset_after(std::time::Duration::from_millis(50)),
+            Phase::Stopping => {
+                // The tasks have their orders: give them one turn to obey.
+                tokio::task::yield_now().await;
+                return;
+            }
+        }
+    }
+}
+
+/// Accepts until the edge drains; the socket closes with this task.
+async fn accept(worker: Rc<Worker>, socket: TcpListener, tls: bool) {
+    let mut phases = worker.shared.phases.subscribe();
+    loop {
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            () = until_draining(&mut phases) => return,
+        };
+        match accepted {
+            Ok((stream, address)) => admit_connection(&worker, stream, address, tls),
+            Err(error) if is_about_one_connection(&error) => {}
+            Err(error) => {
+                // Out of descriptors or memory: existing connections go on; those end and free some.
+                worker.counters.worker.connections_refused.add(1);
+                tracing::debug!(%error, "accept failed; pausing");
+                tokio::time::sleep(ACCEPT_BACKOFF).await;
+            }
+        }
+    }
+}
+
+fn admit_connection(worker: &Rc<Worker>, stream: TcpStream, address: std::net::SocketAddr, tls: bool) {
+    let open = worker.shared.connections_open.fetch_add(1, Ordering::Relaxed);
+    if open >= worker.shared.config.connections_max {
+        // New ones are refused before established ones are evicted: the latter are likelier people.
+        worker.shared.connections_open.fetch_sub(1, Ordering::Relaxed);
+        worker.counters.worker.connections_refused.add(1);
+        return;
+    }
+    tokio::task::spawn_local(connection::serve(worker.clone(), stream, address, tls));
+}
+
+fn until_draining(phases: &mut tokio::sync::watch::Receiver<Phase>) -> impl Future<Output = ()> {
+    async {
+        if phases.wait_for(|phase| *phase != Phase::Serving).await.is_err() {
+            pending::<()>().await;
+        }
+    }
+}
+
+fn is_about_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
