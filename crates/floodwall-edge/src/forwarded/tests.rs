@@ -210,97 +210,66 @@ fn hops_are_bounded() {
     }
 }
 
-/// Rows of headers, and the address, scheme and flag they lead to.
+/// Headers, and the scheme and flag they lead to; the visitor is 192.0.2.1 where one is named.
+type Row<'a> = (&'a [(&'a str, &'a str)], Option<bool>, bool);
+
+const XFF: &str = "x-forwarded-for";
+const FWD: &str = "forwarded";
+const XFP: &str = "x-forwarded-proto";
+
+#[track_caller]
+fn check_rows(address: &str, rows: &[Row<'_>]) {
+    for (lines, https, malformed) in rows {
+        let found = resolve(PEER, lines);
+        let found = (found.address, found.scheme_https, found.malformed);
+        assert_eq!(found, (ip(address), *https, *malformed), "{lines:?}");
+    }
+}
+
 #[test]
-fn schemes_and_disagreements() {
-    let (xff, fwd, xfp) = ("x-forwarded-for", "forwarded", "x-forwarded-proto");
-    type Row<'a> = (&'a [(&'a str, &'a str)], &'a str, Option<bool>, bool);
+fn schemes() {
+    let chain = "192.0.2.1, 10.0.0.2";
+    let elements = "for=192.0.2.1;proto=https, for=10.0.0.2;proto=http";
+    let forged = "for=192.0.2.66;proto=https, for=192.0.2.1";
+    let outvoted = "for=192.0.2.66;proto=https, for=192.0.2.1;proto=http";
     let rows: &[Row<'_>] = &[
-        (&[], PEER, None, false),
-        (&[(xfp, "https")], PEER, Some(true), false),
-        (
-            &[(xff, "192.0.2.1"), (xfp, "HTTP")],
-            "192.0.2.1",
-            Some(false),
-            false,
-        ),
-        (&[(xff, "192.0.2.1"), (xfp, "ws")], "192.0.2.1", None, true),
+        (&[(XFF, "192.0.2.1"), (XFP, "HTTP")], Some(false), false),
+        (&[(XFF, "192.0.2.1"), (XFP, "ws")], None, true),
         // The outer proxy got https, the inner one http from it.
+        (&[(XFF, chain), (XFP, "https, http")], Some(true), false),
+        (&[(XFF, chain), (XFP, "https")], Some(true), false),
+        (&[(FWD, elements)], Some(true), false),
+        // A visitor's claim is not heard, whether or not the truth is appended to it.
         (
-            &[(xff, "192.0.2.1, 10.0.0.2"), (xfp, "https, http")],
-            "192.0.2.1",
-            Some(true),
-            false,
-        ),
-        (
-            &[(xff, "192.0.2.1, 10.0.0.2"), (xfp, "https")],
-            "192.0.2.1",
-            Some(true),
-            false,
-        ),
-        // A visitor's claim, with the truth appended.
-        (
-            &[(xff, "192.0.2.1"), (xfp, "https, http")],
-            "192.0.2.1",
+            &[(XFF, "192.0.2.1"), (XFP, "https, http")],
             Some(false),
             false,
         ),
+        (&[(FWD, outvoted)], Some(false), false),
+        (&[(FWD, forged)], None, false),
+    ];
+    check_rows("192.0.2.1", rows);
+    let rows: &[Row<'_>] = &[
+        (&[], None, false),
+        (&[(XFP, "https")], Some(true), false),
+        (&[(FWD, "for=unknown;proto=https")], Some(true), false),
         (
-            &[(fwd, "for=192.0.2.1;proto=https, for=10.0.0.2;proto=http")],
-            "192.0.2.1",
-            Some(true),
-            false,
-        ),
-        (
-            &[(fwd, "for=192.0.2.66;proto=https, for=192.0.2.1;proto=http")],
-            "192.0.2.1",
-            Some(false),
-            false,
-        ),
-        (
-            &[(fwd, "for=192.0.2.66;proto=https, for=192.0.2.1")],
-            "192.0.2.1",
-            None,
-            false,
-        ),
-        (&[(fwd, "for=unknown;proto=https")], PEER, Some(true), false),
-        (
-            &[(xff, "192.0.2.1"), (fwd, "for=192.0.2.1;proto=https")],
-            "192.0.2.1",
-            Some(true),
-            false,
-        ),
-        (
-            &[(xff, "192.0.2.1"), (fwd, "for=192.0.2.2;proto=https")],
-            "192.0.2.1",
-            None,
-            true,
-        ),
-        (
-            &[(xff, "192.0.2.1"), (fwd, "nonsense")],
-            "192.0.2.1",
-            None,
-            true,
-        ),
-        (
-            &[(xff, "nonsense"), (fwd, "for=192.0.2.1")],
-            PEER,
-            None,
-            true,
-        ),
-        (
-            &[("x-real-ip", "192.0.2.1"), ("true-client-ip", "192.0.2.1")],
-            PEER,
+            &[("x-real-ip", "192.0.2.1"), ("client-ip", "192.0.2.1")],
             None,
             false,
         ),
     ];
-    for (lines, address, https, malformed) in rows {
-        let found = resolve(PEER, lines);
-        assert_eq!(
-            (found.address, found.scheme_https, found.malformed),
-            (ip(address), *https, *malformed),
-            "{lines:?}"
-        );
-    }
+    check_rows(PEER, rows);
+}
+
+#[test]
+fn disagreements() {
+    let (agrees, differs) = ("for=192.0.2.1;proto=https", "for=192.0.2.2;proto=https");
+    let rows: &[Row<'_>] = &[
+        (&[(XFF, "192.0.2.1"), (FWD, agrees)], Some(true), false),
+        (&[(XFF, "192.0.2.1"), (FWD, differs)], None, true),
+        (&[(XFF, "192.0.2.1"), (FWD, "nonsense")], None, true),
+    ];
+    check_rows("192.0.2.1", rows);
+    check_rows(PEER, &[(&[(XFF, "nonsense"), (FWD, agrees)], None, true)]);
 }

@@ -149,7 +149,19 @@ fn every_fault_is_named_in_one_go() {
         with(&file("junk.pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), &good.key),
         with(&file("large.pem", &vec![b'x'; (1 << 20) + 1]), &good.key),
     ];
-    insta::assert_snapshot!(complaints(&folder, &pairs).join("\n"), @"");
+    insta::assert_snapshot!(complaints(&folder, &pairs).join("\n"), @r"
+    absent.pem cannot be read: No such file or directory (os error 2); check the path, and that Floodwall's user may read it
+    absent.key cannot be read: No such file or directory (os error 2); check the path, and that Floodwall's user may read it
+    text.pem holds no certificate in PEM form; give a PEM file: text with -----BEGIN CERTIFICATE-----
+    text.key holds no private key in PEM form; give a PEM file: text with -----BEGIN PRIVATE KEY-----
+    der.pem is in DER form, not PEM; convert it: openssl x509 -inform der -in FILE -out FILE.pem
+    locked.key holds an encrypted key; decrypt it (openssl pkey -in FILE -out FILE.key) and let only Floodwall's user read it
+    cut.pem is damaged PEM; give a PEM file: text with -----BEGIN CERTIFICATE-----
+    the key other.key does not belong to the certificate good.pem; give the key the certificate was requested with
+    reversed.pem holds its certificates in the wrong order; put the site's own certificate first, then those that vouch for it
+    junk.pem holds a certificate that cannot be read: invalid peer certificate: BadEncoding; have the certificate issued anew
+    large.pem is larger than 1 MiB; give a PEM file with nothing else in it
+    ");
     assert_eq!(complaints(&folder, &[]), ["no certificate is given for the TLS listeners; give a site `certificate` and `key`"]);
 }
 

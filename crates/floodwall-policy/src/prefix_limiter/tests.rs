@@ -273,22 +273,30 @@ fn an_overfull_table_forgives_the_light_and_remembers_the_heavy() {
     );
 }
 
-/// Threads that fight for the same few slots: each source keeps exactly to its limit, so a single
-/// nanosecond taken from another's account would refuse it.
+/// Threads that fight for the four slots of one set: each source keeps exactly to its limit, so a
+/// single nanosecond taken from another's account would refuse it.
 #[test]
 fn threads_never_refuse_one_who_conforms() {
+    const SOURCES_PER_THREAD: usize = 2;
     let limit = limit(1_000, 1);
     let limiter = PrefixLimiter::new(64, 7);
+    let in_first_set =
+        |prefix: &Prefix| limiter.key(Meter::OriginBound, SITE, *prefix) & limiter.set_mask == 0;
+    let sources: Vec<_> = (0..)
+        .map(v4)
+        .filter(in_first_set)
+        .take(4 * SOURCES_PER_THREAD)
+        .collect();
     thread::scope(|scope| {
-        for worker in 0..4_u32 {
+        for own in sources.chunks(SOURCES_PER_THREAD) {
             let limiter = &limiter;
             scope.spawn(move || {
-                for turn in 0..2_000_u64 {
-                    for source in 0..40 {
-                        let now = SECOND + turn * limit.interval_nanos();
+                for turn in 0..50_000_u64 {
+                    let now = SECOND + turn * limit.interval_nanos();
+                    for source in own {
                         assert!(
-                            conforms(limiter, v4(worker << 16 | source), limit, now),
-                            "{worker} {turn}"
+                            conforms(limiter, *source, limit, now),
+                            "{source}, turn {turn}"
                         );
                     }
                 }

@@ -1,0 +1,117 @@
+//! The pages: the console itself and the short page that says what was wrong with a request.
+//!
+//! The console page is complete without JavaScript. At most [`SITES_WITH_MINUTES_MAX`] sites show
+//! their past minutes, so that its size and its reads of the store stay bounded.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+
+use crate::api::Problem;
+use crate::console::ConsoleState;
+use crate::minutes::{COLUMNS, MinutesView, Window};
+use crate::snapshot::HistoryError;
+use crate::view::{SiteView, View};
+
+/// Sites whose past minutes are in the page; those of further sites are read through the API.
+const SITES_WITH_MINUTES_MAX: usize = 20;
+/// Past minutes in the page.
+const MINUTES: u16 = 60;
+
+#[derive(Template)]
+#[template(path = "console.html")]
+struct ConsolePage<'a> {
+    view: &'a View,
+    minutes: &'a Result<Vec<MinutesView>, HistoryError>,
+    columns: [&'static str; 7],
+}
+
+impl ConsolePage<'_> {
+    fn minutes_of(&self, place: usize) -> Option<&MinutesView> {
+        self.minutes
+            .as_ref()
+            .ok()
+            .and_then(|minutes| minutes.get(place))
+    }
+
+    fn minutes_fault(&self) -> Option<&HistoryError> {
+        self.minutes.as_ref().err()
+    }
+
+    /// The three numbers' periods, as the traffic table's columns.
+    fn periods(&self) -> [&'static str; 3] {
+        ["Last second", "Last minute", "Since start"]
+    }
+
+    fn hosts(site: &SiteView) -> String {
+        site.hosts.join(", ")
+    }
+}
+
+#[derive(Template)]
+#[template(path = "fault.html")]
+struct FaultPage<'a> {
+    title: &'a str,
+    status: u16,
+    text: &'a str,
+}
+
+/// `GET /`.
+pub(crate) async fn console(State(state): State<Arc<ConsoleState>>) -> Response {
+    let snapshot = state.newest();
+    let window = Window::before(state.clock.now().minute_start_unix_seconds(), MINUTES);
+    let names = snapshot
+        .sites
+        .iter()
+        .take(SITES_WITH_MINUTES_MAX)
+        .map(|site| Arc::clone(&site.state.name));
+    let minutes = state.minutes.read(names.collect(), window).await;
+    if let Err(fault) = &minutes {
+        tracing::warn!(%fault, "past minutes could not be read");
+    }
+    let minutes = minutes.map(|sites| {
+        sites
+            .iter()
+            .map(|minutes| MinutesView::new(minutes, window))
+            .collect()
+    });
+    let page = ConsolePage {
+        view: &View::new(&snapshot),
+        minutes: &minutes,
+        columns: COLUMNS,
+    };
+    rendered(StatusCode::OK, &page)
+}
+
+/// The answer to a request that cannot be met: JSON under `/api`, a page elsewhere.
+pub(crate) fn fault(path: &str, status: StatusCode, text: &str) -> Response {
+    if path == "/api" || path.starts_with("/api/") {
+        return Problem::new(status, text).into_response();
+    }
+    let title = status.canonical_reason().unwrap_or("Error");
+    rendered(
+        status,
+        &FaultPage {
+            title,
+            status: status.as_u16(),
+            text,
+        },
+    )
+}
+
+fn rendered(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be rendered");
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "This page could not be put together.\n",
+            )
+                .into_response()
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! A snapshot in words: the one place where figures are given their label, key and text.
+//!
+//! The page prints these texts and the live stream sends the same ones under the same keys, so the
+//! script only has to put a text in its place, and page and stream cannot disagree.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use floodwall_model::{EdgeCounts, OriginHealth, OriginStatus, TrafficCounts};
+
+use crate::format;
+use crate::snapshot::{SiteFigures, Snapshot};
+
+/// A text that changes from second to second, and the key its place in the page is found by.
+#[derive(Debug)]
+pub(crate) struct Figure {
+    pub(crate) key: String,
+    pub(crate) text: String,
+}
+
+impl Figure {
+    fn new(key: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            text: text.into(),
+        }
+    }
+}
+
+/// One line of a table.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) label: &'static str,
+    pub(crate) cells: Vec<Figure>,
+}
+
+/// Something that is up, down or not known, shown by words, shape and colour.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) key: String,
+    /// `up`, `down` or `unknown`: names the shape.
+    pub(crate) health: &'static str,
+    pub(crate) words: Figure,
+    /// What is read out when it changes; empty when another state's announcement says it.
+    pub(crate) announcement: String,
+}
+
+/// One origin of a site.
+#[derive(Debug)]
+pub(crate) struct OriginView {
+    pub(crate) url: String,
+    pub(crate) state: State,
+    pub(crate) since: Figure,
+    pub(crate) last_failure: Figure,
+}
+
+/// One site.
+#[derive(Debug)]
+pub(crate) struct SiteView {
+    /// Its place in the page: `site-0`.
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) role: Option<String>,
+    pub(crate) origins: Vec<OriginView>,
+    /// Cells are the last second, the last minute and since the start.
+    pub(crate) traffic: Vec<Row>,
+}
+
+/// The whole page but for past minutes.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) as_of: Figure,
+    /// The same instant without the date, for the notice that figures have become old.
+    pub(crate) time_of_day: String,
+    pub(crate) overall: State,
+    pub(crate) server: Vec<Row>,
+    pub(crate) sites: Vec<SiteView>,
+    pub(crate) edge: Vec<Row>,
+    pub(crate) memory: Vec<Row>,
+    pub(crate) losses: Vec<Row>,
+    pub(crate) losses_summary: Figure,
+    /// Changes when sites, origins or the version do, and the page has to be loaded anew.
+    pub(crate) layout: String,
+    /// Changes when a minute has passed and the page's past minutes are out of date.
+    pub(crate) minute_unix_seconds: i64,
+}
+
+impl View {
+    pub(crate) fn new(snapshot: &Snapshot) -> Self {
+        Self {
+            as_of: Figure::new("as_of", format::date_time(snapshot.at)),
+            time_of_day: format::time_of_day(snapshot.at),
+            overall: overall(snapshot),
+            server: server_rows(snapshot),
+            sites: snapshot
+                .sites
+                .iter()
+                .enumerate()
+                .map(|(place, site)| site_view(place, site))
+                .collect(),
+            edge: edge_rows(&snapshot.edge),
+            memory: memory_rows(&snapshot.edge),
+            losses: loss_rows(snapshot),
+            losses_summary: losses_summary(snapshot),
+            layout: layout(snapshot),
+            minute_unix_seconds: snapshot.at.minute_start_unix_seconds(),
+        }
+    }
+
+    /// Every state in the page.
+    pub(crate) fn states(&self) -> impl Iterator<Item = &State> {
+        let origins = self
+            .sites
+            .iter()
+            .flat_map(|site| site.origins.iter().map(|origin| &origin.state));
+        std::iter::once(&self.overall).chain(origins)
+    }
+
+    /// Every figure in the page.
+    pub(crate) fn figures(&self) -> impl Iterator<Item = &Figure> {
+        let tables = [&self.server, &self.edge, &self.memory, &self.losses];
+        let traffic = self.sites.iter().map(|site| &site.traffic);
+        let cells = tables
+            .into_iter()
+            .chain(traffic)
+            .flatten()
+            .flat_map(|row| &row.cells);
+        let origins = self.sites.iter().flat_map(|site| &site.origins);
+        let origins = origins.flat_map(|origin| [&origin.since, &origin.last_failure]);
+        let words = self.states().map(|state| &state.words);
+        [&self.as_of, &self.losses_summary]
+            .into_iter()
+            .chain(words)
+            .chain(cells)
+            .chain(origins)
+    }
+}
+
+/// Answered from the cache, fresh or stale.
+pub(crate) fn from_cache(counts: &TrafficCounts) -> u64 {
+    counts.cache_hits.saturating_add(counts.cache_stale)
+}
+
+type Wording<T> = (&'static str, &'static str, fn(&T) -> String);
+
+const TRAFFIC: &[Wording<TrafficCounts>] = &[
+    ("requests", "Requests", |c| format::count(c.requests)),
+    ("from_cache", "Answered from the cache", |c| {
+        format::count_with_share(from_cache(c), c.requests)
+    }),
+    (
+        "stale",
+        "Of these stale, because the origin failed or was slow",
+        |c| format::count(c.cache_stale),
+    ),
+    (
+        "refused",
+        "Refused: too many requests from one source",
+        |c| format::count_with_share(c.refused_prefix_rate, c.requests),
+    ),
+    ("origin_requests", "Sent on to the origin", |c| {
+        format::count(c.origin_requests)
+    }),
+    (
+        "origin_errors",
+        "Of these not answered by the origin",
+        |c| format::count(c.origin_errors),
+    ),
+    ("origin_wait", "Mean wait for the origin", |c| {
+        format::mean_wait(c.origin_wait_us, c.origin_requests)
+    }),
+    ("responses_5xx", "Answered with a server error (5xx)", |c| {
+        format::count_with_share(c.responses_5xx, c.requests)
+    }),
+    ("sent", "Sent to visitors", |c| {
+        format::bytes(c.response_body_bytes)
+    }),
+];
+
+const EDGE: &[Wording<EdgeCounts>] = &[
+    ("connections_open", "Connections open now", |c| {
+        format::count(c.connections_open)
+    }),
+    ("connections_accepted", "Connections accepted", |c| {
+        format::count(c.connections_accepted)
+    }),
+    (
+        "connections_refused",
+        "Connections refused: too many open",
+        |c| format::count(c.connections_refused),
+    ),
+    (
+        "connections_timed_out",
+        "Connections closed: too slow or idle too long",
+        |c| format::count(c.connections_timed_out),
+    ),
+    ("tls_handshakes_failed", "TLS handshakes failed", |c| {
+        format::count(c.tls_handshakes_failed)
+    }),
+    (
+        "malformed_requests",
+        "Malformed requests (answered 400)",
+        |c| format::count(c.malformed_requests),
+    ),
+    (
+        "oversized_headers",
+        "Headers too large (answered 431)",
+        |c| format::count(c.oversized_headers),
+    ),
+    (
+        "unknown_hosts",
+        "Requests for unknown hosts (answered 421)",
+        |c| format::count(c.unknown_hosts),
+    ),
+];
+
+const MEMORY: &[Wording<EdgeCounts>] = &[
+    ("cache_bytes", "Cache: memory in use", |c| {
+        format!(
+            "{} of at most {}",
+            format::bytes(c.cache_bytes),
+            format::bytes(c.cache_bytes_max)
+        )
+    }),
+    ("cache_entries", "Cache: answers kept", |c| {
+        format::count(c.cache_entries)
+    }),
+    (
+        "limiter_bytes_max",
+        "Request limiter: memory at most",
+        |c| format::bytes(c.limiter_bytes_max),
+    ),
+    (
+        "limiter_prefixes",
+        "Request limiter: sources tracked now",
+        |c| format::count(c.limiter_prefixes),
+    ),
+    (
+        "limiter_evictions",
+        "Request limiter: sources forgotten early, table full",
+        |c| format::count(c.limiter_evictions),
+    ),
+];
+
+fn edge_table(area: &str, wordings: &[Wording<EdgeCounts>], edge: &EdgeCounts) -> Vec<Row> {
+    let row = |(name, label, write): &Wording<EdgeCounts>| Row {
+        label,
+        cells: vec![Figure::new(format!("{area}.{name}"), write(edge))],
+    };
+    wordings.iter().map(row).collect()
+}
+
+fn edge_rows(edge: &EdgeCounts) -> Vec<Row> {
+    edge_table("edge", EDGE, edge)
+}
+
+fn memory_rows(edge: &EdgeCounts) -> Vec<Row> {
+    edge_table("memory", MEMORY, edge)
+}
+
+fn loss_rows(snapshot: &Snapshot) -> Vec<Row> {
+    let losses = &snapshot.losses;
+    [
+        (
+            "Events dropped: the control loop's queue was full",
+            "events_dropped",
+            losses.events_dropped,
+        ),
+        (
+            "Records waiting to be stored now",
+            "store_backlog_records",
+            losses.store_backlog_records,
+        ),
+        (
+            "Records dropped: the store was slow or failed",
+            "store_records_dropped",
+            losses.store_records_dropped,
+        ),
+        (
+            "Access log lines dropped: the disk was slow",
+            "access_records_dropped",
+            snapshot.edge.access_records_dropped,
+        ),
+    ]
+    .into_iter()
+    .map(|(label, name, figure)| Row {
+        label,
+        cells: vec![Figure::new(format!("losses.{name}"), format::count(figure))],
+    })
+    .collect()
+}
+
+fn losses_summary(snapshot: &Snapshot) -> Figure {
+    let text = if snapshot.losses.any(&snapshot.edge) {
+        "Some records were lost since the start, so that visitors did not have to wait. \
+         Figures drawn from them may be too low."
+    } else {
+        "Nothing was lost since the start."
+    };
+    Figure::new("losses.summary", text)
+}
+
+fn server_rows(snapshot: &Snapshot) -> Vec<Row> {
+    let readiness = match snapshot.readiness.fault() {
+        None => "Ready".to_owned(),
+        Some(reason) => format!("Not ready: {reason}"),
+    };
+    let running = format::span(snapshot.at.since(snapshot.started));
+    let running = format!("{running}, since {}", format::date_time(snapshot.started));
+    [
+        ("State", "readiness", readiness),
+        ("Running for", "running", running),
+        (
+            "Visitors served on",
+            "listeners",
+            snapshot.listeners.join(", "),
+        ),
+        (
+            "This console served on",
+            "admin_listener",
+            snapshot.admin_listener.clone(),
+        ),
+        ("Version", "version", snapshot.version.to_owned()),
+    ]
+    .into_iter()
+    .map(|(label, name, text)| Row {
+        label,
+        cells: vec![Figure::new(format!("server.{name}"), text)],
+    })
+    .collect()
+}
+
+fn site_view(place: usize, site: &SiteFigures) -> SiteView {
+    let key = format!("site.{place}");
+    let periods = [
+        ("last_second", &site.last_second),
+        ("last_minute", &site.last_minute),
+        ("total", &site.state.counts),
+    ];
+    let traffic = TRAFFIC.iter().map(|(name, label, write)| Row {
+        label,
+        cells: periods
+            .iter()
+            .map(|(period, counts)| Figure::new(format!("{key}.{name}.{period}"), write(counts)))
+            .collect(),
+    });
+    let origin =
+        |(number, origin)| origin_view(format!("{key}.origin.{number}"), &site.state.name, origin);
+    SiteView {
+        id: format!("site-{place}"),
+        name: site.state.name.to_string(),
+        hosts: site.state.hosts.iter().map(ToString::to_string).collect(),
+        role: site.state.role.as_deref().map(str::to_owned),
+        origins: site.state.origins.iter().enumerate().map(origin).collect(),
+        traffic: traffic.collect(),
+    }
+}
+
+fn origin_view(key: String, site: &str, origin: &OriginStatus) -> OriginView {
+    let words = match origin.health {
+        OriginHealth::Up => "Up: it answers",
+        OriginHealth::Down => "Down: it does not answer",
+        OriginHealth::Unknown => "Unknown: nothing was asked of it yet",
+    };
+    let since = origin
+        .since
+        .map_or_else(|| "not known".to_owned(), format::date_time);
+    let failure = origin
+        .last_failure
+        .as_deref()
+        .unwrap_or("none since the start");
+    OriginView {
+        url: origin.url.to_string(),
+        since: Figure::new(format!("{key}.since"), since),
+        last_failure: Figure::new(format!("{key}.last_failure"), failure),
+        state: State {
+            health: origin.health.as_str(),
+            words: Figure::new(format!("{key}.words"), words),
+            announcement: format!(
+                "Site {site}: origin {} is now {}.",
+                origin.url,
+                origin.health.as_str()
+            ),
+            key,
+        },
+    }
+}
+
+fn overall(snapshot: &Snapshot) -> State {
+    let origins = || snapshot.sites.iter().flat_map(|site| &site.state.origins);
+    let in_state = |health| origins().filter(|origin| origin.health == health).count();
+    let (all, down, unknown) = (
+        origins().count(),
+        in_state(OriginHealth::Down),
+        in_state(OriginHealth::Unknown),
+    );
+    let (health, words) = if let Some(reason) = snapshot.readiness.fault() {
+        (
+            OriginHealth::Down,
+            format!("Visitors are not being served: {reason}"),
+        )
+    } else if down > 0 {
+        let verb = if down == 1 { "does" } else { "do" };
+        let all = if all == 1 {
+            "1 origin".to_owned()
+        } else {
+            format!("{all} origins")
+        };
+        let text = format!(
+            "{down} of {all} {verb} not answer. Visitors still get the pages that are in the cache."
+        );
+        (OriginHealth::Down, text)
+    } else if all == 0 {
+        (
+            OriginHealth::Unknown,
+            "No site is protected yet.".to_owned(),
+        )
+    } else if unknown > 0 {
+        (
+            OriginHealth::Unknown,
+            format!("{unknown} of {all} origins: nothing was asked of them yet."),
+        )
+    } else if all == 1 {
+        (OriginHealth::Up, "The origin answers.".to_owned())
+    } else {
+        (OriginHealth::Up, format!("All {all} origins answer."))
+    };
+    State {
+        key: "overall".to_owned(),
+        health: health.as_str(),
+        words: Figure::new("overall.words", words),
+        announcement: String::new(),
+    }
+}
+
+/// Names what the page is made of; only equality matters, and only within one build.
+fn layout(snapshot: &Snapshot) -> String {
+    let mut hasher = DefaultHasher::new();
+    snapshot.version.hash(&mut hasher);
+    for site in &snapshot.sites {
+        (&site.state.name, &site.state.hosts, &site.state.role).hash(&mut hasher);
+        site.state.origins.len().hash(&mut hasher);
+        for origin in &site.state.origins {
+            origin.url.hash(&mut hasher);
+        }
+    }
+    format!("{:016x}", hasher.finish())
+}

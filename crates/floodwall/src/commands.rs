@@ -1,0 +1,237 @@
+//! The command line: what it takes, and which command it leads to.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::{Faults, Settings};
+use crate::{check, demo, doctor, logging, serve};
+
+/// The answer is no, or something failed.
+const EXIT_NO: u8 = 1;
+/// The command line or the configuration is at fault.
+const EXIT_USAGE: u8 = 2;
+
+const EXAMPLES: &str = "\
+Examples:
+  floodwall demo
+  floodwall serve --listen 127.0.0.1:8080 --origin http://127.0.0.1:3000
+  floodwall check --config floodwall.toml
+  floodwall serve --config floodwall.toml
+
+Exit status: 0 well, 1 the answer is no or something failed, 2 usage or configuration.";
+
+/// Self-hosted DDoS defence for public-service websites.
+#[derive(Debug, Parser)]
+#[command(name = "floodwall", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Protect sites: edge, control loop, store and console on this host
+    #[command(after_help = "\
+Examples:
+  floodwall serve --config /etc/floodwall/floodwall.toml
+  floodwall serve --listen 127.0.0.1:8080 --origin http://127.0.0.1:3000
+
+Signals: SIGTERM and SIGINT drain and stop (a second one stops at once); SIGHUP opens the access log anew.")]
+    Serve(ServeArguments),
+    /// Show a sample voter-information site behind the whole of it, on loopback
+    #[command(after_help = "\
+Examples:
+  floodwall demo
+  floodwall demo --site 127.0.0.1:8080 --admin 127.0.0.1:9800")]
+    Demo(demo::DemoArguments),
+    /// Find every fault of a settings file: line, key, what is wrong, what to write
+    #[command(after_help = "\
+Examples:
+  floodwall check --config floodwall.toml
+  floodwall check --config floodwall.toml --offline --json")]
+    Check(CheckArguments),
+    /// Say what this host can do: kernel, limits, capabilities, clock, ports
+    #[command(after_help = "\
+Examples:
+  floodwall doctor
+  floodwall doctor --json")]
+    Doctor(DoctorArguments),
+    /// The sample site of `demo` alone
+    #[command(hide = true)]
+    DemoOrigin(demo::DemoOriginArguments),
+}
+
+#[derive(Args, Debug)]
+struct ServeArguments {
+    /// Settings file (TOML)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "origin"], required_unless_present = "origin")]
+    config: Option<PathBuf>,
+    /// Address to serve the site on, without a settings file; may be given several times
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: Vec<String>,
+    /// Where the site's pages come from, without a settings file; may be given several times
+    #[arg(long, value_name = "URL")]
+    origin: Vec<String>,
+    /// Address of the console, without a settings file
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "config")]
+    admin: Option<String>,
+    /// Directory for the store, without a settings file; by default one that is removed at the end
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "config")]
+    state: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct CheckArguments {
+    /// Settings file (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Print the faults as JSON
+    #[arg(long)]
+    json: bool,
+    /// Look at the file only: try no port, origin or directory
+    #[arg(long)]
+    offline: bool,
+}
+
+#[derive(Args, Debug)]
+struct DoctorArguments {
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command that was asked for.
+pub(crate) fn run(line: CommandLine) -> ExitCode {
+    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+    match line.command {
+        Command::Serve(arguments) => {
+            drop((out, err));
+            serve_command(arguments)
+        }
+        Command::Demo(arguments) => {
+            drop((out, err));
+            demo::run(&arguments)
+        }
+        Command::DemoOrigin(arguments) => {
+            drop((out, err));
+            demo::run_origin(&arguments)
+        }
+        Command::Check(arguments) => {
+            let options = check::Options {
+                config: arguments.config,
+                json: arguments.json,
+                offline: arguments.offline,
+                color: stderr_takes_color(),
+            };
+            check::run(&options, &mut out, &mut err).into()
+        }
+        Command::Doctor(arguments) => doctor::run(arguments.json, &mut out).into(),
+    }
+}
+
+/// Whether messages may be coloured (<https://no-color.org>).
+pub(crate) fn stderr_takes_color() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
+}
+
+/// Prints a message for people on stderr. That it cannot be printed is nothing we could tell.
+pub(crate) fn tell(message: &str) {
+    let _ = writeln!(std::io::stderr(), "{message}");
+}
+
+fn serve_command(arguments: ServeArguments) -> ExitCode {
+    logging::start();
+    // Kept until the end: the directory goes when this value does.
+    let mut temporary = None;
+    let loaded = match &arguments.config {
+        Some(file) => Settings::load(file),
+        None => {
+            let state = match state_directory(arguments.state, &mut temporary) {
+                Ok(state) => state,
+                Err(message) => return fail(&message, EXIT_NO),
+            };
+            Settings::from_listen_and_origin(&arguments.listen, &arguments.origin, arguments.admin.as_deref(), &state)
+        }
+    };
+    match loaded {
+        Ok((settings, warnings)) => {
+            show_faults(&warnings);
+            run_server(&settings)
+        }
+        Err(faults) => {
+            show_faults(&faults);
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn state_directory(given: Option<PathBuf>, temporary: &mut Option<tempfile::TempDir>) -> Result<PathBuf, String> {
+    if let Some(directory) = given {
+        return Ok(directory);
+    }
+    let directory = tempfile::Builder::new()
+        .prefix("floodwall-")
+        .tempdir()
+        .map_err(|error| format!("floodwall: cannot make a temporary directory: {error}; name one with --state"))?;
+    let path = directory.path().to_owned();
+    *temporary = Some(directory);
+    Ok(path)
+}
+
+fn run_server(settings: &Settings) -> ExitCode {
+    let ready = |addresses: &serve::Addresses| {
+        let list = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        tracing::info!(
+            http = list(&addresses.edge.http),
+            https = list(&addresses.edge.https),
+            admin = %addresses.admin,
+            "serving"
+        );
+    };
+    match serve::run(settings, ready) {
+        Ok(serve::Ended { failed: false }) => ExitCode::SUCCESS,
+        Ok(serve::Ended { failed: true }) => ExitCode::from(EXIT_NO),
+        Err(error) => fail(&format!("floodwall: {error}"), EXIT_NO),
+    }
+}
+
+pub(crate) fn fail(message: &str, status: u8) -> ExitCode {
+    tell(message);
+    ExitCode::from(status)
+}
+
+fn show_faults(faults: &Faults) {
+    if !faults.is_empty() {
+        tell(&faults.render(stderr_takes_color()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_file_and_an_origin_exclude_each_other() {
+        for (line, good) in [
+            ("floodwall serve --config f.toml", true),
+            ("floodwall serve --origin http://127.0.0.1:3000", true),
+            ("floodwall serve --listen 127.0.0.1:1 --origin http://127.0.0.1:3000", true),
+            ("floodwall serve", false),
+            ("floodwall serve --listen 127.0.0.1:1", false),
+            ("floodwall serve --config f.toml --origin http://127.0.0.1:3000", false),
+        ] {
+            let parsed = CommandLine::try_parse_from(line.split(' '));
+            assert_eq!(parsed.is_ok(), good, "{line}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! From the validated settings to what the edge is told.
+
+use std::sync::Arc;
+
+use floodwall_edge::tls::CertificateFiles;
+use floodwall_edge::{CacheSettings, EdgeConfig, OriginConfig, SiteConfig, Timeouts};
+use floodwall_policy::{RateLimit, SitePolicy};
+
+use crate::settings::{self, HostPattern, Settings, Site};
+
+/// Requests one origin is given at once, over all workers.
+const ORIGIN_REQUESTS_MAX: usize = 256;
+
+/// The edge's part of the settings.
+pub(crate) fn edge_config(settings: &Settings) -> EdgeConfig {
+    let server = &settings.server;
+    let timeouts = &server.timeouts;
+    EdgeConfig {
+        http: server.http.clone(),
+        https: server.https.clone(),
+        certificates: settings.sites.iter().filter_map(certificate_files).collect(),
+        sites: settings.sites.iter().map(site_config).collect(),
+        trusted_proxies: server.trusted_proxies.clone(),
+        workers: server.workers,
+        connections_max: server.connections_max,
+        tracked_prefixes: server.tracked_prefixes,
+        timeouts: Timeouts {
+            header: timeouts.header,
+            body_idle: timeouts.body_idle,
+            write_idle: timeouts.write_idle,
+            keep_alive_idle: timeouts.keep_alive_idle,
+            connect: timeouts.connect,
+            origin_response: timeouts.origin_response,
+            origin_idle: timeouts.origin_idle,
+        },
+        cache: CacheSettings {
+            memory_bytes_max: server.cache.memory_bytes,
+            object_bytes_max: server.cache.object_bytes_max,
+            default_stale_if_error: server.cache.stale_if_error,
+            ..CacheSettings::default()
+        },
+    }
+}
+
+fn site_config(site: &Site) -> SiteConfig {
+    SiteConfig {
+        name: site.name.as_str().into(),
+        hosts: site.hosts.iter().map(|host| host_text(host).into()).collect(),
+        role: site.role.as_deref().map(Arc::from),
+        origins: site
+            .origins
+            .iter()
+            .map(|origin| OriginConfig {
+                host: origin.host.clone(),
+                port: origin.port,
+                requests_max: ORIGIN_REQUESTS_MAX,
+            })
+            .collect(),
+        policy: SitePolicy {
+            origin_limit: site.origin_limit.as_ref().and_then(rate_limit),
+            request_limit: site.request_limit.as_ref().and_then(rate_limit),
+        },
+        stale_if_error: site.stale_if_error,
+    }
+}
+
+fn host_text(host: &HostPattern) -> String {
+    match host {
+        HostPattern::Exact(name) => name.clone(),
+        HostPattern::Below(name) => format!("*.{name}"),
+        HostPattern::Any => "*".to_owned(),
+    }
+}
+
+/// The settings' bounds lie within the policy's, so that `None` cannot come of a checked file.
+fn rate_limit(limit: &settings::RateLimit) -> Option<RateLimit> {
+    RateLimit::from_numbers(limit.per_second, limit.burst).ok()
+}
+
+fn certificate_files(site: &Site) -> Option<CertificateFiles> {
+    let paths = site.certificate.as_ref()?;
+    Some(CertificateFiles {
+        certificate: paths.certificate.clone(),
+        key: paths.key.clone(),
+        hosts: site.hosts.iter().map(host_text).collect(),
+    })
+}

@@ -1,0 +1,315 @@
+//! The settings as far as they could be read, each value with its place in the file.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use floodwall_model::Prefix;
+use toml::de::{DeTable, DeValue};
+
+use super::definition::{Located, Span, kind_in_words};
+use super::keys;
+use super::section::{Log, Section};
+use super::{
+    AccessLog, Cache, CertificatePaths, CertificateTarget, HostPattern, Origin, Place, ProbeTargets, RateLimit, SITES_MAX,
+    Server, Settings, Site, Store, Timeouts,
+};
+
+/// What was read of a file. A part that could not be read whole is `None`; the log says why.
+pub(super) struct Draft {
+    pub(super) server: ServerDraft,
+    pub(super) sites: Vec<SiteDraft>,
+    store: Option<Store>,
+}
+
+/// What was read of `[server]`.
+pub(super) struct ServerDraft {
+    pub(super) at: Option<Span>,
+    pub(super) http: Option<Located<Vec<Located<SocketAddr>>>>,
+    pub(super) https: Option<Located<Vec<Located<SocketAddr>>>>,
+    pub(super) admin: Option<Located<SocketAddr>>,
+    pub(super) trusted_proxies: Vec<Located<Prefix>>,
+    pub(super) interface: Option<Located<String>>,
+    pub(super) cache_memory: Option<Located<u64>>,
+    pub(super) object_max: Option<Located<u64>>,
+    state: Option<Located<PathBuf>>,
+    access_log_path: Option<Located<PathBuf>>,
+    whole: Option<Server>,
+}
+
+/// What was read of one `[[site]]`.
+pub(super) struct SiteDraft {
+    /// `site[0]`.
+    pub(super) path: String,
+    pub(super) at: Option<Span>,
+    pub(super) name: Option<Located<String>>,
+    pub(super) hosts: Option<Located<Vec<Located<HostPattern>>>>,
+    pub(super) origins: Option<Located<Vec<Located<Origin>>>>,
+    pub(super) certificate: Option<Located<PathBuf>>,
+    pub(super) key: Option<Located<PathBuf>>,
+    pub(super) rate: Option<Located<u32>>,
+    pub(super) origin_rate: Option<Located<u32>>,
+    pub(super) burst: Option<Located<u32>>,
+    pub(super) origin_burst: Option<Located<u32>>,
+    whole: Option<Site>,
+}
+
+impl Draft {
+    /// Reads text without syntax faults. Relative paths count from `folder`.
+    pub(super) fn read(text: &str, folder: &Path, log: &mut Log) -> Self {
+        let (document, _) = DeTable::parse_recoverable(text);
+        let root = Section::new("", String::new(), Some(document.get_ref()), None);
+        root.report_unknown(log);
+        let server = ServerDraft::read(document.get_ref(), folder, log);
+        let store = Section::open(log, Some(document.get_ref()), "store", "store".to_owned());
+        store.report_unknown(log);
+        let store = store.value(log, &keys::RETENTION_DAYS).map(|retention_days| Store { retention_days });
+        let sites = read_sites(document.get_ref(), folder, log);
+        Self { server, sites, store }
+    }
+
+    /// The settings, when every part could be read.
+    pub(super) fn into_settings(self) -> Option<Settings> {
+        let sites = self.sites.into_iter().map(|site| site.whole).collect::<Option<Vec<_>>>()?;
+        Some(Settings { server: self.server.whole?, store: self.store?, sites })
+    }
+
+    pub(super) fn probe_targets(&self) -> ProbeTargets {
+        let server = &self.server;
+        let located = |key: &str, at: &Option<Span>| Place { key: key.to_owned(), span: at.clone() };
+        let path = |value: &Option<Located<PathBuf>>, key: &str| {
+            value.as_ref().map(|v| (v.value.clone(), located(key, &v.at)))
+        };
+        let mut targets = ProbeTargets {
+            listeners: server.listeners().map(|(key, l)| (l.value, located(key, &l.at))).collect(),
+            state: path(&server.state, "server.state"),
+            access_log: path(&server.access_log_path, "server.access_log.path"),
+            ..ProbeTargets::default()
+        };
+        for site in &self.sites {
+            let key_of = |key: &str| format!("{}.{key}", site.path);
+            let origins = elements(site.origins.as_ref());
+            targets.origins.extend(origins.map(|o| (o.value.clone(), located(&key_of("origin"), &o.at))));
+            let certificate = path(&site.certificate, &key_of("certificate"));
+            if let (Some(certificate), Some(key)) = (certificate, path(&site.key, &key_of("key"))) {
+                let hosts = elements(site.hosts.as_ref()).map(|h| h.value.clone()).collect();
+                targets.certificates.push(CertificateTarget { certificate, key, hosts });
+            }
+        }
+        targets
+    }
+}
+
+/// The elements of a list that could be read.
+pub(super) fn elements<T>(list: Option<&Located<Vec<Located<T>>>>) -> std::slice::Iter<'_, Located<T>> {
+    list.map_or([].iter(), |located| located.value.iter())
+}
+
+fn plain<T: Clone>(list: Option<&Located<Vec<Located<T>>>>) -> Option<Vec<T>> {
+    list.map(|located| located.value.iter().map(|element| element.value.clone()).collect())
+}
+
+impl ServerDraft {
+    fn read(document: &DeTable<'_>, folder: &Path, log: &mut Log) -> Self {
+        let section = Section::open(log, Some(document), "server", "server".to_owned());
+        section.report_unknown(log);
+        let state = section.get(log, &keys::STATE).map(|path| below(folder, path));
+        let trusted_proxies = section.get(log, &keys::TRUSTED_PROXIES);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = given_or(log, &section, &keys::WORKERS, cores);
+        let connections_max = section.value(log, &keys::CONNECTIONS_MAX);
+        let tracked_prefixes = section.value(log, &keys::TRACKED_PREFIXES);
+        let timeouts = read_timeouts(&section.below(log, "server.timeouts"), log);
+        let cache_section = section.below(log, "server.cache");
+        cache_section.report_unknown(log);
+        let stale_if_error = cache_section.value(log, &keys::STALE_IF_ERROR);
+        let (access_log_path, access_log) = read_access_log(&section.below(log, "server.access_log"), folder, log);
+        let mut draft = Self {
+            at: section.at.clone(),
+            http: section.get(log, &keys::HTTP),
+            https: section.get(log, &keys::HTTPS),
+            admin: section.get(log, &keys::ADMIN),
+            trusted_proxies: elements(trusted_proxies.as_ref()).cloned().collect(),
+            interface: section.get(log, &keys::INTERFACE),
+            cache_memory: cache_section.get(log, &keys::CACHE_MEMORY),
+            object_max: cache_section.get(log, &keys::OBJECT_MAX),
+            state,
+            access_log_path,
+            whole: None,
+        };
+        draft.whole = (|| {
+            Some(Server {
+                http: plain(draft.http.as_ref())?,
+                https: plain(draft.https.as_ref())?,
+                admin: draft.admin.as_ref()?.value,
+                state: draft.state.as_ref()?.value.clone(),
+                trusted_proxies: plain(trusted_proxies.as_ref())?,
+                interface: draft.interface.as_ref().map(|i| i.value.clone()),
+                workers: workers?,
+                connections_max: connections_max?,
+                tracked_prefixes: tracked_prefixes?,
+                timeouts: timeouts?,
+                cache: Cache {
+                    memory_bytes: draft.cache_memory.as_ref()?.value,
+                    object_bytes_max: draft.object_max.as_ref()?.value,
+                    stale_if_error: stale_if_error?,
+                },
+                access_log: access_log?,
+            })
+        })();
+        draft
+    }
+
+    /// Every listener with its key, in the order in which they are compared.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = (&'static str, &Located<SocketAddr>)> {
+        let http = elements(self.http.as_ref()).map(|l| ("server.http", l));
+        let https = elements(self.https.as_ref()).map(|l| ("server.https", l));
+        http.chain(https).chain(self.admin.iter().map(|l| ("server.admin", l)))
+    }
+}
+
+/// The setting's value; `otherwise` when it is left out; `None` when it cannot be read.
+fn given_or<F: super::definition::Form>(
+    log: &mut Log,
+    section: &Section<'_>,
+    setting: &super::definition::Setting<F>,
+    otherwise: F::Output,
+) -> Option<F::Output> {
+    if section.has(setting) { section.value(log, setting) } else { Some(otherwise) }
+}
+
+fn below(folder: &Path, path: Located<PathBuf>) -> Located<PathBuf> {
+    Located { value: folder.join(path.value), at: path.at }
+}
+
+fn read_timeouts(section: &Section<'_>, log: &mut Log) -> Option<Timeouts> {
+    section.report_unknown(log);
+    let header = section.value(log, &keys::HEADER);
+    let body_idle = section.value(log, &keys::BODY_IDLE);
+    let write_idle = section.value(log, &keys::WRITE_IDLE);
+    let keep_alive_idle = section.value(log, &keys::KEEP_ALIVE_IDLE);
+    let connect = section.value(log, &keys::CONNECT);
+    let origin_response = section.value(log, &keys::ORIGIN_RESPONSE);
+    let origin_idle = section.value(log, &keys::ORIGIN_IDLE);
+    let drain = section.value(log, &keys::DRAIN);
+    Some(Timeouts {
+        header: header?,
+        body_idle: body_idle?,
+        write_idle: write_idle?,
+        keep_alive_idle: keep_alive_idle?,
+        connect: connect?,
+        origin_response: origin_response?,
+        origin_idle: origin_idle?,
+        drain: drain?,
+    })
+}
+
+type LocatedPath = Option<Located<PathBuf>>;
+
+fn read_access_log(section: &Section<'_>, folder: &Path, log: &mut Log) -> (LocatedPath, Option<Option<AccessLog>>) {
+    if !section.is_given() {
+        return (None, Some(None));
+    }
+    section.report_unknown(log);
+    let path = section.get(log, &keys::LOG_PATH).map(|path| below(folder, path));
+    let format = section.value(log, &keys::LOG_FORMAT);
+    let rotate_bytes = section.value(log, &keys::ROTATE_SIZE);
+    let keep_files = section.value(log, &keys::KEEP_FILES);
+    let whole = (|| {
+        let path = path.as_ref()?.value.clone();
+        Some(AccessLog { path, format: format?, rotate_bytes: rotate_bytes?, keep_files: keep_files? })
+    })();
+    (path, whole.map(Some))
+}
+
+fn read_sites(document: &DeTable<'_>, folder: &Path, log: &mut Log) -> Vec<SiteDraft> {
+    let example = "write [[site]] and below it name, hosts and origin";
+    let Some(item) = document.get("site") else {
+        if !log.lost.contains("site") {
+            log.error(Some(&(0..0)), "site", "no site is declared", example);
+        }
+        return Vec::new();
+    };
+    let list: Vec<_> = match item.get_ref() {
+        DeValue::Array(list) => list.iter().collect(),
+        DeValue::Table(_) => {
+            log.error(Some(&item.span()), "site", "`site` is written as a single table", "write [[site]] with two brackets");
+            vec![item]
+        }
+        other => {
+            let problem = format!("{} is found where a table is expected", kind_in_words(other));
+            log.error(Some(&item.span()), "site", problem, example);
+            return Vec::new();
+        }
+    };
+    if list.is_empty() {
+        log.error(Some(&item.span()), "site", "no site is declared", example);
+    }
+    if list.len() > SITES_MAX {
+        log.error(Some(&item.span()), "site", format!("{} sites are too many", list.len()), format!("declare {SITES_MAX} at most"));
+    }
+    let mut sites = Vec::new();
+    for (index, site) in list.into_iter().take(SITES_MAX).enumerate() {
+        let path = format!("site[{index}]");
+        match site.get_ref() {
+            DeValue::Table(table) => {
+                sites.push(SiteDraft::read(Section::new("site", path, Some(table), Some(site.span())), folder, log));
+            }
+            other => {
+                let problem = format!("{} is found where a table is expected", kind_in_words(other));
+                log.error(Some(&site.span()), &path, problem, example);
+            }
+        }
+    }
+    sites
+}
+
+impl SiteDraft {
+    fn read(section: Section<'_>, folder: &Path, log: &mut Log) -> Self {
+        section.report_unknown(log);
+        let role = section.value(log, &keys::ROLE);
+        let limits = section.below(log, "site.limits");
+        limits.report_unknown(log);
+        let cache = section.below(log, "site.cache");
+        cache.report_unknown(log);
+        let stale_if_error = cache.value(log, &keys::SITE_STALE_IF_ERROR);
+        let mut draft = Self {
+            name: section.get(log, &keys::NAME),
+            hosts: section.get(log, &keys::HOSTS),
+            origins: section.get(log, &keys::ORIGIN),
+            certificate: section.get(log, &keys::CERTIFICATE).map(|path| below(folder, path)),
+            key: section.get(log, &keys::KEY).map(|path| below(folder, path)),
+            rate: limits.get(log, &keys::RATE),
+            burst: limits.get(log, &keys::BURST),
+            origin_rate: limits.get(log, &keys::ORIGIN_RATE),
+            origin_burst: limits.get(log, &keys::ORIGIN_BURST),
+            path: section.path,
+            at: section.at,
+            whole: None,
+        };
+        draft.whole = draft.assemble(role, stale_if_error);
+        draft
+    }
+
+    fn assemble(&self, role: Option<String>, stale_if_error: Option<std::time::Duration>) -> Option<Site> {
+        let rate = self.rate.as_ref()?.value;
+        let burst = self.burst.as_ref().map_or(rate.saturating_mul(10), |burst| burst.value);
+        let certificate = self.certificate.as_ref().zip(self.key.as_ref()).map(|(certificate, key)| CertificatePaths {
+            certificate: certificate.value.clone(),
+            key: key.value.clone(),
+        });
+        Some(Site {
+            name: self.name.as_ref()?.value.clone(),
+            hosts: plain(self.hosts.as_ref())?,
+            origins: plain(self.origins.as_ref())?,
+            role,
+            certificate,
+            origin_limit: limit(self.origin_rate.as_ref()?.value, self.origin_burst.as_ref()?.value),
+            request_limit: limit(rate, burst),
+            stale_if_error,
+        })
+    }
+}
+
+fn limit(per_second: u32, burst: u32) -> Option<RateLimit> {
+    (per_second > 0).then_some(RateLimit { per_second, burst })
+}

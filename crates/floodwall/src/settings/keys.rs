@@ -1,0 +1,169 @@
+//! Every setting there is: name, default, bounds and text. The reference in the documentation is
+//! written from this list, and a test holds the two together.
+
+use std::time::Duration;
+
+use super::definition::{Described, Fallback, Setting};
+use super::forms::{AddressPrefix, FilePath, ListOf, ListenAddress, OneOf, Period, Size, Whole, Words};
+use super::target::{Host, OriginUrl};
+use super::{AccessLogFormat, SITES_MAX};
+
+const SERVER: &str = "server";
+const TIMEOUTS: &str = "server.timeouts";
+const CACHE: &str = "server.cache";
+const ACCESS_LOG: &str = "server.access_log";
+const STORE: &str = "store";
+const SITE: &str = "site";
+const SITE_LIMITS: &str = "site.limits";
+const SITE_CACHE: &str = "site.cache";
+
+/// Every table, in the order of the documentation, and what it is for.
+pub(super) const TABLES: &[(&str, &str)] = &[
+    (SERVER, "Where Floodwall listens and how much it may take."),
+    (TIMEOUTS, "Deadlines: how long a slow or silent peer is waited for."),
+    (CACHE, "The shared cache in memory."),
+    (ACCESS_LOG, "One line for every request. Without this table there is no access log."),
+    (STORE, "The records Floodwall keeps below `state`."),
+    (SITE, "One protected site; write the table once for each, with two brackets: `[[site]]`."),
+    (SITE_LIMITS, "Limits on one client (an IPv4 address or an IPv6 /64) towards the site above it."),
+    (SITE_CACHE, "What the cache does differently for the site above it."),
+];
+
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])+ $name:ident: $form:ty = $table:ident . $key:ident, $default:expr, $example:literal, $reading:expr;)+) => {
+        $(
+            pub(super) static $name: Setting<$form> = Setting {
+                table: $table,
+                key: stringify!($key),
+                default: $default,
+                example: $example,
+                doc: concat!($($doc),+).trim_ascii(),
+                form: $reading,
+            };
+        )+
+
+        /// Every setting, in the order of the documentation.
+        pub(super) static ALL: &[&dyn Described] = &[$(&$name),+];
+    };
+}
+
+use Fallback::{Required, Toml, Words as InWords};
+
+const fn period(least: Duration, most: Duration) -> Period {
+    Period(least, most)
+}
+
+/// A deadline that keeps a server usable: from a tenth of a second to an hour.
+const DEADLINE: Period = period(Duration::from_millis(100), Duration::from_secs(3600));
+const STALE: Period = period(Duration::ZERO, Duration::from_secs(30 * 86_400));
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+settings! {
+    /// Addresses to answer HTTP in clear text on. `[]` for none.
+    HTTP: ListOf<ListenAddress> = SERVER.http, Toml("[\"0.0.0.0:80\"]"), "[\"0.0.0.0:80\", \"[::]:80\"]", ListOf(ListenAddress);
+    /// Addresses to answer HTTPS on; needs a site with `certificate` and `key`.
+    HTTPS: ListOf<ListenAddress> = SERVER.https, Toml("[]"), "[\"0.0.0.0:443\", \"[::]:443\"]", ListOf(ListenAddress);
+    /// Address of the console, the status page, metrics and the API. Keep it away from the public.
+    ADMIN: ListenAddress = SERVER.admin, Toml("\"127.0.0.1:9800\""), "\"127.0.0.1:9800\"", ListenAddress;
+    /// Directory for everything Floodwall keeps.
+    STATE: FilePath = SERVER.state, Toml("\"/var/lib/floodwall\""), "\"/var/lib/floodwall\"", FilePath;
+    /// Proxies in front of Floodwall whose `X-Forwarded-For` or `Forwarded` is believed.
+    TRUSTED_PROXIES: ListOf<AddressPrefix> = SERVER.trusted_proxies, Toml("[]"), "[\"192.0.2.0/24\"]", ListOf(AddressPrefix);
+    /// Network interface for the packet filter. Accepted, but without effect in this version.
+    INTERFACE: Words = SERVER.interface, InWords("none"), "\"eth0\"", Words;
+    /// Worker threads.
+    WORKERS: Whole<usize> = SERVER.workers, InWords("one for each core"), "4", Whole::between(1, 1024);
+    /// Connections open at once; further ones are closed at once.
+    CONNECTIONS_MAX: Whole<usize> = SERVER.connections_max, Toml("20000"), "20000", Whole::between(16, 10_000_000);
+    /// Clients the limiter keeps track of at once. When there are more, the longest unseen is forgotten.
+    TRACKED_PREFIXES: Whole<usize> = SERVER.tracked_prefixes, Toml("1048576"), "1048576", Whole::between(1024, 1 << 26);
+
+    /// For the whole header of a request.
+    HEADER: Period = TIMEOUTS.header, Toml("\"10s\""), "\"10s\"", DEADLINE;
+    /// Without a byte of a request's body.
+    BODY_IDLE: Period = TIMEOUTS.body_idle, Toml("\"30s\""), "\"30s\"", DEADLINE;
+    /// Without the visitor taking a byte of the answer.
+    WRITE_IDLE: Period = TIMEOUTS.write_idle, Toml("\"30s\""), "\"30s\"", DEADLINE;
+    /// Without a new request on an open connection.
+    KEEP_ALIVE_IDLE: Period = TIMEOUTS.keep_alive_idle, Toml("\"60s\""), "\"60s\"", DEADLINE;
+    /// For connecting to an origin.
+    CONNECT: Period = TIMEOUTS.connect, Toml("\"3s\""), "\"3s\"", DEADLINE;
+    /// For the first byte of an origin's answer.
+    ORIGIN_RESPONSE: Period = TIMEOUTS.origin_response, Toml("\"30s\""), "\"30s\"", DEADLINE;
+    /// Without a further byte of an origin's answer.
+    ORIGIN_IDLE: Period = TIMEOUTS.origin_idle, Toml("\"30s\""), "\"30s\"", DEADLINE;
+    /// For open requests to end when Floodwall is stopped.
+    DRAIN: Period = TIMEOUTS.drain, Toml("\"10s\""), "\"10s\"", DEADLINE;
+
+    /// Memory for cached answers, all sites together.
+    CACHE_MEMORY: Size = CACHE.memory, Toml("\"256MiB\""), "\"256MiB\"", Size(MIB, 1024 * GIB);
+    /// Largest answer that is cached.
+    OBJECT_MAX: Size = CACHE.object_max, Toml("\"16MiB\""), "\"16MiB\"", Size(KIB, 4 * GIB);
+    /// How long past its freshness a copy goes on answering while the origin fails.
+    STALE_IF_ERROR: Period = CACHE.stale_if_error, Toml("\"24h\""), "\"24h\"", STALE;
+
+    /// File to write to.
+    LOG_PATH: FilePath = ACCESS_LOG.path, Required, "\"/var/log/floodwall/access.log\"", FilePath;
+    /// `combined`, as other servers write it, or `json`, one object a line.
+    LOG_FORMAT: OneOf<AccessLogFormat> = ACCESS_LOG.format, Toml("\"combined\""), "\"json\"", OneOf(AccessLogFormat::WORDS);
+    /// Size at which the file is put aside and a new one begun.
+    ROTATE_SIZE: Size = ACCESS_LOG.rotate_size, Toml("\"100MiB\""), "\"100MiB\"", Size(MIB, 1024 * GIB);
+    /// Files put aside that are kept.
+    KEEP_FILES: Whole<u32> = ACCESS_LOG.keep_files, Toml("5"), "5", Whole::between(1, 1000);
+
+    /// Days that traffic by the minute is kept.
+    RETENTION_DAYS: Whole<u32> = STORE.retention_days, Toml("400"), "400", Whole::between(1, 36_500);
+
+    /// Short name for pages, metrics and records.
+    NAME: Words = SITE.name, Required, "\"sos\"", Words;
+    /// Host names the site answers to. `*.example.gov` stands for every name below `example.gov`; an exact name goes before it.
+    HOSTS: ListOf<Host> = SITE.hosts, Required, "[\"www.sos.example.gov\"]", ListOf(Host);
+    /// Servers the site's pages come from.
+    ORIGIN: ListOf<OriginUrl> = SITE.origin, Required, "[\"http://10.0.0.5:8080\"]", ListOf(OriginUrl);
+    /// What an outage of the site means; printed in statements.
+    ROLE: Words = SITE.role, InWords("none"), "\"public\"", Words;
+    /// PEM file with the site's certificate and those that vouch for it, its own first.
+    CERTIFICATE: FilePath = SITE.certificate, InWords("none"), "\"sos.pem\"", FilePath;
+    /// PEM file with the certificate's private key.
+    KEY: FilePath = SITE.key, InWords("none"), "\"sos.key\"", FilePath;
+
+    /// Requests a second that may take work at the origin, per client. 0 for no limit.
+    ORIGIN_RATE: Whole<u32> = SITE_LIMITS.origin_requests_per_second, Toml("20"), "20", Whole::between(0, 1_000_000);
+    /// Such requests at once after a pause.
+    ORIGIN_BURST: Whole<u32> = SITE_LIMITS.origin_burst, Toml("200"), "200", Whole::between(1, 10_000_000);
+    /// Requests a second of any kind, per client, cached answers included. 0 for no limit.
+    RATE: Whole<u32> = SITE_LIMITS.requests_per_second, Toml("0"), "500", Whole::between(0, 1_000_000);
+    /// Requests of any kind at once after a pause.
+    BURST: Whole<u32> = SITE_LIMITS.burst, InWords("ten times `requests_per_second`"), "5000", Whole::between(1, 10_000_000);
+
+    /// As in `[server.cache]`, for this site.
+    SITE_STALE_IF_ERROR: Period = SITE_CACHE.stale_if_error, InWords("that of `[server.cache]`"), "\"72h\"", STALE;
+}
+
+/// The settings as a Markdown reference: one heading for each table, one entry for each key.
+#[must_use]
+pub fn reference() -> String {
+    let mut text = String::new();
+    for (table, purpose) in TABLES {
+        let heading = if *table == SITE { format!("[[{table}]]") } else { format!("[{table}]") };
+        text.push_str(&format!("### `{heading}`\n\n{purpose}\n\n"));
+        for setting in ALL.iter().filter(|s| s.table() == *table) {
+            let default = match setting.default() {
+                Toml(value) => format!("Default: `{value}`."),
+                InWords(words) => format!("Default: {words}."),
+                Required => "Required.".to_owned(),
+            };
+            let (key, doc, expected) = (setting.key(), setting.doc(), setting.expected());
+            text.push_str(&format!("- **`{key}`**: {doc} Takes {expected}. {default}"));
+            if !matches!(setting.default(), Toml(value) if value == setting.example()) {
+                text.push_str(&format!(" Example: `{key} = {}`", setting.example()));
+            }
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    text.push_str(&format!("At most {SITES_MAX} sites.\n"));
+    text
+}

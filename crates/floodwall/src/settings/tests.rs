@@ -1,0 +1,423 @@
+//! Tests of the settings as a whole: what is read, what is said of what is not.
+
+use std::fmt::Write;
+
+use proptest::prelude::*;
+
+use super::definition::Fallback;
+use super::keys::{ALL, TABLES};
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../../floodwall.example.toml");
+const DOCUMENTATION: &str = include_str!("../../../../docs/configuration.md");
+
+/// The smallest whole file.
+const SMALLEST: &str = "[[site]]
+name = \"sos\"
+hosts = [\"www.sos.example.gov\"]
+origin = [\"http://10.0.0.5:8080\"]
+";
+
+/// Reads a text as the file `floodwall.toml` in `/etc/floodwall`.
+fn read(text: &str) -> Result<(Settings, Faults), Faults> {
+    Reading::of_text("floodwall.toml", Path::new("/etc/floodwall"), text, AnyHost::Refused).finish()
+}
+
+fn faults(text: &str) -> Faults {
+    match read(text) {
+        Ok((_, warnings)) => warnings,
+        Err(faults) => faults,
+    }
+}
+
+#[test]
+fn a_site_alone_is_a_whole_file() {
+    let (settings, warnings) = read(SMALLEST).unwrap();
+    assert!(warnings.is_empty(), "{warnings}");
+    let seconds = Duration::from_secs;
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(
+        settings.server,
+        Server {
+            http: vec!["0.0.0.0:80".parse().unwrap()],
+            https: vec![],
+            admin: "127.0.0.1:9800".parse().unwrap(),
+            state: "/var/lib/floodwall".into(),
+            trusted_proxies: vec![],
+            interface: None,
+            workers: cores,
+            connections_max: 20_000,
+            tracked_prefixes: 1 << 20,
+            timeouts: Timeouts {
+                header: seconds(10),
+                body_idle: seconds(30),
+                write_idle: seconds(30),
+                keep_alive_idle: seconds(60),
+                connect: seconds(3),
+                origin_response: seconds(30),
+                origin_idle: seconds(30),
+                drain: seconds(10),
+            },
+            cache: Cache { memory_bytes: 256 << 20, object_bytes_max: 16 << 20, stale_if_error: seconds(86_400) },
+            access_log: None,
+        }
+    );
+    assert_eq!(settings.store, Store { retention_days: 400 });
+    assert_eq!(
+        settings.sites,
+        [Site {
+            name: "sos".to_owned(),
+            hosts: vec![HostPattern::Exact("www.sos.example.gov".to_owned())],
+            origins: vec![Origin { host: "10.0.0.5".to_owned(), port: 8080 }],
+            role: None,
+            certificate: None,
+            origin_limit: Some(RateLimit { per_second: 20, burst: 200 }),
+            request_limit: None,
+            stale_if_error: None,
+        }]
+    );
+}
+
+#[test]
+fn what_is_written_is_what_holds() {
+    let text = r#"
+server.http = ["[::]:8080"]
+server.https = ["0.0.0.0:8443"]
+server.trusted_proxies = ["192.0.2.0/24", "2001:db8::/32"]
+server.workers = 0x10
+server.state = "state"
+server.access_log = { path = "logs/access.log", format = "json", rotate_size = "1GiB" }
+server.timeouts.header = "500ms"
+store.retention_days = 7
+[[site]]
+name = "sos"
+hosts = ["WWW.sos.example.gov", "*.sos.example.gov"]
+origin = ["http://app-1:3000", "http://app-2"]
+role = "public"
+certificate = "tls/sos.pem"
+key = "/etc/ssl/sos.key"
+limits = { origin_requests_per_second = 0, requests_per_second = 50 }
+cache.stale_if_error = "72h"
+"#;
+    let (settings, warnings) = read(text).unwrap();
+    assert!(warnings.is_empty(), "{warnings}");
+    assert_eq!(settings.server.workers, 16);
+    assert_eq!(settings.server.state, Path::new("/etc/floodwall/state"));
+    assert_eq!(settings.server.timeouts.header, Duration::from_millis(500));
+    assert_eq!(settings.server.timeouts.connect, Duration::from_secs(3));
+    let log = settings.server.access_log.unwrap();
+    assert_eq!(log.path, Path::new("/etc/floodwall/logs/access.log"));
+    assert_eq!((log.format, log.rotate_bytes, log.keep_files), (AccessLogFormat::Json, 1 << 30, 5));
+    let site = &settings.sites[0];
+    assert_eq!(site.hosts[1].to_string(), "*.sos.example.gov");
+    assert_eq!(site.origins[1].to_string(), "http://app-2:80");
+    let certificate = site.certificate.as_ref().unwrap();
+    assert_eq!(certificate.certificate, Path::new("/etc/floodwall/tls/sos.pem"));
+    assert_eq!(certificate.key, Path::new("/etc/ssl/sos.key"));
+    assert_eq!(site.origin_limit, None);
+    assert_eq!(site.request_limit, Some(RateLimit { per_second: 50, burst: 500 }));
+    assert_eq!(site.stale_if_error, Some(Duration::from_secs(72 * 3600)));
+}
+
+#[test]
+fn a_site_from_the_command_line_answers_every_host() {
+    let list = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
+    let state = Path::new("/tmp/state");
+    let (settings, warnings) =
+        Settings::from_listen_and_origin(&list(&["127.0.0.1:8080"]), &list(&["http://127.0.0.1:3000"]), None, state).unwrap();
+    assert!(warnings.is_empty(), "{warnings}");
+    assert_eq!(settings.server.http, ["127.0.0.1:8080".parse().unwrap()]);
+    assert_eq!(settings.server.state, state);
+    assert_eq!(settings.sites[0].name, "site");
+    assert_eq!(settings.sites[0].hosts, [HostPattern::Any]);
+
+    let refused = Settings::from_listen_and_origin(
+        &list(&["8080", "127.0.0.1:9800"]),
+        &list(&["http://localhost:9800", "\"quoted\""]),
+        Some("127.0.0.1:9800"),
+        state,
+    );
+    insta::assert_snapshot!(refused.unwrap_err(), @r#"
+    command line: error: --listen: `8080` is not an address with a port; write "0.0.0.0:8080"
+    command line: error: --admin: 127.0.0.1:9800 is given twice: also as --listen; take one of them out, or change its port
+    command line: error: --origin: the origin is Floodwall itself: --listen listens on 127.0.0.1:9800; write the address of the web server that is to be protected
+    command line: error: --origin: `\"quoted\"` does not begin with `http://`; write for example "http://10.0.0.5:8080"
+    "#);
+}
+
+/// A file in which most things are wrong.
+const MANY: &str = r#"# A comment.
+[server]
+http = ["0.0.0.0:80", ":8080"]
+https = ["0.0.0.0:443", "127.0.0.1:80"]
+admin = "0.0.0.0:80"
+workrs = 4
+connections_max = "many"
+trusted_proxies = ["192.0.2.9/24"]
+retention_days = 7
+
+[server.timeouts]
+header = 10s
+connect = "3 minutes"
+drain = "2h"
+
+[server.cache]
+memory = "8MiB"
+object_max = "16MB"
+
+[[site]]
+name = "sos"
+hosts = ["www.sos.example.gov", "https://sos.example.gov/"]
+origin = ["http://localhost:80"]
+certificate = "sos.pem"
+
+[[site]]
+name = "sos"
+hosts = "www.sos.example.gov"
+origin = ["https://10.0.0.6"]
+
+[site.limits]
+origin_burst = 0
+
+[[site]]
+name = "county"
+hosts = ["www.sos.example.gov"
+origin = ["http://joe:s3cret@10.0.0.7"]
+"#;
+
+#[test]
+fn every_fault_of_a_file_is_shown_at_once() {
+    insta::assert_snapshot!(faults(MANY).render(false));
+}
+
+#[test]
+fn faults_are_given_as_json() {
+    let text = "[server]\nadmin = \"0.0.0.0:9800\"\nhtpp = 1\n".to_owned() + SMALLEST;
+    insta::assert_json_snapshot!(faults(&text).to_json());
+}
+
+#[test]
+fn passwords_are_never_shown() {
+    let shown = faults(MANY);
+    assert!(!format!("{shown} {shown:?} {} {}", shown.render(true), shown.to_json()).contains("s3cret"));
+}
+
+/// Each text stands below [`SMALLEST`] or, with `[server]`, above it.
+#[test]
+fn settings_are_compared_with_one_another() {
+    let mut said = String::new();
+    for text in [
+        "http = []",
+        "http = [\"0.0.0.0:80\", \"[::]:80\", \"[::1]:80\"]",
+        "http = [\"127.0.0.1:0\", \"127.0.0.1:0\"]",
+        "http = [\"127.0.0.1:80\", \"192.0.2.1:80\"]",
+        "admin = \"127.0.0.1:80\"",
+        "https = [\"0.0.0.0:443\"]",
+        "interface = \"eth0\"",
+        "trusted_proxies = [\"0.0.0.0/0\"]",
+        "cache.memory = \"1MiB\"",
+        "cache.object_max = \"1GiB\"",
+        "access_log = {}",
+        "http = [\"10.0.0.5:8080\"]",
+        "admin = \"[::1]:8080\"",
+    ] {
+        let found = faults(&format!("[server]\n{text}\n{SMALLEST}"));
+        writeln!(said, "{text}\n{found}\n").unwrap();
+    }
+    for text in [
+        "certificate = \"a.pem\"",
+        "key = \"a.key\"\ncertificate = \"a.pem\"",
+        "limits = { burst = 5 }",
+        "[[site]]\nname = \"b\"\nhosts = [\"*\", \"www.SOS.example.gov\"]\norigin = [\"http://0.0.0.0:80\"]",
+        "[[site]]\nname = \"b\"\nhosts = [\"*.b.gov\", \"a.b.gov\", \"*.b.gov\"]\norigin = [\"http://[::1]:80\", \"http://a\", \"http://A:80\"]",
+        "[[site]]\nname = \"b\"\nhosts = []\norigin = []",
+        "[[site]]",
+    ] {
+        writeln!(said, "{text}\n{}\n", faults(&format!("{SMALLEST}{text}\n"))).unwrap();
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn keys_and_types_that_do_not_fit() {
+    let mut said = String::new();
+    for text in [
+        "",
+        "sites = 1",
+        "site = 3",
+        "site = [1]",
+        "[site]\nname = \"a\"",
+        "server = \"x\"",
+        "http = [\"0.0.0.0:80\"]",
+        "[server]\nKeep-Alive-Idle = 1",
+        "[server]\nzzz = 1",
+        "[server.timeout]\nheader = \"1s\"",
+        "[server]\nhttp = \"0.0.0.0:80\"\nhttps = [443]\nadmin = [\"127.0.0.1:1\"]",
+        "[server]\nworkers = -1\nconnections_max = 99999999999999999999\ntracked_prefixes = 1.5",
+        "[server.timeouts]\nheader = 10\nconnect = \"0s\"",
+        "[server]\nstate = \"\"\naccess_log = { path = \"a\", format = \"xml\" }",
+    ] {
+        writeln!(said, "{text}\n{}\n", faults(text)).unwrap();
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn reading_goes_on_after_syntax_faults() {
+    let mut said = String::new();
+    for text in [
+        "[server]\nhttp = [\"0.0.0.0:80\"\nadmin = \"x\"\n[[site]]\nname = \"a\"\nhosts = [\"a\"]\norigin = [\"http://a\"]\n",
+        "[server\nhttp = 0.0.0.0:80\nworkers = 1\n[[site]]\nname = \"a\nhosts = [\"a\" \"b\"]\norigin = [\"http://a\"\n  \"http://b\",\n]\nrole == 3\n",
+        "[[site]]\nname = \"a\"\nname = \"b\"\nhosts = [\"a\"]\norigin = [\"http://a\"]\n[server]\nworkers = 1\n[server]\nworkers = 2\n",
+        "[server.timeouts]\nheader = 10s\nfoo\nconnect =\n= 1\n",
+        "[[site]]\nname = \"\"\"a\nhosts = [\"a\"]\norigin = [\"http://a\"]\n",
+        "[[site\nname = \"a\"\n[site.limits]\nburst = 1\n[[site]]\nname = \"a\"\nhosts = [\"a\"]\norigin = [\"http://a\"]\n",
+        "server = { http = [\"0.0.0.0:80\"]\n",
+        "just a text, no settings",
+        "{\"server\": {}}",
+    ] {
+        writeln!(said, "{text}\n{}\n", faults(text)).unwrap();
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn unreadable_files_say_so() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("floodwall.toml");
+    let load = || Settings::load(&file).unwrap_err();
+    assert!(load().is_unreadable());
+    std::fs::write(&file, b"[[site]]\nname = \"\xff\"\n").unwrap();
+    assert!(load().is_unreadable());
+    assert!(load().to_string().contains("is not UTF-8 in line 2"), "{}", load());
+    std::fs::write(&file, vec![b'#'; (1 << 20) + 1]).unwrap();
+    assert!(load().to_string().contains("is larger than 1MiB"), "{}", load());
+    std::fs::write(&file, SMALLEST).unwrap();
+    assert!(Settings::load(&file).is_ok());
+}
+
+/// The example with its commented settings put in force.
+fn example_in_full() -> String {
+    let uncomment = |line: &str| match line.strip_prefix("# ") {
+        Some(rest) if rest.starts_with('[') || rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => {
+            rest.to_owned()
+        }
+        _ => line.to_owned(),
+    };
+    EXAMPLE.lines().map(|line| uncomment(line) + "\n").collect()
+}
+
+#[test]
+fn the_example_is_good_and_names_every_setting() {
+    let (_, warnings) = read(EXAMPLE).unwrap();
+    assert!(warnings.is_empty(), "{warnings}");
+    let full = example_in_full();
+    let (_, warnings) = read(&full).unwrap();
+    let expected = ["server.interface"];
+    assert_eq!(warnings.iter().map(|w| w.key.as_str()).collect::<Vec<_>>(), expected, "{warnings}");
+    for setting in ALL {
+        let written = full.lines().any(|line| line.starts_with(&format!("{} = ", setting.key())));
+        assert!(written, "`{}` of `{}` is missing in the example", setting.key(), setting.table());
+    }
+}
+
+#[test]
+fn the_documentation_holds_the_reference() {
+    let reference = reference();
+    assert!(
+        DOCUMENTATION.contains(reference.trim()),
+        "put this into docs/configuration.md in place of its reference:\n\n{reference}"
+    );
+}
+
+#[test]
+fn definitions_hold_together() {
+    for setting in ALL {
+        let name = format!("{}.{}", setting.table(), setting.key());
+        assert!(TABLES.iter().any(|(table, _)| *table == setting.table()), "{name}: unknown table");
+        assert!(setting.doc().ends_with('.'), "{name}: the text is a sentence");
+        let same = |other: &&&dyn definition::Described| (other.table(), other.key()) == (setting.table(), setting.key());
+        assert_eq!(ALL.iter().filter(same).count(), 1, "{name} is defined twice");
+        for value in [Some(setting.example()), default_text(setting.default())].into_iter().flatten() {
+            let text = in_its_table(setting.table(), setting.key(), value);
+            let mut log = Log::new("floodwall.toml", &text);
+            let _ = Draft::read(&text, Path::new(""), &mut log);
+            let own = |fault: &&Fault| fault.key.ends_with(&format!(".{}", setting.key()));
+            assert_eq!(log.faults.iter().find(own), None, "{name} = {value}");
+        }
+    }
+}
+
+fn default_text(default: Fallback) -> Option<&'static str> {
+    match default {
+        Fallback::Toml(text) => Some(text),
+        Fallback::Words(_) | Fallback::Required => None,
+    }
+}
+
+fn in_its_table(table: &str, key: &str, value: &str) -> String {
+    match table {
+        "site" => {
+            let others = SMALLEST.lines().filter(|line| !line.starts_with(&format!("{key} = ")));
+            others.collect::<Vec<_>>().join("\n") + &format!("\n{key} = {value}\n")
+        }
+        _ if table.starts_with("site") => format!("{SMALLEST}[{table}]\n{key} = {value}\n"),
+        _ => format!("[{table}]\n{key} = {value}\n{SMALLEST}"),
+    }
+}
+
+/// Whatever the text: no panic, and every fault has its place in it.
+fn check_places(text: &str) -> Result<(), TestCaseError> {
+    let result = read(text);
+    if let Err(faults) = &result {
+        prop_assert!(faults.has_errors());
+    }
+    let faults = match result {
+        Ok((_, warnings)) => warnings,
+        Err(faults) => faults,
+    };
+    let lines: Vec<&str> = text.split('\n').collect();
+    for fault in &faults {
+        prop_assert!(!fault.problem.is_empty() && !fault.fix.is_empty());
+        if let (Some(line), Some(column)) = (fault.line, fault.column) {
+            prop_assert!((1..=lines.len()).contains(&line), "{fault}");
+            prop_assert!((1..=lines[line - 1].chars().count() + 1).contains(&column), "{fault}");
+        }
+    }
+    let _ = (faults.render(true), faults.to_json());
+    Ok(())
+}
+
+/// Words that make a text look like settings.
+const TOKENS: &[&str] = &[
+    "[server]", "[[site]]", "[site.limits]", "[", "]", "[[", "{", "}", "\n", "\n", "=", " = ", ",", "\"", "'", "\"\"\"", "#",
+    "http", "hosts", "origin", "name", "workers", "\"0.0.0.0:80\"", "\"http://a:80\"", "\"*\"", "10s", "1", "-1", "1e9", "ü",
+    "\r\n", "\u{feff}", "\0", ".", "http://x:y@z", "true", "1979-05-27", "\\",
+];
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "\\PC{0,200}") {
+        check_places(&text)?;
+    }
+
+    #[test]
+    fn no_mixture_of_words_panics(words in prop::collection::vec(prop::sample::select(TOKENS), 0..60)) {
+        check_places(&words.concat())?;
+    }
+
+    #[test]
+    fn a_damaged_file_is_read_or_refused_in_its_place(
+        from in any::<prop::sample::Index>(),
+        length in 0_usize..30,
+        insert in prop::sample::select(TOKENS),
+    ) {
+        let full = example_in_full();
+        let boundaries: Vec<usize> = full.char_indices().map(|(at, _)| at).collect();
+        let at = from.index(boundaries.len());
+        let end = boundaries.get(at + length).copied().unwrap_or(full.len());
+        let mut damaged = full.clone();
+        damaged.replace_range(boundaries[at]..end, insert);
+        check_places(&damaged)?;
+    }
+}
