@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use floodwall_model::Timestamp;
 
+/// Between a figure and its unit, which belong on one line.
+const NO_BREAK: char = '\u{a0}';
+
 /// `1234567` as `1,234,567`.
 pub(crate) fn count(figure: u64) -> String {
     let digits = figure.to_string();
@@ -21,7 +24,7 @@ pub(crate) fn count(figure: u64) -> String {
 /// `None` when there is no whole.
 pub(crate) fn share(part: u64, whole: u64) -> Option<String> {
     let permille = (u128::from(part.min(whole)) * 1000).checked_div(u128::from(whole))?;
-    Some(format!("{}.{} %", permille / 10, permille % 10))
+    Some(format!("{}.{}{NO_BREAK}%", permille / 10, permille % 10))
 }
 
 /// A figure with its share of `whole`: `7 (87.5 %)`.
@@ -47,9 +50,9 @@ pub(crate) fn bytes(size: u64) -> String {
     match named {
         (whole, Some(unit)) => {
             let tenth = u128::from(size % scale) * 10 / u128::from(scale);
-            format!("{}.{tenth} {unit}", count(whole))
+            format!("{}.{tenth}{NO_BREAK}{unit}", count(whole))
         }
-        (whole, None) => format!("{whole} B"),
+        (whole, None) => format!("{whole}{NO_BREAK}B"),
     }
 }
 
@@ -57,7 +60,7 @@ pub(crate) fn bytes(size: u64) -> String {
 pub(crate) fn mean_wait(sum_us: u64, events: u64) -> String {
     match sum_us.checked_div(events) {
         None => "none".to_owned(),
-        Some(mean) => format!("{}.{} ms", count(mean / 1000), mean % 1000 / 100),
+        Some(mean) => format!("{}.{}{NO_BREAK}ms", count(mean / 1000), mean % 1000 / 100),
     }
 }
 
@@ -120,13 +123,13 @@ mod tests {
     #[test]
     fn shares_never_claim_all_when_some_is_missing() {
         for (part, whole, text) in [
-            (7, 8, Some("87.5 %")),
-            (99_999, 100_000, Some("99.9 %")),
-            (5, 5, Some("100.0 %")),
-            (0, 3, Some("0.0 %")),
-            (9, 3, Some("100.0 %")),
+            (7, 8, Some("87.5\u{a0}%")),
+            (99_999, 100_000, Some("99.9\u{a0}%")),
+            (5, 5, Some("100.0\u{a0}%")),
+            (0, 3, Some("0.0\u{a0}%")),
+            (9, 3, Some("100.0\u{a0}%")),
             (0, 0, None),
-            (u64::MAX, u64::MAX, Some("100.0 %")),
+            (u64::MAX, u64::MAX, Some("100.0\u{a0}%")),
         ] {
             assert_eq!(share(part, whole).as_deref(), text, "{part} of {whole}");
         }
@@ -135,12 +138,12 @@ mod tests {
     #[test]
     fn sizes_use_the_largest_unit_that_fits() {
         for (size, text) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (1536, "1.5 KiB"),
-            (64 << 20, "64.0 MiB"),
-            (u64::MAX, "15.9 EiB"),
+            (0, "0\u{a0}B"),
+            (1023, "1023\u{a0}B"),
+            (1024, "1.0\u{a0}KiB"),
+            (1536, "1.5\u{a0}KiB"),
+            (64 << 20, "64.0\u{a0}MiB"),
+            (u64::MAX, "15.9\u{a0}EiB"),
         ] {
             assert_eq!(bytes(size), text);
         }
@@ -162,7 +165,7 @@ mod tests {
     #[test]
     fn waits_are_means() {
         assert_eq!(mean_wait(0, 0), "none");
-        assert_eq!(mean_wait(1_052_000, 10), "105.2 ms");
+        assert_eq!(mean_wait(1_052_000, 10), "105.2\u{a0}ms");
     }
 
     #[test]

@@ -294,7 +294,7 @@ mod tests {
                 ("00:05", false)
             ]
         );
-        insta::assert_snapshot!(view.summary, @"50 requests in 2 minutes on record; 45 (90.0 %) of them answered from the cache. The busiest minute was 00:08 UTC with 40 requests. 2 minutes have no record.");
+        insta::assert_snapshot!(view.summary.replace('\u{a0}', " "), @"50 requests in 2 minutes on record; 45 (90.0 %) of them answered from the cache. The busiest minute was 00:08 UTC with 40 requests. 2 minutes have no record.");
         assert_eq!(
             view.bars[0],
             Bar {

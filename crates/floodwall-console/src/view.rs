@@ -3,9 +3,11 @@
 //! The page prints these texts and the live stream sends the same ones under the same keys, so the
 //! script only has to put a text in its place, and page and stream cannot disagree.
 
+mod tables;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use floodwall_model::{EdgeCounts, OriginHealth, OriginStatus, TrafficCounts};
+use floodwall_model::{OriginHealth, OriginStatus, TrafficCounts};
 
 use crate::format;
 use crate::snapshot::{SiteFigures, Snapshot};
@@ -91,16 +93,16 @@ impl View {
             as_of: Figure::new("as_of", format::date_time(snapshot.at)),
             time_of_day: format::time_of_day(snapshot.at),
             overall: overall(snapshot),
-            server: server_rows(snapshot),
+            server: tables::server(snapshot),
             sites: snapshot
                 .sites
                 .iter()
                 .enumerate()
                 .map(|(place, site)| site_view(place, site))
                 .collect(),
-            edge: edge_rows(&snapshot.edge),
-            memory: memory_rows(&snapshot.edge),
-            losses: loss_rows(snapshot),
+            edge: tables::edge(&snapshot.edge),
+            memory: tables::memory(&snapshot.edge),
+            losses: tables::losses(snapshot),
             losses_summary: losses_summary(snapshot),
             layout: layout(snapshot),
             minute_unix_seconds: snapshot.at.minute_start_unix_seconds(),
@@ -141,155 +143,6 @@ pub(crate) fn from_cache(counts: &TrafficCounts) -> u64 {
     counts.cache_hits.saturating_add(counts.cache_stale)
 }
 
-type Wording<T> = (&'static str, &'static str, fn(&T) -> String);
-
-const TRAFFIC: &[Wording<TrafficCounts>] = &[
-    ("requests", "Requests", |c| format::count(c.requests)),
-    ("from_cache", "Answered from the cache", |c| {
-        format::count_with_share(from_cache(c), c.requests)
-    }),
-    (
-        "stale",
-        "Of these stale, because the origin failed or was slow",
-        |c| format::count(c.cache_stale),
-    ),
-    (
-        "refused",
-        "Refused: too many requests from one source",
-        |c| format::count_with_share(c.refused_prefix_rate, c.requests),
-    ),
-    ("origin_requests", "Sent on to the origin", |c| {
-        format::count(c.origin_requests)
-    }),
-    (
-        "origin_errors",
-        "Of these not answered by the origin",
-        |c| format::count(c.origin_errors),
-    ),
-    ("origin_wait", "Mean wait for the origin", |c| {
-        format::mean_wait(c.origin_wait_us, c.origin_requests)
-    }),
-    ("responses_5xx", "Answered with a server error (5xx)", |c| {
-        format::count_with_share(c.responses_5xx, c.requests)
-    }),
-    ("sent", "Sent to visitors", |c| {
-        format::bytes(c.response_body_bytes)
-    }),
-];
-
-const EDGE: &[Wording<EdgeCounts>] = &[
-    ("connections_open", "Connections open now", |c| {
-        format::count(c.connections_open)
-    }),
-    ("connections_accepted", "Connections accepted", |c| {
-        format::count(c.connections_accepted)
-    }),
-    (
-        "connections_refused",
-        "Connections refused: too many open",
-        |c| format::count(c.connections_refused),
-    ),
-    (
-        "connections_timed_out",
-        "Connections closed: too slow or idle too long",
-        |c| format::count(c.connections_timed_out),
-    ),
-    ("tls_handshakes_failed", "TLS handshakes failed", |c| {
-        format::count(c.tls_handshakes_failed)
-    }),
-    (
-        "malformed_requests",
-        "Malformed requests (answered 400)",
-        |c| format::count(c.malformed_requests),
-    ),
-    (
-        "oversized_headers",
-        "Headers too large (answered 431)",
-        |c| format::count(c.oversized_headers),
-    ),
-    (
-        "unknown_hosts",
-        "Requests for unknown hosts (answered 421)",
-        |c| format::count(c.unknown_hosts),
-    ),
-];
-
-const MEMORY: &[Wording<EdgeCounts>] = &[
-    ("cache_bytes", "Cache: memory in use", |c| {
-        format!(
-            "{} of at most {}",
-            format::bytes(c.cache_bytes),
-            format::bytes(c.cache_bytes_max)
-        )
-    }),
-    ("cache_entries", "Cache: answers kept", |c| {
-        format::count(c.cache_entries)
-    }),
-    (
-        "limiter_bytes_max",
-        "Request limiter: memory at most",
-        |c| format::bytes(c.limiter_bytes_max),
-    ),
-    (
-        "limiter_prefixes",
-        "Request limiter: sources tracked now",
-        |c| format::count(c.limiter_prefixes),
-    ),
-    (
-        "limiter_evictions",
-        "Request limiter: sources forgotten early, table full",
-        |c| format::count(c.limiter_evictions),
-    ),
-];
-
-fn edge_table(area: &str, wordings: &[Wording<EdgeCounts>], edge: &EdgeCounts) -> Vec<Row> {
-    let row = |(name, label, write): &Wording<EdgeCounts>| Row {
-        label,
-        cells: vec![Figure::new(format!("{area}.{name}"), write(edge))],
-    };
-    wordings.iter().map(row).collect()
-}
-
-fn edge_rows(edge: &EdgeCounts) -> Vec<Row> {
-    edge_table("edge", EDGE, edge)
-}
-
-fn memory_rows(edge: &EdgeCounts) -> Vec<Row> {
-    edge_table("memory", MEMORY, edge)
-}
-
-fn loss_rows(snapshot: &Snapshot) -> Vec<Row> {
-    let losses = &snapshot.losses;
-    [
-        (
-            "Events dropped: the control loop's queue was full",
-            "events_dropped",
-            losses.events_dropped,
-        ),
-        (
-            "Records waiting to be stored now",
-            "store_backlog_records",
-            losses.store_backlog_records,
-        ),
-        (
-            "Records dropped: the store was slow or failed",
-            "store_records_dropped",
-            losses.store_records_dropped,
-        ),
-        (
-            "Access log lines dropped: the disk was slow",
-            "access_records_dropped",
-            snapshot.edge.access_records_dropped,
-        ),
-    ]
-    .into_iter()
-    .map(|(label, name, figure)| Row {
-        label,
-        cells: vec![Figure::new(format!("losses.{name}"), format::count(figure))],
-    })
-    .collect()
-}
-
 fn losses_summary(snapshot: &Snapshot) -> Figure {
     let text = if snapshot.losses.any(&snapshot.edge) {
         "Some records were lost since the start, so that visitors did not have to wait. \
@@ -300,50 +153,8 @@ fn losses_summary(snapshot: &Snapshot) -> Figure {
     Figure::new("losses.summary", text)
 }
 
-fn server_rows(snapshot: &Snapshot) -> Vec<Row> {
-    let readiness = match snapshot.readiness.fault() {
-        None => "Ready".to_owned(),
-        Some(reason) => format!("Not ready: {reason}"),
-    };
-    let running = format::span(snapshot.at.since(snapshot.started));
-    let running = format!("{running}, since {}", format::date_time(snapshot.started));
-    [
-        ("State", "readiness", readiness),
-        ("Running for", "running", running),
-        (
-            "Visitors served on",
-            "listeners",
-            snapshot.listeners.join(", "),
-        ),
-        (
-            "This console served on",
-            "admin_listener",
-            snapshot.admin_listener.clone(),
-        ),
-        ("Version", "version", snapshot.version.to_owned()),
-    ]
-    .into_iter()
-    .map(|(label, name, text)| Row {
-        label,
-        cells: vec![Figure::new(format!("server.{name}"), text)],
-    })
-    .collect()
-}
-
 fn site_view(place: usize, site: &SiteFigures) -> SiteView {
     let key = format!("site.{place}");
-    let periods = [
-        ("last_second", &site.last_second),
-        ("last_minute", &site.last_minute),
-        ("total", &site.state.counts),
-    ];
-    let traffic = TRAFFIC.iter().map(|(name, label, write)| Row {
-        label,
-        cells: periods
-            .iter()
-            .map(|(period, counts)| Figure::new(format!("{key}.{name}.{period}"), write(counts)))
-            .collect(),
-    });
     let origin =
         |(number, origin)| origin_view(format!("{key}.origin.{number}"), &site.state.name, origin);
     SiteView {
@@ -352,7 +163,7 @@ fn site_view(place: usize, site: &SiteFigures) -> SiteView {
         hosts: site.state.hosts.iter().map(ToString::to_string).collect(),
         role: site.state.role.as_deref().map(str::to_owned),
         origins: site.state.origins.iter().enumerate().map(origin).collect(),
-        traffic: traffic.collect(),
+        traffic: tables::traffic(&key, site),
     }
 }
 

@@ -244,6 +244,12 @@ impl EdgeHandle {
         self.threads.iter().all(|thread| !thread.is_finished())
     }
 
+    /// Whether any worker still has connections to serve.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        self.threads.iter().any(|thread| !thread.is_finished())
+    }
+
     /// Stops accepting and lets requests in progress finish.
     pub fn begin_drain(&self) {
         self.shared.phases.send_replace(Phase::Draining);

@@ -23,6 +23,9 @@ pub(crate) enum Landing {
     NotStored = 1,
     /// The origin gave no usable answer.
     Failed = 2,
+    /// The answer was for the one who asked alone (their cookie, their credentials): that says
+    /// nothing of the others.
+    ForOneOnly = 3,
 }
 
 #[derive(Debug)]
@@ -101,6 +104,7 @@ impl Follow {
         match self.0.landing.load(Ordering::Acquire) {
             0 => Landing::Stored,
             1 => Landing::NotStored,
+            3 => Landing::ForOneOnly,
             _ => Landing::Failed,
         }
     }

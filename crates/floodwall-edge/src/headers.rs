@@ -40,7 +40,7 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
 /// End-to-end by definition, or set by the edge itself: naming them in `Connection` is an attempt
 /// to have them dropped on the way (RFC 9110 section 7.6.1: never for fields meant for all).
 fn is_kept_whatever_connection_says(name: &HeaderName) -> bool {
-    const KEPT: [HeaderName; 8] = [
+    const KEPT: [HeaderName; 7] = [
         header::HOST,
         header::CACHE_CONTROL,
         header::AUTHORIZATION,
@@ -48,9 +48,8 @@ fn is_kept_whatever_connection_says(name: &HeaderName) -> bool {
         header::CONTENT_LENGTH,
         header::CONTENT_TYPE,
         header::FORWARDED,
-        HeaderName::from_static("x-forwarded-for"),
     ];
-    KEPT.contains(name)
+    KEPT.contains(name) || name.as_str().starts_with("x-forwarded-")
 }
 
 /// Adds this edge to the request's `Via` (RFC 9110 section 7.6.3).
@@ -83,7 +82,8 @@ mod tests {
     #[test]
     fn removes_what_is_for_one_hop_and_no_more() {
         let mut given = headers(&[
-            ("connection", "close, X-Token, host, cookie"),
+            ("connection", "close, X-Token, host, cookie, x-forwarded-host"),
+            ("x-forwarded-host", "a.test"),
             ("x-token", "1"),
             ("keep-alive", "5"),
             ("te", "trailers"),
@@ -94,7 +94,7 @@ mod tests {
             ("accept", "*/*"),
         ]);
         remove_hop_by_hop(&mut given);
-        assert_eq!(given, headers(&[("host", "a.test"), ("cookie", "a=b"), ("accept", "*/*")]));
+        assert_eq!(given, headers(&[("x-forwarded-host", "a.test"), ("host", "a.test"), ("cookie", "a=b"), ("accept", "*/*")]));
     }
 
     #[test]

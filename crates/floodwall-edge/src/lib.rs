@@ -18,6 +18,8 @@ mod edge;
 mod error;
 mod flights;
 mod forwarded;
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 mod listen;
 mod pages;

@@ -9,6 +9,7 @@
 //! - No client certificates and no OCSP stapling.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -42,10 +43,9 @@ pub struct CertificateFiles {
 }
 
 /// Why certificates cannot be used. Each names the file and what to do; none shows its content.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum TlsError {
     /// The file cannot be read.
-    #[error("{} cannot be read: {source}; check the path, and that Floodwall's user may read it", .file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -53,7 +53,6 @@ pub enum TlsError {
         source: io::Error,
     },
     /// The file is not what it should be.
-    #[error("{} {problem}; {fix}", .file.display())]
     Content {
         /// The file.
         file: PathBuf,
@@ -63,24 +62,65 @@ pub enum TlsError {
         fix: &'static str,
     },
     /// The key belongs to another certificate.
-    #[error("the key {} does not belong to the certificate {}; {fix}", .key.display(), .certificate.display())]
     Mismatch {
         /// The certificate's file.
         certificate: PathBuf,
         /// The key's file.
         key: PathBuf,
-        /// What to do.
-        fix: &'static str,
     },
     /// There is a TLS listener but no certificate for it.
-    #[error("no certificate is given for the TLS listeners; give a site `certificate` and `key`")]
     NoCertificate,
     /// The TLS library refuses the configuration or has no random numbers.
-    #[error("TLS cannot be set up: {0}")]
-    Library(#[from] rustls::Error),
+    Library(rustls::Error),
+}
+
+impl std::error::Error for TlsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable { source, .. } => Some(source),
+            Self::Library(error) => Some(error),
+            Self::Content { .. } | Self::Mismatch { .. } | Self::NoCertificate => None,
+        }
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.problem(), self.fix())
+    }
 }
 
 impl TlsError {
+    /// What is wrong, the file named.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        match self {
+            Self::Unreadable { file, source } => format!("{} cannot be read: {source}", file.display()),
+            Self::Content { file, problem, .. } => format!("{} {problem}", file.display()),
+            Self::Mismatch { certificate, key } => {
+                format!(
+                    "the key {} does not belong to the certificate {}",
+                    key.display(),
+                    certificate.display()
+                )
+            }
+            Self::NoCertificate => "no certificate is given for the TLS listeners".to_owned(),
+            Self::Library(error) => format!("TLS cannot be set up: {error}"),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn fix(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "check the path, and that Floodwall's user may read it",
+            Self::Content { fix, .. } => fix,
+            Self::Mismatch { .. } => "give the key the certificate was requested with",
+            Self::NoCertificate => "give a site `certificate` and `key`",
+            Self::Library(_) => "report it as a fault of Floodwall, with this message",
+        }
+    }
+
     /// Whether the key's file is at fault rather than the certificate's.
     #[must_use]
     pub fn concerns_key(&self, files: &CertificateFiles) -> bool {
@@ -181,11 +221,7 @@ fn mismatch(files: &CertificateFiles, certified: &CertifiedKey) -> TlsError {
             "put the site's own certificate first, then those that vouch for it",
         );
     }
-    TlsError::Mismatch {
-        certificate: files.certificate.clone(),
-        key: files.key.clone(),
-        fix: "give the key the certificate was requested with",
-    }
+    TlsError::Mismatch { certificate: files.certificate.clone(), key: files.key.clone() }
 }
 
 fn read_bounded(file: &Path) -> Result<Vec<u8>, TlsError> {
@@ -194,7 +230,11 @@ fn read_bounded(file: &Path) -> Result<Vec<u8>, TlsError> {
         .and_then(|opened| opened.take(PEM_BYTES_MAX + 1).read_to_end(&mut bytes))
         .map_err(|source| TlsError::Unreadable { file: file.to_owned(), source })?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > PEM_BYTES_MAX {
-        return Err(TlsError::content(file, "is larger than 1 MiB", "give a PEM file with nothing else in it"));
+        return Err(TlsError::content(
+            file,
+            "is larger than 1 MiB",
+            "give a PEM file with nothing else in it",
+        ));
     }
     Ok(bytes)
 }
@@ -260,7 +300,8 @@ impl HostResolver {
     fn pick(&self, host: Option<&str>) -> Option<Arc<CertifiedKey>> {
         let named = host.map(str::to_ascii_lowercase).and_then(|host| {
             let matches = |suffix: &str| host.len() > suffix.len() && host.ends_with(suffix);
-            let pattern = || self.below.iter().find(|(suffix, _)| matches(suffix)).map(|(_, certified)| certified);
+            let pattern =
+                || self.below.iter().find(|(suffix, _)| matches(suffix)).map(|(_, certified)| certified);
             self.exact.get(&host).or_else(pattern)
         });
         named.or(self.default.as_ref()).cloned()

@@ -277,6 +277,20 @@ fn requests_before_a_malformed_one_are_still_answered() {
 }
 
 #[test]
+fn a_request_in_progress_is_answered_though_a_malformed_one_follows() {
+    let origin = Origin::start(|_| page("slow but sure", &[PRIVATE]));
+    origin.close_gate();
+    let edge = start(config(&[origin.address]));
+    let mut visitor = Visitor::connect(&edge);
+    visitor.send(b"GET /1 HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    until("the first is at the origin", || origin.count() == 1);
+    visitor.send(b"GET /2 HTTP/1.1\n\n");
+    origin.open_gate();
+    assert_eq!(visitor.read_answer(false).text(), "slow but sure");
+    assert_eq!(visitor.read_answer(false).status, 400);
+}
+
+#[test]
 fn several_sites_and_their_origins_stay_apart() {
     let (one, two) = (Origin::start(|_| page("one", &[])), Origin::start(|_| page("two", &[])));
     let mut config = config(&[one.address]);

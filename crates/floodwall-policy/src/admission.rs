@@ -31,9 +31,7 @@ impl AdmissionPolicy {
     /// Takes the limits of each site, in the order of their [`SiteId`]s.
     #[must_use]
     pub fn new(sites: Vec<SitePolicy>) -> Self {
-        Self {
-            sites: sites.into_boxed_slice(),
-        }
+        Self { sites: sites.into_boxed_slice() }
     }
 
     /// The limits of one site; `None` when there is no such site.
@@ -54,22 +52,14 @@ impl Admission {
     /// Starts with nobody seen yet.
     #[must_use]
     pub fn new(limiter: PrefixLimiter) -> Self {
-        Self {
-            limiter,
-            unknown_sites: AtomicU64::new(0),
-        }
+        Self { limiter, unknown_sites: AtomicU64::new(0) }
     }
 
     /// Decides on one request and charges it to its prefix. Allocates nothing, waits for nobody.
     ///
     /// A request refused by `request_limit` is not charged to `origin_limit`: it does not get there.
     #[must_use]
-    pub fn admit(
-        &self,
-        policy: &AdmissionPolicy,
-        facts: &RequestFacts<'_>,
-        now: Timestamp,
-    ) -> Verdict {
+    pub fn admit(&self, policy: &AdmissionPolicy, facts: &RequestFacts<'_>, now: Timestamp) -> Verdict {
         let Some(site) = policy.site(facts.site) else {
             // The settings changed between routing and here. Fail open.
             self.unknown_sites.fetch_add(1, Relaxed);
@@ -77,21 +67,12 @@ impl Admission {
         };
         let metered = [
             (Meter::AllRequests, site.request_limit),
-            (
-                Meter::OriginBound,
-                site.origin_limit.filter(|_| facts.origin_bound),
-            ),
+            (Meter::OriginBound, site.origin_limit.filter(|_| facts.origin_bound)),
         ];
         for (meter, limit) in metered {
             let Some(limit) = limit else { continue };
-            if let Err(retry_after) =
-                self.limiter
-                    .check(meter, facts.site, facts.prefix, limit, now)
-            {
-                return Verdict::Refuse {
-                    reason: Reason::PrefixRate,
-                    retry_after,
-                };
+            if let Err(retry_after) = self.limiter.check(meter, facts.site, facts.prefix, limit, now) {
+                return Verdict::Refuse { reason: Reason::PrefixRate, retry_after };
             }
         }
         Verdict::Admit
@@ -129,14 +110,7 @@ mod tests {
     fn facts(site: u16, client: &str, origin_bound: bool) -> RequestFacts<'static> {
         let client: IpAddr = client.parse().unwrap();
         let prefix = Prefix::of_client(client);
-        RequestFacts {
-            site: SiteId(site),
-            client,
-            prefix,
-            method: "GET",
-            path: "/",
-            origin_bound,
-        }
+        RequestFacts { site: SiteId(site), client, prefix, method: "GET", path: "/", origin_bound }
     }
 
     fn at(millis: u64) -> Timestamp {
@@ -150,30 +124,16 @@ mod tests {
         facts: &RequestFacts<'_>,
         count: usize,
     ) -> usize {
-        (0..count)
-            .filter(|_| admission.admit(policy, facts, at(1_000)) == Verdict::Admit)
-            .count()
+        (0..count).filter(|_| admission.admit(policy, facts, at(1_000)) == Verdict::Admit).count()
     }
 
     #[test]
     fn only_what_is_configured_is_metered() {
         let none = SitePolicy::default();
-        let origin = SitePolicy {
-            origin_limit: limit(1, 3),
-            ..none
-        };
-        let request = SitePolicy {
-            request_limit: limit(1, 5),
-            ..none
-        };
-        let both = SitePolicy {
-            origin_limit: limit(1, 3),
-            request_limit: limit(1, 5),
-        };
-        let looser = SitePolicy {
-            origin_limit: limit(1, 8),
-            request_limit: limit(1, 5),
-        };
+        let origin = SitePolicy { origin_limit: limit(1, 3), ..none };
+        let request = SitePolicy { request_limit: limit(1, 5), ..none };
+        let both = SitePolicy { origin_limit: limit(1, 3), request_limit: limit(1, 5) };
+        let looser = SitePolicy { origin_limit: limit(1, 8), request_limit: limit(1, 5) };
         for (case, site, origin_bound, expected) in [
             ("no limit, origin", none, ORIGIN, 100),
             ("no limit, cache", none, CACHE, 100),
@@ -188,47 +148,26 @@ mod tests {
             let admission = Admission::new(PrefixLimiter::new(1024, 1));
             let policy = AdmissionPolicy::new(vec![site]);
             let facts = facts(0, "192.0.2.1", origin_bound);
-            assert_eq!(
-                admitted(&admission, &policy, &facts, 100),
-                expected,
-                "{case}"
-            );
+            assert_eq!(admitted(&admission, &policy, &facts, 100), expected, "{case}");
         }
     }
 
     #[test]
     fn the_two_limits_and_the_sites_keep_separate_accounts() {
         let admission = Admission::new(PrefixLimiter::new(1024, 1));
-        let site = SitePolicy {
-            origin_limit: limit(1, 3),
-            request_limit: limit(1, 10),
-        };
+        let site = SitePolicy { origin_limit: limit(1, 3), request_limit: limit(1, 10) };
         let policy = AdmissionPolicy::new(vec![site, site]);
-        assert_eq!(
-            admitted(&admission, &policy, &facts(0, "192.0.2.1", ORIGIN), 4),
-            3
-        );
+        assert_eq!(admitted(&admission, &policy, &facts(0, "192.0.2.1", ORIGIN), 4), 3);
         // Four requests were counted so far; six are left, none of them origin-bound.
-        assert_eq!(
-            admitted(&admission, &policy, &facts(0, "192.0.2.1", CACHE), 20),
-            6
-        );
-        assert_eq!(
-            admitted(&admission, &policy, &facts(1, "192.0.2.1", ORIGIN), 20),
-            3
-        );
-        assert_eq!(
-            admitted(&admission, &policy, &facts(0, "192.0.2.2", ORIGIN), 20),
-            3
-        );
+        assert_eq!(admitted(&admission, &policy, &facts(0, "192.0.2.1", CACHE), 20), 6);
+        assert_eq!(admitted(&admission, &policy, &facts(1, "192.0.2.1", ORIGIN), 20), 3);
+        assert_eq!(admitted(&admission, &policy, &facts(0, "192.0.2.2", ORIGIN), 20), 3);
     }
 
     #[test]
     fn clients_are_metered_by_v4_address_and_v6_subnet() {
-        let policy = AdmissionPolicy::new(vec![SitePolicy {
-            origin_limit: limit(1, 1),
-            request_limit: None,
-        }]);
+        let policy =
+            AdmissionPolicy::new(vec![SitePolicy { origin_limit: limit(1, 1), request_limit: None }]);
         for (first, second, share) in [
             ("192.0.2.1", "192.0.2.1", true),
             ("192.0.2.1", "::ffff:192.0.2.1", true),
@@ -237,33 +176,21 @@ mod tests {
             ("2001:db8:0:1::1", "2001:db8:0:2::1", false),
         ] {
             let admission = Admission::new(PrefixLimiter::new(1024, 1));
-            assert_eq!(
-                admitted(&admission, &policy, &facts(0, first, ORIGIN), 2),
-                1
-            );
+            assert_eq!(admitted(&admission, &policy, &facts(0, first, ORIGIN), 2), 1);
             let left = usize::from(!share);
-            assert_eq!(
-                admitted(&admission, &policy, &facts(0, second, ORIGIN), 2),
-                left,
-                "{first} {second}"
-            );
+            assert_eq!(admitted(&admission, &policy, &facts(0, second, ORIGIN), 2), left, "{first} {second}");
         }
     }
 
     #[test]
     fn a_refusal_holds_reason_and_exact_wait() {
         let admission = Admission::new(PrefixLimiter::new(1024, 1));
-        let policy = AdmissionPolicy::new(vec![SitePolicy {
-            origin_limit: limit(4, 1),
-            request_limit: None,
-        }]);
+        let policy =
+            AdmissionPolicy::new(vec![SitePolicy { origin_limit: limit(4, 1), request_limit: None }]);
         let facts = facts(0, "192.0.2.1", ORIGIN);
         assert_eq!(admission.admit(&policy, &facts, at(1_000)), Verdict::Admit);
         let retry_after = Duration::from_millis(150);
-        let refusal = Verdict::Refuse {
-            reason: Reason::PrefixRate,
-            retry_after,
-        };
+        let refusal = Verdict::Refuse { reason: Reason::PrefixRate, retry_after };
         assert_eq!(admission.admit(&policy, &facts, at(1_100)), refusal);
         assert_eq!(admission.admit(&policy, &facts, at(1_250)), Verdict::Admit);
     }
@@ -271,14 +198,9 @@ mod tests {
     #[test]
     fn an_unknown_site_is_admitted_and_counted() {
         let admission = Admission::new(PrefixLimiter::new(1024, 1));
-        let policy = AdmissionPolicy::new(vec![SitePolicy {
-            origin_limit: limit(1, 1),
-            request_limit: None,
-        }]);
-        assert_eq!(
-            admitted(&admission, &policy, &facts(1, "192.0.2.1", ORIGIN), 10),
-            10
-        );
+        let policy =
+            AdmissionPolicy::new(vec![SitePolicy { origin_limit: limit(1, 1), request_limit: None }]);
+        assert_eq!(admitted(&admission, &policy, &facts(1, "192.0.2.1", ORIGIN), 10), 10);
         assert_eq!(admission.unknown_sites(), 10);
     }
 
@@ -287,19 +209,11 @@ mod tests {
         let admission = Admission::new(PrefixLimiter::new(1024, 1));
         let facts = facts(0, "192.0.2.1", ORIGIN);
         // An hour's worth of burst, used up: under this limit the prefix owes an hour.
-        let loose = AdmissionPolicy::new(vec![SitePolicy {
-            origin_limit: limit(1, 3_600),
-            request_limit: None,
-        }]);
+        let loose =
+            AdmissionPolicy::new(vec![SitePolicy { origin_limit: limit(1, 3_600), request_limit: None }]);
         assert_eq!(admitted(&admission, &loose, &facts, 4_000), 3_600);
-        let tight = AdmissionPolicy::new(vec![SitePolicy {
-            origin_limit: limit(2, 2),
-            request_limit: None,
-        }]);
-        let refusal = Verdict::Refuse {
-            reason: Reason::PrefixRate,
-            retry_after: Duration::from_millis(500),
-        };
+        let tight = AdmissionPolicy::new(vec![SitePolicy { origin_limit: limit(2, 2), request_limit: None }]);
+        let refusal = Verdict::Refuse { reason: Reason::PrefixRate, retry_after: Duration::from_millis(500) };
         assert_eq!(admission.admit(&tight, &facts, at(1_000)), refusal);
         assert_eq!(admission.admit(&tight, &facts, at(1_500)), Verdict::Admit);
     }

@@ -48,9 +48,7 @@ mod rate_limit;
 mod shared_circuit;
 
 pub use admission::{Admission, AdmissionPolicy, SitePolicy};
-pub use origin_health::{
-    CircuitSettings, CircuitSettingsError, OriginCircuit, OriginFailure, Permit,
-};
+pub use origin_health::{CircuitSettings, CircuitSettingsError, OriginCircuit, OriginFailure, Permit};
 pub use prefix_limiter::{Meter, PrefixLimiter};
 pub use rate_limit::{RateLimit, RateLimitError};
 pub use shared_circuit::SharedCircuit;

@@ -44,19 +44,11 @@ impl CircuitSettings {
     ///
     /// # Errors
     /// The interval is outside its bounds.
-    pub fn new(
-        failures_to_open: NonZeroU32,
-        trial_interval: Duration,
-    ) -> Result<Self, CircuitSettingsError> {
+    pub fn new(failures_to_open: NonZeroU32, trial_interval: Duration) -> Result<Self, CircuitSettingsError> {
         if !(Self::TRIAL_INTERVAL_MIN..=Self::TRIAL_INTERVAL_MAX).contains(&trial_interval) {
-            return Err(CircuitSettingsError::TrialInterval {
-                given: trial_interval,
-            });
+            return Err(CircuitSettingsError::TrialInterval { given: trial_interval });
         }
-        Ok(Self {
-            failures_to_open,
-            trial_interval,
-        })
+        Ok(Self { failures_to_open, trial_interval })
     }
 }
 
@@ -64,10 +56,7 @@ impl CircuitSettings {
 impl Default for CircuitSettings {
     fn default() -> Self {
         const THREE: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
-        Self {
-            failures_to_open: THREE,
-            trial_interval: Duration::from_millis(250),
-        }
+        Self { failures_to_open: THREE, trial_interval: Duration::from_millis(250) }
     }
 }
 
@@ -123,25 +112,15 @@ pub struct OriginCircuit {
 #[derive(Clone, Copy, Debug)]
 enum State {
     Unknown,
-    Up {
-        since: Timestamp,
-    },
-    Down {
-        since: Timestamp,
-        last_trial: Timestamp,
-    },
+    Up { since: Timestamp },
+    Down { since: Timestamp, last_trial: Timestamp },
 }
 
 impl OriginCircuit {
     /// Starts with an origin of which nothing is known.
     #[must_use]
     pub fn new(settings: CircuitSettings) -> Self {
-        Self {
-            settings,
-            state: State::Unknown,
-            failures: 0,
-            last_failure: None,
-        }
+        Self { settings, state: State::Unknown, failures: 0, last_failure: None }
     }
 
     /// Whether a request may go to the origin now. A trial counts as begun when it is permitted.
@@ -186,16 +165,11 @@ impl OriginCircuit {
             return None;
         }
         self.failures = self.failures.saturating_add(1);
-        if matches!(self.state, State::Down { .. })
-            || self.failures < self.settings.failures_to_open.get()
-        {
+        if matches!(self.state, State::Down { .. }) || self.failures < self.settings.failures_to_open.get() {
             return None;
         }
         // The failure that opens the circuit was as good as a trial.
-        self.state = State::Down {
-            since: now,
-            last_trial: now,
-        };
+        self.state = State::Down { since: now, last_trial: now };
         Some(OriginHealth::Down)
     }
 

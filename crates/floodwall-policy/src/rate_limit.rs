@@ -33,9 +33,7 @@ pub struct RateLimit {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RateLimitError {
     /// A rate or burst of nothing would refuse everybody.
-    #[error(
-        "a limit of 0 would refuse every visitor; write 1 or more, or leave the limit out to have none"
-    )]
+    #[error("a limit of 0 would refuse every visitor; write 1 or more, or leave the limit out to have none")]
     Zero,
     /// Above [`RateLimit::REQUESTS_PER_SECOND_MAX`].
     #[error(
@@ -88,19 +86,11 @@ impl RateLimit {
         let burst_most = u64::from(rate).saturating_mul(Self::REFILL_MAX.as_secs());
         if u64::from(burst.get()) > burst_most {
             let most = u32::try_from(burst_most).unwrap_or(u32::MAX);
-            return Err(RateLimitError::Burst {
-                given: burst.get(),
-                most,
-            });
+            return Err(RateLimitError::Burst { given: burst.get(), most });
         }
         let interval_nanos = NANOS_PER_SECOND / u64::from(rate);
         let burst_nanos = interval_nanos.saturating_mul(u64::from(burst.get()));
-        Ok(Self {
-            requests_per_second,
-            burst,
-            interval_nanos,
-            burst_nanos,
-        })
+        Ok(Self { requests_per_second, burst, interval_nanos, burst_nanos })
     }
 
     /// Builds a limit from plain numbers, as a settings file has them.
@@ -143,18 +133,13 @@ impl RateLimit {
         if tat_nanos > latest.saturating_add(LEFTOVER_SLACK_NANOS) {
             // The limit was tightened while the source owed time under the old one. It owes the
             // most it can owe under this one, not hours.
-            return Conformance::Leftover {
-                tat_nanos: latest,
-                wait_nanos: self.interval_nanos,
-            };
+            return Conformance::Leftover { tat_nanos: latest, wait_nanos: self.interval_nanos };
         }
         let next = tat_nanos.max(now_nanos).saturating_add(self.interval_nanos);
         if next <= latest {
             Conformance::Conforms { tat_nanos: next }
         } else {
-            Conformance::Exceeds {
-                wait_nanos: next.saturating_sub(latest),
-            }
+            Conformance::Exceeds { wait_nanos: next.saturating_sub(latest) }
         }
     }
 }
@@ -188,23 +173,13 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                RateLimit::from_numbers(rate, burst)
-                    .unwrap_err()
-                    .to_string(),
+                RateLimit::from_numbers(rate, burst).unwrap_err().to_string(),
                 message,
                 "{rate} {burst}"
             );
         }
-        for (rate, burst) in [
-            (1, 1),
-            (1, 3_600),
-            (1_000_000, 1),
-            (1_000_000, u32::MAX / 2),
-        ] {
-            assert!(
-                RateLimit::from_numbers(rate, burst).is_ok(),
-                "{rate} {burst}"
-            );
+        for (rate, burst) in [(1, 1), (1, 3_600), (1_000_000, 1), (1_000_000, u32::MAX / 2)] {
+            assert!(RateLimit::from_numbers(rate, burst).is_ok(), "{rate} {burst}");
         }
     }
 
@@ -214,63 +189,24 @@ mod tests {
         // Two a second, three at once: a request costs half a second.
         let limit = RateLimit::from_numbers(2, 3).unwrap();
         for (case, tat, now, expected) in [
-            (
-                "never seen",
-                0,
-                10 * S,
-                Conformance::Conforms {
-                    tat_nanos: 10 * S + S / 2,
-                },
-            ),
-            (
-                "second of a burst",
-                10 * S + S / 2,
-                10 * S,
-                Conformance::Conforms { tat_nanos: 11 * S },
-            ),
-            (
-                "third of a burst",
-                11 * S,
-                10 * S,
-                Conformance::Conforms {
-                    tat_nanos: 11 * S + S / 2,
-                },
-            ),
-            (
-                "fourth of a burst",
-                11 * S + S / 2,
-                10 * S,
-                Conformance::Exceeds { wait_nanos: S / 2 },
-            ),
+            ("never seen", 0, 10 * S, Conformance::Conforms { tat_nanos: 10 * S + S / 2 }),
+            ("second of a burst", 10 * S + S / 2, 10 * S, Conformance::Conforms { tat_nanos: 11 * S }),
+            ("third of a burst", 11 * S, 10 * S, Conformance::Conforms { tat_nanos: 11 * S + S / 2 }),
+            ("fourth of a burst", 11 * S + S / 2, 10 * S, Conformance::Exceeds { wait_nanos: S / 2 }),
             (
                 "a nanosecond early",
                 11 * S + S / 2,
                 10 * S + S / 2 - 1,
                 Conformance::Exceeds { wait_nanos: 1 },
             ),
-            (
-                "just in time",
-                11 * S + S / 2,
-                10 * S + S / 2,
-                Conformance::Conforms { tat_nanos: 12 * S },
-            ),
+            ("just in time", 11 * S + S / 2, 10 * S + S / 2, Conformance::Conforms { tat_nanos: 12 * S }),
             (
                 "left by a looser limit",
                 9_999 * S,
                 10 * S,
-                Conformance::Leftover {
-                    tat_nanos: 11 * S + S / 2,
-                    wait_nanos: S / 2,
-                },
+                Conformance::Leftover { tat_nanos: 11 * S + S / 2, wait_nanos: S / 2 },
             ),
-            (
-                "end of time",
-                u64::MAX,
-                u64::MAX,
-                Conformance::Conforms {
-                    tat_nanos: u64::MAX,
-                },
-            ),
+            ("end of time", u64::MAX, u64::MAX, Conformance::Conforms { tat_nanos: u64::MAX }),
         ] {
             assert_eq!(limit.judge(tat, now), expected, "{case}");
         }

@@ -26,10 +26,7 @@ impl SharedCircuit {
     /// Starts with an origin of which nothing is known.
     #[must_use]
     pub fn new(settings: CircuitSettings) -> Self {
-        Self {
-            steady: AtomicBool::new(false),
-            circuit: Mutex::new(OriginCircuit::new(settings)),
-        }
+        Self { steady: AtomicBool::new(false), circuit: Mutex::new(OriginCircuit::new(settings)) }
     }
 
     /// As [`OriginCircuit::permit`].
@@ -49,12 +46,7 @@ impl SharedCircuit {
     }
 
     /// As [`OriginCircuit::on_failure`].
-    pub fn on_failure(
-        &self,
-        sent: Timestamp,
-        now: Timestamp,
-        reason: OriginFailure,
-    ) -> Option<OriginHealth> {
+    pub fn on_failure(&self, sent: Timestamp, now: Timestamp, reason: OriginFailure) -> Option<OriginHealth> {
         self.change(|circuit| circuit.on_failure(sent, now, reason))
     }
 
@@ -121,16 +113,9 @@ mod tests {
         for round in 1..=20 {
             let now = down.plus(Duration::from_millis(250 * round));
             let trials: usize = std::thread::scope(|scope| {
-                let ask = || {
-                    (0..100)
-                        .filter(|_| shared.permit(now) == Permit::Trial)
-                        .count()
-                };
+                let ask = || (0..100).filter(|_| shared.permit(now) == Permit::Trial).count();
                 let threads: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
-                threads
-                    .into_iter()
-                    .map(|thread| thread.join().unwrap())
-                    .sum()
+                threads.into_iter().map(|thread| thread.join().unwrap()).sum()
             });
             assert_eq!(trials, 1, "round {round}");
         }

@@ -91,6 +91,11 @@ impl Control {
         }
     }
 
+    /// Whether it was asked to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
     fn stop(&mut self, reason: &'static str, failed: bool) -> Vec<Command> {
         if std::mem::replace(&mut self.stopping, true) {
             return Vec::new();

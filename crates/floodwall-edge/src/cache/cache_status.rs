@@ -30,32 +30,18 @@ impl Served {
         let written = match self {
             Self::Hit => write!(text, "floodwall; hit; ttl={ttl_seconds}"),
             Self::StaleIfError => {
-                write!(
-                    text,
-                    "floodwall; hit; ttl={ttl_seconds}; detail=stale-if-error"
-                )
+                write!(text, "floodwall; hit; ttl={ttl_seconds}; detail=stale-if-error")
             }
             Self::StaleWhileRevalidate => {
-                write!(
-                    text,
-                    "floodwall; hit; ttl={ttl_seconds}; detail=stale-while-revalidate"
-                )
+                write!(text, "floodwall; hit; ttl={ttl_seconds}; detail=stale-while-revalidate")
             }
             Self::Revalidated => {
-                write!(
-                    text,
-                    "floodwall; fwd=stale; fwd-status=304; ttl={ttl_seconds}; stored"
-                )
+                write!(text, "floodwall; fwd=stale; fwd-status=304; ttl={ttl_seconds}; stored")
             }
-            Self::Collapsed => write!(
-                text,
-                "floodwall; fwd=uri-miss; collapsed; ttl={ttl_seconds}"
-            ),
+            Self::Collapsed => write!(text, "floodwall; fwd=uri-miss; collapsed; ttl={ttl_seconds}"),
         };
         let value = HeaderValue::try_from(text).ok();
-        value
-            .filter(|_| written.is_ok())
-            .unwrap_or(HeaderValue::from_static("floodwall; hit"))
+        value.filter(|_| written.is_ok()).unwrap_or(HeaderValue::from_static("floodwall; hit"))
     }
 }
 

@@ -98,9 +98,7 @@ pub(crate) fn delta_seconds(digits: &[u8]) -> Option<Duration> {
         return None;
     }
     let seconds = digits.iter().fold(0_u64, |sum, digit| {
-        let next = sum
-            .saturating_mul(10)
-            .saturating_add(u64::from(digit - b'0'));
+        let next = sum.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
         next.min(DELTA_SECONDS_MAX)
     });
     Some(Duration::from_secs(seconds))

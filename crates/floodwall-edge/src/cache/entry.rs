@@ -6,8 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use floodwall_model::Timestamp;
 use http::header::{
-    AGE, CACHE_CONTROL, CACHE_STATUS, CONTENT_LOCATION, DATE, ETAG, EXPIRES, HeaderName,
-    LAST_MODIFIED, VARY,
+    AGE, CACHE_CONTROL, CACHE_STATUS, CONTENT_LOCATION, DATE, ETAG, EXPIRES, HeaderName, LAST_MODIFIED, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -51,10 +50,7 @@ pub(crate) struct Answer {
 
 impl CachedResponse {
     pub(crate) fn new(status: StatusCode, head: StoredHead, plan: Plan, body: Bytes) -> Self {
-        let StoredHead {
-            mut fields,
-            weight: head_weight,
-        } = head;
+        let StoredHead { mut fields, weight: head_weight } = head;
         set_content_length(&mut fields, status, body.len());
         let weight = weight_without_body(head_weight, &plan).saturating_add(allocation(body.len()));
         Self {
@@ -82,27 +78,18 @@ impl CachedResponse {
             let mut headers = self.not_modified_fields();
             headers.insert(AGE, age);
             headers.insert(CACHE_STATUS, cache_status);
-            return Answer {
-                status: StatusCode::NOT_MODIFIED,
-                headers,
-                body: Bytes::new(),
-            };
+            return Answer { status: StatusCode::NOT_MODIFIED, headers, body: Bytes::new() };
         }
         let mut headers = self.fields.clone();
         headers.insert(AGE, age);
         headers.insert(CACHE_STATUS, cache_status);
-        Answer {
-            status: self.status,
-            headers,
-            body: self.body.clone(),
-        }
+        Answer { status: self.status, headers, body: self.body.clone() }
     }
 
     /// The fields RFC 9110 section 15.4.5 asks of a 304. `Last-Modified` only where there is no
     /// `ETag` to go by.
     fn not_modified_fields(&self) -> HeaderMap {
-        const ALWAYS: [HeaderName; 6] =
-            [CACHE_CONTROL, CONTENT_LOCATION, DATE, ETAG, EXPIRES, VARY];
+        const ALWAYS: [HeaderName; 6] = [CACHE_CONTROL, CONTENT_LOCATION, DATE, ETAG, EXPIRES, VARY];
         let mut headers = HeaderMap::with_capacity(12);
         for name in &ALWAYS {
             for value in self.fields.get_all(name) {
@@ -125,15 +112,7 @@ impl CachedResponse {
             return false;
         }
         let next = now.plus(lease).monotonic_nanos();
-        self.lease_until_nanos
-            .compare_exchange(until, next, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
-    }
-
-    /// Gives the lease back early: the elected request did not get an answer worth waiting for.
-    pub(crate) fn end_revalidation(&self, now: Timestamp) {
-        self.lease_until_nanos
-            .store(now.monotonic_nanos(), Ordering::Release);
+        self.lease_until_nanos.compare_exchange(until, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// The stored status.
@@ -177,8 +156,7 @@ impl CachedResponse {
         let step = u64::try_from(USE_STEP.as_nanos()).unwrap_or(u64::MAX);
         let last = self.last_used_nanos.load(Ordering::Relaxed);
         if now.monotonic_nanos().saturating_sub(last) >= step {
-            self.last_used_nanos
-                .store(now.monotonic_nanos(), Ordering::Relaxed);
+            self.last_used_nanos.store(now.monotonic_nanos(), Ordering::Relaxed);
         }
     }
 

@@ -24,20 +24,13 @@ pub(crate) struct FillBudget {
 
 impl FillBudget {
     pub(crate) fn new(bytes_max: u64) -> Self {
-        Self {
-            bytes: AtomicU64::new(0),
-            bytes_max,
-        }
+        Self { bytes: AtomicU64::new(0), bytes_max }
     }
 
     fn try_take(&self, bytes: u64) -> bool {
-        let took = self
-            .bytes
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
-                taken
-                    .checked_add(bytes)
-                    .filter(|sum| *sum <= self.bytes_max)
-            });
+        let took = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
+            taken.checked_add(bytes).filter(|sum| *sum <= self.bytes_max)
+        });
         took.is_ok()
     }
 
@@ -46,6 +39,7 @@ impl FillBudget {
     }
 
     /// Bytes taken at present.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -67,17 +61,14 @@ impl MeteredBody {
             return true;
         }
         // Doubling, as the buffer itself would grow, but asked for beforehand.
-        let capacity = wanted
-            .max(self.buffer.capacity().saturating_mul(2))
-            .max(4096);
+        let capacity = wanted.max(self.buffer.capacity().saturating_mul(2)).max(4096);
         let bytes = u64::try_from(capacity).unwrap_or(u64::MAX);
         let extra = bytes.saturating_sub(self.taken);
         if !self.budget.try_take(extra) {
             return false;
         }
         self.taken = self.taken.saturating_add(extra);
-        self.buffer
-            .reserve_exact(capacity.saturating_sub(self.buffer.len()));
+        self.buffer.reserve_exact(capacity.saturating_sub(self.buffer.len()));
         true
     }
 
@@ -131,21 +122,10 @@ pub(crate) struct FillStart<'a> {
 
 impl Fill {
     pub(crate) fn new(start: FillStart<'_>) -> Result<Self, NotStored> {
-        let FillStart {
-            key,
-            status,
-            headers,
-            exchange,
-            plan,
-            response_bytes_max,
-            budget,
-        } = start;
+        let FillStart { key, status, headers, exchange, plan, response_bytes_max, budget } = start;
         let received = exchange.response_received.wall_unix_seconds();
-        let head = copy_head(
-            storable_fields(headers).collect::<Vec<_>>().into_iter(),
-            received,
-        )
-        .ok_or(NotStored::TooLarge)?;
+        let head = copy_head(storable_fields(headers).collect::<Vec<_>>().into_iter(), received)
+            .ok_or(NotStored::TooLarge)?;
         let overhead = weight_without_body(head.weight, &plan).saturating_add(32);
         // Allocations are weighed an eighth above their size.
         let body_bytes_max = response_bytes_max.saturating_sub(overhead) / 9 * 8;
@@ -156,11 +136,7 @@ impl Fill {
         if expected.is_some_and(|bytes| bytes > body_bytes_max) {
             return Err(NotStored::TooLarge);
         }
-        let mut body = MeteredBody {
-            buffer: Vec::new(),
-            taken: 0,
-            budget: Arc::clone(budget),
-        };
+        let mut body = MeteredBody { buffer: Vec::new(), taken: 0, budget: Arc::clone(budget) };
         let announced = usize::try_from(expected.unwrap_or(0)).unwrap_or(usize::MAX);
         if announced > 0 && !body.try_reserve(announced) {
             return Err(NotStored::FillBudget);
@@ -205,9 +181,7 @@ impl Fill {
     fn give_up(&mut self, reason: NotStored) {
         self.given_up = Some(reason);
         self.body.buffer = Vec::new();
-        self.body
-            .budget
-            .give_back(std::mem::take(&mut self.body.taken));
+        self.body.budget.give_back(std::mem::take(&mut self.body.taken));
     }
 
     /// The whole response, its body having ended. Parts are never stored (RFC 9111 section 3.3).
@@ -216,17 +190,11 @@ impl Fill {
             return Err(reason);
         }
         let received = u64::try_from(self.body.buffer.len()).unwrap_or(u64::MAX);
-        if self
-            .body_bytes_expected
-            .is_some_and(|expected| expected != received)
-        {
+        if self.body_bytes_expected.is_some_and(|expected| expected != received) {
             return Err(NotStored::Incomplete);
         }
         let body = self.body.take();
-        Ok((
-            self.key,
-            CachedResponse::new(self.status, self.head, self.plan, body),
-        ))
+        Ok((self.key, CachedResponse::new(self.status, self.head, self.plan, body)))
     }
 }
 
@@ -237,10 +205,7 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, NotStored> {
         return Ok(None);
     };
     let digits = std::str::from_utf8(line.as_bytes()).map_err(|_| NotStored::Incomplete)?;
-    let bytes: u64 = digits
-        .trim_ascii()
-        .parse()
-        .map_err(|_| NotStored::Incomplete)?;
+    let bytes: u64 = digits.trim_ascii().parse().map_err(|_| NotStored::Incomplete)?;
     if lines.any(|other| other != line) {
         return Err(NotStored::Incomplete);
     }

@@ -100,46 +100,23 @@ impl ResponseCache {
 
     /// Drops all that is stored for `path_and_query` on the request's site and authority, over
     /// either scheme, and answers to it that were asked for before `now`.
-    pub(crate) fn invalidate(
-        &self,
-        request: &CacheRequest<'_>,
-        path_and_query: &str,
-        now: Timestamp,
-    ) {
+    pub(crate) fn invalidate(&self, request: &CacheRequest<'_>, path_and_query: &str, now: Timestamp) {
         for https in [false, true] {
-            self.remove(
-                KeyRef {
-                    https,
-                    path_and_query,
-                    ..request.key()
-                },
-                now,
-            );
+            self.remove(KeyRef { https, path_and_query, ..request.key() }, now);
         }
     }
 }
 
 fn with_body_of(stored: &CachedResponse, head: StoredHead, plan: Plan) -> Arc<CachedResponse> {
-    Arc::new(CachedResponse::new(
-        stored.status(),
-        head,
-        plan,
-        stored.body().clone(),
-    ))
+    Arc::new(CachedResponse::new(stored.status(), head, plan, stored.body().clone()))
 }
 
 /// The path and query a `Location` or `Content-Location` names on the same host; `None` for
 /// another host and for relative references, which section 4.4 does not require.
-fn same_host_target<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-    authority: &str,
-) -> Option<&'a str> {
+fn same_host_target<'a>(headers: &'a HeaderMap, name: &HeaderName, authority: &str) -> Option<&'a str> {
     let target = headers.get(name)?.to_str().ok()?;
     let target = target.split('#').next()?;
-    let after_scheme = target
-        .strip_prefix("http://")
-        .or_else(|| target.strip_prefix("https://"));
+    let after_scheme = target.strip_prefix("http://").or_else(|| target.strip_prefix("https://"));
     match after_scheme.or_else(|| target.strip_prefix("//")) {
         None => target.starts_with('/').then_some(target),
         Some(rest) => {

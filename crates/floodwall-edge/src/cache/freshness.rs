@@ -57,9 +57,7 @@ impl Freshness {
         settings: &CacheSettings,
     ) -> Self {
         let (lifetime, source) = lifetime(status, headers, directives, exchange, settings);
-        let default_stale = exchange
-            .stale_if_error
-            .unwrap_or(settings.default_stale_if_error);
+        let default_stale = exchange.stale_if_error.unwrap_or(settings.default_stale_if_error);
         Self {
             received: exchange.response_received,
             initial_age: initial_age(headers, exchange),
@@ -140,12 +138,7 @@ fn lifetime(
         // An invalid date, above all `0`, is in the past (section 5.3), and of several the
         // earliest counts.
         let at = |line: &http::HeaderValue| parse_date(line.as_bytes()).unwrap_or(i64::MIN);
-        let expires = headers
-            .get_all(EXPIRES)
-            .iter()
-            .map(at)
-            .min()
-            .unwrap_or(i64::MIN);
+        let expires = headers.get_all(EXPIRES).iter().map(at).min().unwrap_or(i64::MIN);
         return (seconds_between(date, expires), LifetimeSource::Explicit);
     }
     let may_guess = directives.public || is_heuristically_cacheable(status);
@@ -165,11 +158,7 @@ fn initial_age(headers: &HeaderMap, exchange: &Exchange) -> Duration {
     let response_delay = exchange.response_received.since(exchange.request_sent);
     let age_value = headers.get(AGE).and_then(|value| {
         // Section 5.1: of a list the first member counts; what is not a number is ignored.
-        let first = value
-            .as_bytes()
-            .split(|byte| *byte == b',')
-            .next()
-            .unwrap_or_default();
+        let first = value.as_bytes().split(|byte| *byte == b',').next().unwrap_or_default();
         delta_seconds(first.trim_ascii())
     });
     apparent_age.max(age_value.unwrap_or_default().saturating_add(response_delay))
@@ -194,8 +183,7 @@ fn stale_if_error(directives: &ResponseDirectives, default: Duration) -> Duratio
 /// Only where stated (RFC 5861 section 3). `s-maxage` does not forbid it, since the two are
 /// written together for exactly this; the directives that demand validation do.
 fn stale_while_revalidate(directives: &ResponseDirectives) -> Duration {
-    let forbidden =
-        directives.no_cache || directives.must_revalidate || directives.proxy_revalidate;
+    let forbidden = directives.no_cache || directives.must_revalidate || directives.proxy_revalidate;
     if forbidden {
         return Duration::ZERO;
     }
@@ -205,10 +193,7 @@ fn stale_while_revalidate(directives: &ResponseDirectives) -> Duration {
 /// The statuses RFC 9110 section 15.1 defines as heuristically cacheable, without 206: parts are
 /// not stored here.
 pub(crate) fn is_heuristically_cacheable(status: StatusCode) -> bool {
-    matches!(
-        status.as_u16(),
-        200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501
-    )
+    matches!(status.as_u16(), 200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501)
 }
 
 /// `Date`, or the time of arrival where it is missing or invalid (RFC 9110 section 6.6.1).
@@ -229,10 +214,7 @@ pub(crate) fn single_date(headers: &HeaderMap, name: &HeaderName) -> Option<i64>
 /// Unix seconds of an HTTP date in any of its three forms (RFC 9110 section 5.6.7).
 pub(crate) fn parse_date(text: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?.trim_ascii();
-    let since_1970 = httpdate::parse_http_date(text)
-        .ok()?
-        .duration_since(UNIX_EPOCH)
-        .ok()?;
+    let since_1970 = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(since_1970.as_secs()).ok()
 }
 

@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use http::header::{
-    AGE, CACHE_STATUS, CONNECTION, CONTENT_LENGTH, DATE, HeaderName, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    AGE, CACHE_STATUS, CONNECTION, CONTENT_LENGTH, DATE, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use smallvec::SmallVec;
@@ -32,21 +32,14 @@ type ConnectionNames<'a> = SmallVec<[&'a [u8]; 4]>;
 
 fn connection_names(headers: &HeaderMap) -> ConnectionNames<'_> {
     let lines = headers.get_all(CONNECTION).iter();
-    lines
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .map(<[u8]>::trim_ascii)
-        .collect()
+    lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii).collect()
 }
 
 /// The fields of a response that may be stored.
-pub(crate) fn storable_fields(
-    headers: &HeaderMap,
-) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+pub(crate) fn storable_fields(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
     let named = connection_names(headers);
     headers.iter().filter(move |(name, _)| {
-        let listed = named
-            .iter()
-            .any(|listed| listed.eq_ignore_ascii_case(name.as_str().as_bytes()));
+        let listed = named.iter().any(|listed| listed.eq_ignore_ascii_case(name.as_str().as_bytes()));
         !listed && !NEVER_STORED.contains(name)
     })
 }
@@ -75,9 +68,7 @@ pub(crate) fn copy_head<'a>(
         value_bytes = value_bytes.saturating_add(value.len());
     }
     let mut buffer = Vec::with_capacity(value_bytes);
-    fields
-        .clone()
-        .for_each(|(_, value)| buffer.extend_from_slice(value.as_bytes()));
+    fields.clone().for_each(|(_, value)| buffer.extend_from_slice(value.as_bytes()));
     let mut values = Bytes::from(buffer);
 
     let mut copy = HeaderMap::try_with_capacity(count.saturating_add(4)).ok()?;
@@ -90,19 +81,13 @@ pub(crate) fn copy_head<'a>(
         copy.try_append(own_name, own_value).ok()?;
     }
     if !copy.contains_key(DATE) {
-        copy.try_insert(DATE, date_value(received_unix_seconds))
-            .ok()?;
+        copy.try_insert(DATE, date_value(received_unix_seconds)).ok()?;
     }
     for name in [AGE, CACHE_STATUS, CONTENT_LENGTH] {
         copy.try_insert(name, HeaderValue::from_static("0")).ok()?;
     }
-    let weight = allocation(value_bytes)
-        .saturating_add(name_bytes)
-        .saturating_add(map_bytes(&copy));
-    Some(StoredHead {
-        fields: copy,
-        weight,
-    })
+    let weight = allocation(value_bytes).saturating_add(name_bytes).saturating_add(map_bytes(&copy));
+    Some(StoredHead { fields: copy, weight })
 }
 
 /// Sets `Content-Length` to what is stored; 204 has none (RFC 9110 section 8.6).
@@ -118,11 +103,7 @@ pub(crate) fn set_content_length(fields: &mut HeaderMap, status: StatusCode, bod
 /// shared buffers carry a small header.
 pub(crate) fn allocation(bytes: usize) -> u64 {
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-    if bytes == 0 {
-        0
-    } else {
-        bytes.saturating_add(bytes / 8).saturating_add(32)
-    }
+    if bytes == 0 { 0 } else { bytes.saturating_add(bytes / 8).saturating_add(32) }
 }
 
 /// The map's own table: an index slot of four bytes and a bucket of about 112 bytes a place.

@@ -34,25 +34,16 @@ impl KeyRef<'_> {
             site: self.site,
             https: self.https,
             authority_bytes: u16::try_from(self.authority.len()).ok()?,
-            text: [self.authority, self.path_and_query]
-                .concat()
-                .into_boxed_str(),
+            text: [self.authority, self.path_and_query].concat().into_boxed_str(),
         })
     }
 }
 
 impl Key {
     pub(crate) fn as_ref(&self) -> KeyRef<'_> {
-        let (authority, path_and_query) = self
-            .text
-            .split_at_checked(usize::from(self.authority_bytes))
-            .unwrap_or(("", &self.text));
-        KeyRef {
-            site: self.site,
-            https: self.https,
-            authority,
-            path_and_query,
-        }
+        let (authority, path_and_query) =
+            self.text.split_at_checked(usize::from(self.authority_bytes)).unwrap_or(("", &self.text));
+        KeyRef { site: self.site, https: self.https, authority, path_and_query }
     }
 
     pub(crate) fn text_bytes(&self) -> usize {
@@ -79,5 +70,35 @@ impl Hash for Key {
 impl Equivalent<Key> for KeyRef<'_> {
     fn equivalent(&self, key: &Key) -> bool {
         key.as_ref() == *self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::BuildHasher;
+
+    use super::*;
+
+    #[test]
+    fn owned_and_borrowed_keys_agree() {
+        let hasher = foldhash::quality::RandomState::default();
+        let plain = KeyRef { site: SiteId(3), https: true, authority: "a.test", path_and_query: "/b?c" };
+        let others = [
+            KeyRef { site: SiteId(4), ..plain },
+            KeyRef { https: false, ..plain },
+            KeyRef { authority: "b.test", ..plain },
+            KeyRef { path_and_query: "/b?d", ..plain },
+            KeyRef { authority: "a.test/b", path_and_query: "?c", ..plain },
+            KeyRef { authority: "", path_and_query: "a.test/b?c", ..plain },
+        ];
+        let key = plain.to_key().unwrap();
+        assert!(plain.equivalent(&key));
+        assert_eq!(hasher.hash_one(plain), hasher.hash_one(&key));
+        for other in others {
+            assert!(!other.equivalent(&key), "{other:?}");
+            assert_ne!(hasher.hash_one(other), hasher.hash_one(&key), "{other:?}");
+        }
+        let endless = "a".repeat(70_000);
+        assert_eq!(KeyRef { authority: &endless, ..plain }.to_key(), None);
     }
 }

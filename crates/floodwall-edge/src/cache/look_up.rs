@@ -42,14 +42,8 @@ impl LookUp {
         match self {
             Self::Fresh(_) | Self::Unsatisfiable => None,
             Self::Stale { .. } => Some(Forwarded::Stale),
-            Self::Miss {
-                other_variant: true,
-                ..
-            } => Some(Forwarded::VaryMiss),
-            Self::Miss {
-                other_variant: false,
-                ..
-            } => Some(Forwarded::UriMiss),
+            Self::Miss { other_variant: true, .. } => Some(Forwarded::VaryMiss),
+            Self::Miss { other_variant: false, .. } => Some(Forwarded::UriMiss),
             Self::Bypass(reason) => Some(Forwarded::Bypass(*reason)),
         }
     }

@@ -30,10 +30,7 @@ impl Markers {
     pub(crate) fn new(memory_bytes: u64) -> Self {
         let markers = (memory_bytes / 32 / MARKER_BYTES).clamp(16, MARKERS_MAX);
         let capacity = usize::try_from(markers).unwrap_or(16);
-        Self {
-            by_hash: Cache::new(capacity),
-            bytes_max: markers.saturating_mul(MARKER_BYTES),
-        }
+        Self { by_hash: Cache::new(capacity), bytes_max: markers.saturating_mul(MARKER_BYTES) }
     }
 
     pub(crate) fn bytes_max(&self) -> u64 {

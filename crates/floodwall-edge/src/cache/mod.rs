@@ -16,8 +16,9 @@
 //!    and stores it in [`ResponseCache::finish_fill`].
 //! 5. After an unsafe method, [`ResponseCache::invalidate_after`] drops what it changed.
 //!
-//! Limits: only complete 200-like answers to GET are stored, never parts (206), never answers that
-//! set cookies. Bodies on their way to visitors after their copy was evicted are not counted.
+//! Limits: only complete answers to GET are stored, never parts (206), never answers that set
+//! cookies, and errors only where they speak of the address itself (404, 410); see `storability`.
+//! Bodies still on their way to visitors after their copy was evicted are not counted.
 
 mod cache_status;
 mod cookies;
@@ -42,15 +43,13 @@ mod variant;
 mod tests;
 
 pub(crate) use cache_status::{Forwarded, Served};
-pub(crate) use entry::{Answer, CachedResponse};
+pub(crate) use entry::CachedResponse;
 pub(crate) use fill::{Fill, Unstored};
 pub(crate) use freshen::Freshened;
 pub(crate) use freshness::Exchange;
 pub(crate) use look_up::LookUp;
-pub(crate) use request::{BypassReason, CacheRequest};
+pub(crate) use request::CacheRequest;
 pub use settings::CacheSettings;
 pub(crate) use storability::NotStored;
 pub(crate) use store::ResponseCache;
-pub(crate) use validation::{
-    Revalidation, after_revalidation, is_origin_failure, prepare_fill, prepare_revalidation,
-};
+pub(crate) use validation::{Revalidation, after_revalidation, prepare_fill, prepare_revalidation};

@@ -63,12 +63,7 @@ impl<'a> CacheRequest<'a> {
             Some(BypassReason::Method)
         } else if self.has_body {
             Some(BypassReason::Body)
-        } else if self
-            .authority
-            .len()
-            .saturating_add(self.path_and_query.len())
-            > KEY_BYTES_MAX
-        {
+        } else if self.authority.len().saturating_add(self.path_and_query.len()) > KEY_BYTES_MAX {
             Some(BypassReason::KeyTooLong)
         } else {
             None

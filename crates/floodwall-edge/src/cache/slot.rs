@@ -27,20 +27,11 @@ impl Slot {
     }
 
     /// The response to a request with this header; of several, the most recent (section 4.1).
-    pub(crate) fn select(
-        &self,
-        request: &HeaderMap,
-        now: Timestamp,
-    ) -> Option<Arc<CachedResponse>> {
+    pub(crate) fn select(&self, request: &HeaderMap, now: Timestamp) -> Option<Arc<CachedResponse>> {
         match self {
-            Self::One(response) => response
-                .variant()
-                .matches(request)
-                .then(|| Arc::clone(response)),
+            Self::One(response) => response.variant().matches(request).then(|| Arc::clone(response)),
             Self::Several(responses) => {
-                let matching = responses
-                    .iter()
-                    .filter(|one| one.variant().matches(request));
+                let matching = responses.iter().filter(|one| one.variant().matches(request));
                 let latest = matching.max_by_key(|one| one.freshness().received())?;
                 latest.touch(now);
                 Some(Arc::clone(latest))
@@ -54,15 +45,9 @@ impl Slot {
     /// After the origin has changed its `Vary`, older variants may match the same requests: the
     /// most recent is selected, and the others go as the least used.
     pub(crate) fn with(&self, new: Arc<CachedResponse>, bytes_max: u64) -> Option<Self> {
-        let (same, mut kept): (Vec<_>, Vec<_>) = self
-            .responses()
-            .iter()
-            .cloned()
-            .partition(|one| one.variant() == new.variant());
-        if same
-            .iter()
-            .any(|one| one.freshness().received() > new.freshness().received())
-        {
+        let (same, mut kept): (Vec<_>, Vec<_>) =
+            self.responses().iter().cloned().partition(|one| one.variant() == new.variant());
+        if same.iter().any(|one| one.freshness().received() > new.freshness().received()) {
             return None;
         }
         if new.variant().is_for_everybody() {
@@ -79,10 +64,7 @@ impl Slot {
 
     /// The slot without what answers a request with this header; `None` when nothing is left.
     pub(crate) fn without(&self, request: &HeaderMap) -> Option<Self> {
-        let kept = self
-            .responses()
-            .iter()
-            .filter(|one| !one.variant().matches(request));
+        let kept = self.responses().iter().filter(|one| !one.variant().matches(request));
         Self::of(kept.cloned().collect())
     }
 
@@ -94,9 +76,7 @@ impl Slot {
     }
 
     pub(crate) fn depends_on_cookie(&self) -> bool {
-        self.responses()
-            .iter()
-            .any(|one| one.variant().depends_on_cookie())
+        self.responses().iter().any(|one| one.variant().depends_on_cookie())
     }
 
     /// What the list of several variants takes at the most; reckoned for every slot.
@@ -110,7 +90,5 @@ impl Slot {
 }
 
 fn sum_weights(responses: &[Arc<CachedResponse>]) -> u64 {
-    responses
-        .iter()
-        .fold(0, |sum, one| sum.saturating_add(one.weight()))
+    responses.iter().fold(0, |sum, one| sum.saturating_add(one.weight()))
 }

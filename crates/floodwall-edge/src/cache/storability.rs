@@ -154,8 +154,7 @@ pub(crate) fn judge(
             return Err(NotStored::VariesOnCookie);
         }
         let freshness = &plan.freshness;
-        let stated =
-            freshness.source() == LifetimeSource::Explicit && !freshness.lifetime().is_zero();
+        let stated = freshness.source() == LifetimeSource::Explicit && !freshness.lifetime().is_zero();
         if !stated && !directives.public {
             return Err(NotStored::Cookie);
         }
@@ -215,20 +214,13 @@ fn judge_response(
     }
     let answers_authorization =
         directives.public || directives.must_revalidate || directives.s_maxage.is_some();
-    Ok(Plan {
-        freshness,
-        variant,
-        answers_authorization,
-    })
+    Ok(Plan { freshness, variant, answers_authorization })
 }
 
 /// Statuses that say something of the address for everybody. 206 and 304 are answers to one
 /// visitor's question; 1xx is not an answer.
 fn is_about_address(status: StatusCode) -> bool {
-    matches!(
-        status.as_u16(),
-        200 | 203 | 204 | 300 | 301 | 302 | 303 | 307 | 308 | 404 | 410
-    )
+    matches!(status.as_u16(), 200 | 203 | 204 | 300 | 301 | 302 | 303 | 307 | 308 | 404 | 410)
 }
 
 /// Section 3 asks for an explicit lifetime, `public`, or a heuristically cacheable status; what of

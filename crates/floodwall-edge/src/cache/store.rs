@@ -8,7 +8,6 @@
 //! body still being sent to visitors after it was evicted.
 
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use floodwall_model::Timestamp;
@@ -42,16 +41,13 @@ struct SlotWeight;
 
 impl Weighter<Key, Slot> for SlotWeight {
     fn weight(&self, key: &Key, slot: &Slot) -> u64 {
-        slot.responses_weight()
-            .saturating_add(weight_around(key.text_bytes()))
+        slot.responses_weight().saturating_add(weight_around(key.text_bytes()))
     }
 }
 
 /// What a slot weighs beside its responses.
 fn weight_around(key_text_bytes: usize) -> u64 {
-    allocation(key_text_bytes)
-        .saturating_add(Slot::list_bytes())
-        .saturating_add(SLOT_BYTES)
+    allocation(key_text_bytes).saturating_add(Slot::list_bytes()).saturating_add(SLOT_BYTES)
 }
 
 type Slots = Cache<Key, Slot, SlotWeight, RandomState, DefaultLifecycle<Key, Slot>>;
@@ -63,8 +59,6 @@ pub(crate) struct ResponseCache {
     hasher: RandomState,
     markers: Markers,
     fills: Arc<FillBudget>,
-    /// When everything was last dropped.
-    cleared_nanos: AtomicU64,
     /// Held while a slot is read, changed and written back.
     changing: Mutex<()>,
     settings: CacheSettings,
@@ -79,19 +73,12 @@ impl ResponseCache {
     pub(crate) fn new(settings: CacheSettings) -> Self {
         let hasher = RandomState::default();
         let markers = Markers::new(settings.memory_bytes_max);
-        let slots_memory = settings
-            .memory_bytes_max
-            .saturating_sub(markers.bytes_max());
+        let slots_memory = settings.memory_bytes_max.saturating_sub(markers.bytes_max());
         let slots_expected = (slots_memory / TYPICAL_BYTES).max(32);
         // Each part of the table has its share of the bytes, and must hold the largest object.
         let object_bytes_max = settings.object_bytes_max.min(slots_memory / 4);
         let shards_by_object = slots_memory / object_bytes_max.saturating_mul(2).max(1);
-        let shards = 1
-            << shards_by_object
-                .min(SHARDS_MAX)
-                .min(slots_expected / 32)
-                .max(1)
-                .ilog2();
+        let shards = 1 << shards_by_object.min(SHARDS_MAX).min(slots_expected / 32).max(1).ilog2();
         // A multiple of the parts, because shares are rounded up.
         let slots_bytes_max = slots_memory / shards * shards;
         let slots = match OptionsBuilder::new()
@@ -100,20 +87,13 @@ impl ResponseCache {
             .weight_capacity(slots_bytes_max)
             .build()
         {
-            Ok(options) => Cache::with_options(
-                options,
-                SlotWeight,
-                hasher.clone(),
-                DefaultLifecycle::default(),
-            ),
+            Ok(options) => {
+                Cache::with_options(options, SlotWeight, hasher.clone(), DefaultLifecycle::default())
+            }
             // Only an option left out is an error, and none is.
-            Err(_) => Cache::with(
-                32,
-                slots_bytes_max,
-                SlotWeight,
-                hasher.clone(),
-                DefaultLifecycle::default(),
-            ),
+            Err(_) => {
+                Cache::with(32, slots_bytes_max, SlotWeight, hasher.clone(), DefaultLifecycle::default())
+            }
         };
         // The table admits up to 97 % of a part.
         let slot_bytes_max = slots.shard_capacity() / 16 * 15;
@@ -123,7 +103,6 @@ impl ResponseCache {
             hasher,
             markers,
             fills,
-            cleared_nanos: AtomicU64::new(0),
             changing: Mutex::new(()),
             settings,
             object_bytes_max: object_bytes_max.min(slot_bytes_max),
@@ -142,10 +121,7 @@ impl ResponseCache {
         }
         let key = request.key();
         let slot = self.slots.get(&key);
-        let Some(response) = slot
-            .as_ref()
-            .and_then(|slot| slot.select(request.headers, now))
-        else {
+        let Some(response) = slot.as_ref().and_then(|slot| slot.select(request.headers, now)) else {
             return self.miss(request, slot.as_ref(), now);
         };
         if request.has_authorization() && !response.answers_authorization() {
@@ -179,16 +155,10 @@ impl ResponseCache {
         if request.has_range() {
             return LookUp::Bypass(BypassReason::Range);
         }
-        let cookie_decides =
-            request.has_personal_cookie() && slot.is_some_and(Slot::depends_on_cookie);
-        let known_uncacheable = cookie_decides
-            || self
-                .markers
-                .is_uncacheable(self.hasher.hash_one(request.key()), now);
-        LookUp::Miss {
-            known_uncacheable,
-            other_variant: slot.is_some(),
-        }
+        let cookie_decides = request.has_personal_cookie() && slot.is_some_and(Slot::depends_on_cookie);
+        let known_uncacheable =
+            cookie_decides || self.markers.is_uncacheable(self.hasher.hash_one(request.key()), now);
+        LookUp::Miss { known_uncacheable, other_variant: slot.is_some() }
     }
 
     /// Judges the head of an answer from the origin. With the fill it returns, the body is taken
@@ -226,30 +196,19 @@ impl ResponseCache {
     /// # Errors
     ///
     /// Why it is not stored after all, with the response where it came whole.
-    pub(crate) fn finish_fill(
-        &self,
-        fill: Fill,
-        now: Timestamp,
-    ) -> Result<Arc<CachedResponse>, Unstored> {
+    pub(crate) fn finish_fill(&self, fill: Fill, now: Timestamp) -> Result<Arc<CachedResponse>, Unstored> {
         let request_sent = fill.request_sent();
         let hash = self.hasher.hash_one(fill.key());
         let (key, response) = fill.complete().map_err(|reason| {
             if reason.marks_address() {
-                self.markers
-                    .set_uncacheable(hash, now, self.settings.uncacheable_for);
+                self.markers.set_uncacheable(hash, now, self.settings.uncacheable_for);
             }
-            Unstored {
-                reason,
-                response: None,
-            }
+            Unstored { reason, response: None }
         })?;
         let response = Arc::new(response);
         match self.insert(key, request_sent, Arc::clone(&response)) {
             Ok(()) => Ok(response),
-            Err(reason) => Err(Unstored {
-                reason,
-                response: Some(response),
-            }),
+            Err(reason) => Err(Unstored { reason, response: Some(response) }),
         }
     }
 
@@ -263,8 +222,7 @@ impl ResponseCache {
     ) {
         if reason.marks_address() {
             let hash = self.hasher.hash_one(request.key());
-            self.markers
-                .set_uncacheable(hash, now, self.settings.uncacheable_for);
+            self.markers.set_uncacheable(hash, now, self.settings.uncacheable_for);
         }
         if reason.supersedes_stored(status) {
             self.remove_variant(request);
@@ -274,8 +232,7 @@ impl ResponseCache {
     /// What a response under this key may weigh.
     pub(super) fn response_bytes_max(&self, key: KeyRef<'_>) -> u64 {
         let text_bytes = key.authority.len().saturating_add(key.path_and_query.len());
-        self.object_bytes_max
-            .saturating_sub(weight_around(text_bytes))
+        self.object_bytes_max.saturating_sub(weight_around(text_bytes))
     }
 
     /// Stores a response, unless its address changed since it was asked for.
@@ -286,14 +243,9 @@ impl ResponseCache {
         response: Arc<CachedResponse>,
     ) -> Result<(), NotStored> {
         let hash = self.hasher.hash_one(&key);
-        let room = self
-            .slot_bytes_max
-            .saturating_sub(weight_around(key.text_bytes()));
+        let room = self.slot_bytes_max.saturating_sub(weight_around(key.text_bytes()));
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let cleared = self.cleared_nanos.load(Ordering::Relaxed);
-        if self.markers.was_invalidated(hash, request_sent)
-            || request_sent.monotonic_nanos() < cleared
-        {
+        if self.markers.was_invalidated(hash, request_sent) {
             return Err(NotStored::Outdated);
         }
         let slot = match self.slots.peek(&key) {
@@ -327,15 +279,6 @@ impl ResponseCache {
         &self.settings
     }
 
-    /// Drops everything, and answers that were asked for before `now`: the list of sites changed,
-    /// or an operator says so.
-    pub(crate) fn clear(&self, now: Timestamp) {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.cleared_nanos
-            .store(now.monotonic_nanos(), Ordering::Relaxed);
-        self.slots.clear();
-    }
-
     /// Addresses with something stored.
     pub(crate) fn entries(&self) -> usize {
         self.slots.len()
@@ -349,11 +292,11 @@ impl ResponseCache {
 
     /// The most [`Self::bytes`] becomes: `memory_bytes_max`, rounded down to equal parts.
     pub(crate) fn bytes_max(&self) -> u64 {
-        self.slots_bytes_max
-            .saturating_add(self.markers.bytes_max())
+        self.slots_bytes_max.saturating_add(self.markers.bytes_max())
     }
 
     /// Bytes of bodies being received to be stored; bounded by `filling_bytes_max`.
+    #[cfg(test)]
     pub(crate) fn filling_bytes(&self) -> u64 {
         self.fills.bytes()
     }

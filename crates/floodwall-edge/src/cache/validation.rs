@@ -2,9 +2,9 @@
 //! origin (4.3.1), and what its answer means (4.3.3, 4.3.4).
 
 use http::header::{
-    ACCEPT_ENCODING, AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE,
-    ETAG, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-    LAST_MODIFIED, RANGE,
+    ACCEPT_ENCODING, AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
+    HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED,
+    RANGE,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -47,14 +47,8 @@ pub(crate) fn is_origin_failure(status: StatusCode) -> bool {
 /// too, and with `Accept-Encoding` reduced to the form copies are told apart by. The visitor's own condition is
 /// then answered from what comes back, with [`CachedResponse::answer`].
 pub(crate) fn prepare_fill(headers: &mut HeaderMap) {
-    const OWN_QUESTIONS: [HeaderName; 6] = [
-        IF_MATCH,
-        IF_NONE_MATCH,
-        IF_MODIFIED_SINCE,
-        IF_UNMODIFIED_SINCE,
-        IF_RANGE,
-        RANGE,
-    ];
+    const OWN_QUESTIONS: [HeaderName; 6] =
+        [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE, RANGE];
     for name in &OWN_QUESTIONS {
         headers.remove(name);
     }
@@ -84,9 +78,7 @@ pub(crate) fn is_not_modified(stored: &CachedResponse, request: &HeaderMap) -> b
         return false;
     }
     if request.contains_key(IF_NONE_MATCH) {
-        let own_tag = stored
-            .entity_tag()
-            .and_then(|tag| opaque_tag(tag.as_bytes()));
+        let own_tag = stored.entity_tag().and_then(|tag| opaque_tag(tag.as_bytes()));
         let mut lines = request.get_all(IF_NONE_MATCH).iter();
         return lines.any(|line| lists_tag(line.as_bytes(), own_tag));
     }
@@ -95,8 +87,8 @@ pub(crate) fn is_not_modified(stored: &CachedResponse, request: &HeaderMap) -> b
         return false;
     };
     // Without Last-Modified the stored Date stands in; one is always stored.
-    let changed = single_date(stored.fields(), &LAST_MODIFIED)
-        .or_else(|| single_date(stored.fields(), &DATE));
+    let changed =
+        single_date(stored.fields(), &LAST_MODIFIED).or_else(|| single_date(stored.fields(), &DATE));
     changed.is_some_and(|changed| changed <= since)
 }
 
@@ -128,18 +120,13 @@ fn lists_tag(line: &[u8], own_tag: Option<&[u8]>) -> bool {
 fn split_tag(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let tag = text.strip_prefix(b"W/").unwrap_or(text);
     let inner = tag.strip_prefix(b"\"")?;
-    let end = inner
-        .iter()
-        .position(|byte| *byte == b'"')?
-        .checked_add(2)?;
+    let end = inner.iter().position(|byte| *byte == b'"')?.checked_add(2)?;
     tag.split_at_checked(end)
 }
 
 /// An entity tag without `W/`; `None` when it is not one.
 fn opaque_tag(value: &[u8]) -> Option<&[u8]> {
-    split_tag(value.trim_ascii())
-        .filter(|(_, after)| after.is_empty())
-        .map(|(tag, _)| tag)
+    split_tag(value.trim_ascii()).filter(|(_, after)| after.is_empty()).map(|(tag, _)| tag)
 }
 
 /// Whether a 304 speaks of `stored` (RFC 9111 section 4.3.4): by a strong tag, strongly; by a weak
@@ -156,13 +143,9 @@ pub(crate) fn confirms(not_modified: &HeaderMap, stored: &CachedResponse) -> boo
             theirs == ours
         };
     }
-    match (
-        not_modified.get(LAST_MODIFIED),
-        stored.fields().get(LAST_MODIFIED),
-    ) {
+    match (not_modified.get(LAST_MODIFIED), stored.fields().get(LAST_MODIFIED)) {
         (Some(_), Some(_)) => {
-            single_date(not_modified, &LAST_MODIFIED)
-                == single_date(stored.fields(), &LAST_MODIFIED)
+            single_date(not_modified, &LAST_MODIFIED) == single_date(stored.fields(), &LAST_MODIFIED)
         }
         _ => true,
     }
@@ -172,12 +155,7 @@ pub(crate) fn confirms(not_modified: &HeaderMap, stored: &CachedResponse) -> boo
 /// describe the stored body stay: a 304 has none to describe, and servers set them by mistake.
 /// `None` when the result would hold more fields than a map can.
 pub(crate) fn merged_fields(stored: &HeaderMap, not_modified: &HeaderMap) -> Option<HeaderMap> {
-    const OF_THE_BODY: [HeaderName; 4] = [
-        CONTENT_LENGTH,
-        CONTENT_ENCODING,
-        CONTENT_TYPE,
-        CONTENT_RANGE,
-    ];
+    const OF_THE_BODY: [HeaderName; 4] = [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_TYPE, CONTENT_RANGE];
     let mut merged = stored.clone();
     // Age and Date are those of the exchange that confirmed it (section 4.2.3); without them it
     // was answered by the origin itself just now.
@@ -189,9 +167,7 @@ pub(crate) fn merged_fields(stored: &HeaderMap, not_modified: &HeaderMap) -> Opt
         }
         merged.remove(name);
         for value in not_modified.get_all(name) {
-            merged
-                .try_append(name.clone(), HeaderValue::clone(value))
-                .ok()?;
+            merged.try_append(name.clone(), HeaderValue::clone(value)).ok()?;
         }
     }
     Some(merged)

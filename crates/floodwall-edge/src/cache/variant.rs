@@ -65,24 +65,20 @@ impl Variant {
                 conditions.push(Condition { name, value });
             }
         }
-        Ok(Self {
-            conditions: conditions.into_boxed_slice(),
-        })
+        Ok(Self { conditions: conditions.into_boxed_slice() })
     }
 
     /// Whether a request with this header is answered by the response. Allocates nothing.
     pub(crate) fn matches(&self, request: &HeaderMap) -> bool {
-        self.conditions
-            .iter()
-            .all(|condition| match &condition.value {
-                Selecting::Absent => !request.contains_key(&condition.name),
-                Selecting::NoPersonalCookie => !cookies::has_personal(request),
-                Selecting::Codings(codings) => *codings == Codings::accepted_by(request),
-                Selecting::Text(text) => {
-                    request.contains_key(&condition.name)
-                        && normalised(request, &condition.name).eq(text.iter().copied())
-                }
-            })
+        self.conditions.iter().all(|condition| match &condition.value {
+            Selecting::Absent => !request.contains_key(&condition.name),
+            Selecting::NoPersonalCookie => !cookies::has_personal(request),
+            Selecting::Codings(codings) => *codings == Codings::accepted_by(request),
+            Selecting::Text(text) => {
+                request.contains_key(&condition.name)
+                    && normalised(request, &condition.name).eq(text.iter().copied())
+            }
+        })
     }
 
     pub(crate) fn is_for_everybody(&self) -> bool {
@@ -90,33 +86,25 @@ impl Variant {
     }
 
     pub(crate) fn depends_on_cookie(&self) -> bool {
-        self.conditions
-            .iter()
-            .any(|condition| condition.name == COOKIE)
+        self.conditions.iter().any(|condition| condition.name == COOKIE)
     }
 
     /// Whether the body is in a coding the request's reduced form asked for. Where the answer
     /// varies on it, another coding would be handed to visitors who cannot read it.
     pub(crate) fn allows_coding_of(&self, response: &HeaderMap) -> bool {
-        let Some(codings) = self
-            .conditions
-            .iter()
-            .find_map(|condition| match condition.value {
-                Selecting::Codings(codings) => Some(codings),
-                Selecting::Absent | Selecting::NoPersonalCookie | Selecting::Text(_) => None,
-            })
-        else {
+        let Some(codings) = self.conditions.iter().find_map(|condition| match condition.value {
+            Selecting::Codings(codings) => Some(codings),
+            Selecting::Absent | Selecting::NoPersonalCookie | Selecting::Text(_) => None,
+        }) else {
             return true;
         };
         let lines = response.get_all(CONTENT_ENCODING).iter();
-        lines
-            .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-            .all(|coding| {
-                let coding = coding.trim_ascii();
-                coding.is_empty()
-                    || coding.eq_ignore_ascii_case(b"identity")
-                    || Codings::named(coding).is_some_and(|bit| codings.0 & bit != 0)
-            })
+        lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).all(|coding| {
+            let coding = coding.trim_ascii();
+            coding.is_empty()
+                || coding.eq_ignore_ascii_case(b"identity")
+                || Codings::named(coding).is_some_and(|bit| codings.0 & bit != 0)
+        })
     }
 
     /// Bytes of memory on the heap.
@@ -127,8 +115,7 @@ impl Variant {
                 Selecting::Text(text) => allocation(text.len()),
                 Selecting::Absent | Selecting::NoPersonalCookie | Selecting::Codings(_) => 0,
             };
-            sum.saturating_add(text)
-                .saturating_add(allocation(condition.name.as_str().len()))
+            sum.saturating_add(text).saturating_add(allocation(condition.name.as_str().len()))
         })
     }
 }
@@ -150,9 +137,7 @@ fn selecting(request: &HeaderMap, name: &HeaderName) -> Selecting {
 /// elsewhere; quoted strings stay as they are.
 fn normalised<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = u8> + 'a {
     let mut lines = headers.get_all(name).iter();
-    let mut line: &[u8] = lines
-        .next()
-        .map_or(b"", |value| value.as_bytes().trim_ascii());
+    let mut line: &[u8] = lines.next().map_or(b"", |value| value.as_bytes().trim_ascii());
     let mut quoted = false;
     let mut escaped = false;
     std::iter::from_fn(move || {
@@ -248,10 +233,7 @@ impl Codings {
 
 fn is_zero_weight(parameter: &[u8]) -> bool {
     let parameter = parameter.trim_ascii();
-    let Some(weight) = parameter
-        .strip_prefix(b"q=")
-        .or_else(|| parameter.strip_prefix(b"Q="))
-    else {
+    let Some(weight) = parameter.strip_prefix(b"q=").or_else(|| parameter.strip_prefix(b"Q=")) else {
         return false;
     };
     !weight.is_empty() && weight.iter().all(|byte| matches!(byte, b'0' | b'.'))

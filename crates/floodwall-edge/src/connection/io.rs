@@ -22,12 +22,6 @@ pub(crate) enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl Transport {
-    pub(crate) fn is_tls(&self) -> bool {
-        matches!(self, Self::Tls(_))
-    }
-}
-
 macro_rules! forward {
     ($self:ident, $io:ident => $call:expr) => {
         match $self.get_mut() {
@@ -122,11 +116,12 @@ impl GuardedIo {
         if fresh.is_empty() {
             return;
         }
+        let before = guard.position();
         if let Err(fault) = guard.inspect(fresh) {
             let accepted = start.saturating_add(fault.accepted.min(fresh.len()));
             buf.set_filled(accepted);
+            self.fault_cuts_body = before == Position::Body && fault.accepted == 0;
             self.fault = Some(fault);
-            self.fault_cuts_body = guard.position() == Position::Body;
         }
         self.state.set_reading(match guard.position() {
             Position::Between => Reading::Between,
@@ -139,31 +134,25 @@ impl GuardedIo {
 impl AsyncRead for GuardedIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.fault.is_some() {
-            // The parser takes an end of stream as leave to drop what is being answered, so it
-            // comes only after the requests before the faulty one have been answered. They wake
-            // this task themselves, and the parser then asks to read again.
-            let answering = this.state.in_flight() > 0 && !this.fault_cuts_body;
-            return if answering { Poll::Pending } else { Poll::Ready(Ok(())) };
-        }
         let start = buf.filled().len();
-        if this.replay.has_remaining() {
-            let taken = this.replay.len().min(buf.remaining());
-            buf.put_slice(&this.replay.split_to(taken));
-            this.inspect(buf, start);
-            return Poll::Ready(Ok(()));
-        }
-        match Pin::new(&mut this.transport).poll_read(cx, buf) {
-            Poll::Pending => {
+        if this.fault.is_none() {
+            if this.replay.has_remaining() {
+                let taken = this.replay.len().min(buf.remaining());
+                buf.put_slice(&this.replay.split_to(taken));
+            } else if Pin::new(&mut this.transport).poll_read(cx, buf)?.is_pending() {
                 this.state.read_blocked(this.worker.coarse_now());
-                Poll::Pending
+                return Poll::Pending;
             }
-            Poll::Ready(Ok(())) => {
-                this.inspect(buf, start);
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            this.inspect(buf, start);
         }
+        // The parser takes an end of stream as leave to drop what is being answered, so after a
+        // fault it comes only once the requests before the faulty one have been answered. They
+        // wake this task themselves, and the parser then asks to read again.
+        let ends = this.fault.is_some() && buf.filled().len() == start;
+        if ends && this.state.in_flight() > 0 && !this.fault_cuts_body {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

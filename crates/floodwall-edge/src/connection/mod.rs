@@ -11,7 +11,7 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
@@ -27,7 +27,7 @@ pub(crate) use state::{CoarseTime, ConnectionState, Order, Reading, TICK};
 
 use crate::body::{Ledger, ResponseBody};
 use crate::pages;
-use crate::proxy;
+use crate::proxy::{self, Begun};
 use crate::request_guard::{Fault, GuardLimits, RequestGuard};
 use crate::worker::Worker;
 
@@ -179,7 +179,7 @@ async fn serve_h1(
     state: &Rc<ConnectionState>,
 ) -> Option<(Transport, RequestGuard)> {
     let io = GuardedIo::new(transport, replay, Some(guard), state.clone(), worker.clone());
-    let service = service_fn(|request| Box::pin(answer(worker, state, peer, request)));
+    let service = service_fn(|request| answer(worker, state, peer, request));
     let mut connection = http1::Builder::new()
         .max_headers(FIELDS_MAX)
         .max_buf_size(HEAD_BYTES_MAX * 2)
@@ -334,12 +334,27 @@ fn is_protocol_error(error: &hyper::Error) -> bool {
 
 /// Opens the request's ledger at once and not when its future is first polled: the parser may look
 /// for the next request in between, and must see that one is being answered.
-fn answer(
-    worker: &Rc<Worker>,
-    state: &Rc<ConnectionState>,
-    peer: Peer,
-    request: Request<Incoming>,
-) -> impl Future<Output = Result<Response<ResponseBody>, std::convert::Infallible>> + use<> {
-    let ledger = Ledger::open(worker.clone(), state.clone());
-    async move { Ok(proxy::answer(ledger, peer, request).await) }
+fn answer(worker: &Rc<Worker>, state: &Rc<ConnectionState>, peer: Peer, request: Request<Incoming>) -> Answer {
+    match proxy::begin(Ledger::open(worker.clone(), state.clone()), peer, request) {
+        Begun::Answered(response) => Answer::AtOnce(Some(response)),
+        Begun::Waits(waiting) => Answer::Waits(Box::pin(proxy::answer(waiting))),
+    }
+}
+
+/// An answer that is there or comes.
+enum Answer {
+    AtOnce(Option<Response<ResponseBody>>),
+    Waits(Pin<Box<dyn Future<Output = Response<ResponseBody>>>>),
+}
+
+impl Future for Answer {
+    type Output = Result<Response<ResponseBody>, std::convert::Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            // Polled once more after it was taken, it stays silent, as any future may.
+            Self::AtOnce(response) => response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
+            Self::Waits(response) => response.as_mut().poll(cx).map(Ok),
+        }
+    }
 }

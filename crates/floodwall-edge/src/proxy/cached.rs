@@ -6,7 +6,6 @@ use std::time::Duration;
 use floodwall_model::{Timestamp, Verdict};
 use http::header::CACHE_STATUS;
 use http::{Method, Response};
-use hyper::body::Incoming;
 
 use super::fetch::{self, Fetch};
 use super::visit::Visit;
@@ -41,7 +40,7 @@ impl StaleCopy {
     }
 }
 
-/// What to do after one look into the cache.
+/// What a request does that has to wait.
 enum Next<'a> {
     Answer(Box<Response<Payload>>),
     LookAgain,
@@ -49,60 +48,63 @@ enum Next<'a> {
     PassThrough(Forwarded),
 }
 
-/// Answers a request to a declared site.
-pub(crate) async fn answer(ledger: &mut Ledger, visit: Visit, incoming: Incoming) -> Response<Payload> {
-    let worker = ledger.worker.clone();
-    let shared = worker.shared.clone();
-    let body = RequestBody::of_visitor(incoming, &worker, visit.site);
-    let mut last_found = None;
-    for round in 0..ROUNDS_MAX {
-        let now = worker.now();
-        let found = shared.cache.look_up(&visit.cache_request(!body.is_empty()), now);
-        last_found = found.forwarded();
-        match next_step(&shared, ledger, &visit, found, round, now).await {
-            Next::Answer(response) => return *response,
-            Next::LookAgain => {}
-            Next::Fetch(fetch) => return fetch::fetch(ledger, &visit, fetch).await,
-            Next::PassThrough(forwarded) => return fetch::pass_through(ledger, &visit, body, forwarded).await,
-        }
-    }
-    fetch::pass_through(ledger, &visit, body, last_found.unwrap_or(Forwarded::UriMiss)).await
-}
-
-async fn next_step<'a>(
-    shared: &'a Shared,
+/// Answers from the cache alone; `None` where the request has to wait for something.
+pub(super) fn at_once(
     ledger: &mut Ledger,
     visit: &Visit,
-    found: LookUp,
-    round: usize,
+    found: &LookUp,
+    served: Served,
     now: Timestamp,
-) -> Next<'a> {
-    let Some(forwarded) = found.forwarded() else {
-        return Next::Answer(Box::new(match found {
-            LookUp::Fresh(copy) => {
-                let served = if round == 0 { Served::Hit } else { Served::Collapsed };
-                from_cache(ledger, visit, &copy, served, now)
-            }
-            _ => pages::not_cached(reference(ledger)),
-        }));
-    };
+) -> Option<Response<Payload>> {
     match found {
-        LookUp::Stale { response, may_serve_on_error, may_serve_while_revalidating, worth_waiting } => {
-            let copy = StaleCopy { response, may_serve_on_error };
-            if shared.origins.all_down(visit.site)
-                && let Some(response) = copy.on_error()
-            {
-                let answer = from_cache(ledger, visit, response, Served::StaleIfError, now);
-                return Next::Answer(Box::new(answer));
+        LookUp::Fresh(copy) => Some(from_cache(ledger, visit, copy, served, now)),
+        LookUp::Unsatisfiable => Some(pages::not_cached(reference(ledger))),
+        LookUp::Stale { response, may_serve_on_error: true, .. }
+            if ledger.worker.shared.origins.all_down(visit.site) =>
+        {
+            Some(from_cache(ledger, visit, response, Served::StaleIfError, now))
+        }
+        LookUp::Stale { response, may_serve_while_revalidating: true, may_serve_on_error, .. } => {
+            if response.try_begin_revalidation(now, REVALIDATION_LEASE) {
+                let copy = StaleCopy { response: response.clone(), may_serve_on_error: *may_serve_on_error };
+                fetch::revalidate_beside(&ledger.worker, visit, copy);
             }
-            if may_serve_while_revalidating {
-                if copy.response.try_begin_revalidation(now, REVALIDATION_LEASE) {
-                    fetch::revalidate_beside(&ledger.worker, visit, copy.clone());
-                }
-                let served = Served::StaleWhileRevalidate;
-                return Next::Answer(Box::new(from_cache(ledger, visit, &copy.response, served, now)));
-            }
-            if worth_waiting {
+            Some(from_cache(ledger, visit, response, Served::StaleWhileRevalidate, now))
+        }
+        _ => None,
+    }
+}
+
+/// Answers a request that [`at_once`] found to have to wait.
+pub(super) async fn answer(
+    ledger: &mut Ledger,
+    visit: &Visit,
+    body: RequestBody,
+    mut found: LookUp,
+) -> Response<Payload> {
+    let shared = ledger.worker.shared.clone();
+    for _ in 0..ROUNDS_MAX {
+        match next_step(&shared, ledger, visit, &found).await {
+            Next::Answer(response) => return *response,
+            Next::LookAgain => {}
+            Next::Fetch(fetch) => return fetch::fetch(ledger, visit, fetch).await,
+            Next::PassThrough(forwarded) => return fetch::pass_through(ledger, visit, body, forwarded).await,
+        }
+        let now = ledger.worker.now();
+        found = shared.cache.look_up(&visit.cache_request(!body.is_empty()), now);
+        if let Some(response) = at_once(ledger, visit, &found, Served::Collapsed, now) {
+            return response;
+        }
+    }
+    fetch::pass_through(ledger, visit, body, found.forwarded().unwrap_or(Forwarded::UriMiss)).await
+}
+
+async fn next_step<'a>(shared: &'a Shared, ledger: &mut Ledger, visit: &Visit, found: &LookUp) -> Next<'a> {
+    let forwarded = found.forwarded().unwrap_or(Forwarded::UriMiss);
+    match found {
+        LookUp::Stale { response, may_serve_on_error, worth_waiting, .. } => {
+            let copy = StaleCopy { response: response.clone(), may_serve_on_error: *may_serve_on_error };
+            if *worth_waiting && visit.method == Method::GET {
                 board(shared, ledger, visit, Some(copy), forwarded).await
             } else {
                 Next::Fetch(Fetch { copy: Some(copy), lead: None, forwarded })
@@ -133,7 +135,7 @@ async fn board<'a>(
     let landing = tokio::time::timeout(FOLLOW_PATIENCE, follow.landing()).await;
     ledger.set_waits_for_origin(false);
     match landing {
-        Ok(Landing::Stored) => Next::LookAgain,
+        Ok(Landing::Stored | Landing::ForOneOnly) => Next::LookAgain,
         Ok(Landing::NotStored) => Next::PassThrough(forwarded),
         Ok(Landing::Failed) | Err(_) => {
             // The origin fails or is slow: what is at hand is better than asking it once more.

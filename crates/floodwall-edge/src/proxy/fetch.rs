@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use floodwall_model::Timestamp;
-use http::header::CONTENT_LENGTH;
+use http::header::{CACHE_STATUS, CONTENT_LENGTH};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 
@@ -14,7 +14,7 @@ use super::visit::Visit;
 use super::{counters, note_cache, reference};
 use crate::body::{Ledger, Payload};
 use crate::cache::{
-    CachedResponse, Exchange, Fill, Forwarded, Freshened, NotStored, Revalidation, Served, after_revalidation,
+    CachedResponse, Exchange, Fill, Forwarded, Freshened, NotStored, Revalidation, Served, Unstored, after_revalidation,
     prepare_fill, prepare_revalidation,
 };
 use crate::flights::{Landing, Lead};
@@ -44,6 +44,11 @@ impl Fetch<'_> {
         }
     }
 
+    /// Lands with an answer that is not stored; if only for this visitor's sake, others try anew.
+    fn land_unstored(&mut self, reason: NotStored) {
+        self.land(if reason.marks_address() { Landing::NotStored } else { Landing::ForOneOnly });
+    }
+
     fn on_error(&self) -> Option<&CachedResponse> {
         self.copy.as_ref().and_then(StaleCopy::on_error)
     }
@@ -53,8 +58,8 @@ impl Fetch<'_> {
 enum Outcome {
     /// It answers with something that is in the cache now.
     Stored(std::sync::Arc<CachedResponse>),
-    /// The copy is confirmed, for this visitor alone.
-    Confirmed(std::sync::Arc<CachedResponse>),
+    /// It answers this visitor whole, and is not in the cache for that reason.
+    NotKept(std::sync::Arc<CachedResponse>, NotStored),
     /// Its answer, on its way.
     Passing(Box<Response<OriginBody>>, Result<Box<Fill>, NotStored>),
     /// It failed, or answers that it failed.
@@ -83,9 +88,11 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
             fetch.land(Landing::Stored);
             just_stored(visit, &copy, fetch.forwarded, now)
         }
-        Outcome::Confirmed(copy) => {
-            fetch.land(Landing::NotStored);
-            stored_answer(visit, &copy, Served::Revalidated, now)
+        Outcome::NotKept(copy, reason) => {
+            fetch.land_unstored(reason);
+            let mut response = stored_answer(visit, &copy, Served::Revalidated, now);
+            response.headers_mut().insert(CACHE_STATUS, fetch.forwarded.cache_status(Some(reason)));
+            response
         }
         Outcome::Failed(failure) => {
             fetch.land(Landing::Failed);
@@ -102,8 +109,12 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
             }
         }
         Outcome::Passing(response, fill) => {
-            fetch.land(Landing::NotStored);
             let not_stored = fill.as_ref().err().copied();
+            match not_stored {
+                Some(reason) => fetch.land_unstored(reason),
+                // It is stored once the visitor has taken it, which may be long: nobody waits.
+                None => fetch.land(Landing::NotStored),
+            }
             let filling = fill.ok().map(|fill| Box::new(Filling::new(*fill)));
             passed_on(*response, fetch.forwarded, not_stored, filling)
         }
@@ -185,7 +196,7 @@ async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>) -> Ou
             let request = visit.cache_request(false);
             match worker.shared.cache.freshen(&request, &copy.response, response.headers(), &times) {
                 Freshened::Stored(copy) => Outcome::Stored(copy),
-                Freshened::Unstored(copy, _) => Outcome::Confirmed(copy),
+                Freshened::Unstored(copy, reason) => Outcome::NotKept(copy, reason),
                 Freshened::Mismatch => ask_anew(worker, visit, plain, patience).await,
             }
         }
@@ -228,8 +239,11 @@ async fn judge(worker: &Rc<Worker>, visit: &Visit, response: Response<OriginBody
     }
     match cache.finish_fill(fill, worker.now()) {
         Ok(copy) => Outcome::Stored(copy),
-        // Its place was taken or it was overtaken while it came; ask again next time.
-        Err(_) => Outcome::Failed(OriginFailure::Broken("the answer changed while it was received".into())),
+        Err(Unstored { response: Some(copy), reason }) => Outcome::NotKept(copy, reason),
+        Err(Unstored { response: None, reason }) => {
+            let words = format!("the answer did not come as it announced itself ({})", reason.as_str());
+            Outcome::Failed(OriginFailure::Broken(words.into()))
+        }
     }
 }
 

@@ -14,19 +14,59 @@ use http::{Method, Request, Response, Version, header};
 use hyper::body::Incoming;
 
 use crate::body::{Ledger, Payload, ResponseBody};
+use crate::cache::{LookUp, Served};
 use crate::connection::{FIELDS_MAX, Peer};
 use crate::forwarded;
 use crate::headers;
 use crate::pages;
+use crate::upstream::RequestBody;
 use crate::worker::Worker;
 
 pub(crate) use filling::Filling;
 use visit::Visit;
 
-/// Answers one request; cannot fail.
-pub(crate) async fn answer(mut ledger: Ledger, peer: Peer, request: Request<Incoming>) -> Response<ResponseBody> {
+/// What became of a request as soon as its header was known.
+pub(crate) enum Begun {
+    /// Answered at once: from the cache, or refused.
+    Answered(Response<ResponseBody>),
+    /// It has to wait, for the origin or for who asks it already.
+    Waits(Box<Waiting>),
+}
+
+/// A request that could not be answered at once.
+pub(crate) struct Waiting {
+    ledger: Ledger,
+    visit: Visit,
+    body: RequestBody,
+    found: LookUp,
+}
+
+/// Answers a request at once where that is possible. No future is made for it then: the one for all
+/// that can happen with an origin takes kilobytes, and most answers should not need it.
+pub(crate) fn begin(mut ledger: Ledger, peer: Peer, request: Request<Incoming>) -> Begun {
     let is_head = request.method() == Method::HEAD;
-    let response = route(&mut ledger, peer, request).await;
+    let (visit, incoming) = match route(&mut ledger, peer, request) {
+        Ok(routed) => routed,
+        Err(response) => return Begun::Answered(finish(ledger, is_head, *response)),
+    };
+    let body = RequestBody::of_visitor(incoming, &ledger.worker, visit.site);
+    let now = ledger.received;
+    let found = ledger.worker.shared.cache.look_up(&visit.cache_request(!body.is_empty()), now);
+    match cached::at_once(&mut ledger, &visit, &found, Served::Hit, now) {
+        Some(response) => Begun::Answered(finish(ledger, is_head, response)),
+        None => Begun::Waits(Box::new(Waiting { ledger, visit, body, found })),
+    }
+}
+
+/// Answers a request that has to wait; cannot fail.
+pub(crate) async fn answer(waiting: Box<Waiting>) -> Response<ResponseBody> {
+    let Waiting { mut ledger, visit, body, found } = *waiting;
+    let is_head = visit.method == Method::HEAD;
+    let response = cached::answer(&mut ledger, &visit, body, found).await;
+    finish(ledger, is_head, response)
+}
+
+fn finish(mut ledger: Ledger, is_head: bool, response: Response<Payload>) -> Response<ResponseBody> {
     ledger.answered(response.status());
     let (parts, payload) = response.into_parts();
     // RFC 9110 section 9.3.2: the header says what GET would, the body stays away.
@@ -35,7 +75,11 @@ pub(crate) async fn answer(mut ledger: Ledger, peer: Peer, request: Request<Inco
 }
 
 /// Finds the site and turns away what no site should see.
-async fn route(ledger: &mut Ledger, peer: Peer, request: Request<Incoming>) -> Response<Payload> {
+fn route(
+    ledger: &mut Ledger,
+    peer: Peer,
+    request: Request<Incoming>,
+) -> Result<(Visit, Incoming), Box<Response<Payload>>> {
     let (parts, incoming) = request.into_parts();
     let worker = ledger.worker.clone();
     let shared = &worker.shared;
@@ -51,7 +95,7 @@ async fn route(ledger: &mut Ledger, peer: Peer, request: Request<Incoming>) -> R
             // Nobody who asks for a host we do not have needs the connection kept.
             response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
         }
-        return response;
+        return Err(Box::new(response));
     };
     worker.counters.site(site).requests.add(1);
     ledger.site = Some(site);
@@ -59,12 +103,12 @@ async fn route(ledger: &mut Ledger, peer: Peer, request: Request<Incoming>) -> R
         access.site = shared.config.sites.get(usize::from(site.0)).map(|site| site.name.clone());
     }
     if let Some(refusal) = refuse_outright(ledger, &parts) {
-        return refusal;
+        return Err(Box::new(refusal));
     }
     let trusted = client.trusted_peer;
     let https = client.scheme_https.unwrap_or(peer.tls);
     let visit = Visit::new(site, authority.unwrap_or_default(), client.address, peer, trusted, https, parts);
-    cached::answer(ledger, visit, incoming).await
+    Ok((visit, incoming))
 }
 
 /// What is refused whatever the site: too many fields, methods for proxies, requests in a circle.

@@ -36,8 +36,8 @@ impl CertificateFacts {
 /// Reads the first certificate of a chain; the error says what is wrong with it.
 pub(super) fn read(chain: &[CertificateDer<'static>]) -> Result<CertificateFacts, String> {
     let first = chain.first().ok_or("holds no certificate")?;
-    let (_, certificate) =
-        X509Certificate::from_der(first).map_err(|error| format!("holds a certificate that cannot be read: {error}"))?;
+    let (_, certificate) = X509Certificate::from_der(first)
+        .map_err(|error| format!("holds a certificate that cannot be read: {error}"))?;
     let names = certificate
         .subject_alternative_name()
         .map_err(|error| format!("holds a certificate with unreadable names: {error}"))?

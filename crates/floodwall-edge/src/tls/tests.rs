@@ -162,7 +162,10 @@ fn every_fault_is_named_in_one_go() {
     junk.pem holds a certificate that cannot be read: invalid peer certificate: BadEncoding; have the certificate issued anew
     large.pem is larger than 1 MiB; give a PEM file with nothing else in it
     ");
-    assert_eq!(complaints(&folder, &[]), ["no certificate is given for the TLS listeners; give a site `certificate` and `key`"]);
+    assert_eq!(
+        complaints(&folder, &[]),
+        ["no certificate is given for the TLS listeners; give a site `certificate` and `key`"]
+    );
 }
 
 #[test]

@@ -33,11 +33,7 @@ fn check(case: &str, rows: &[(u64, Step, OriginHealth)]) -> OriginCircuit {
             }
         };
         assert_eq!(circuit.health(), expected, "{case} at {millis} ms");
-        assert_eq!(
-            change,
-            (before != expected).then_some(expected),
-            "{case} at {millis} ms: change"
-        );
+        assert_eq!(change, (before != expected).then_some(expected), "{case} at {millis} ms: change");
     }
     circuit
 }
@@ -48,19 +44,11 @@ fn opens_after_failures_in_a_row_and_closes_at_the_first_answer() {
     use Permit::{Go, Trial, Withhold};
     use Step::{Answers, Asks, Fails};
 
-    check(
-        "nothing known",
-        &[(0, Asks(Go), Unknown), (9_000, Asks(Go), Unknown)],
-    );
+    check("nothing known", &[(0, Asks(Go), Unknown), (9_000, Asks(Go), Unknown)]);
     check("first answer", &[(0, Answers, Up), (1, Asks(Go), Up)]);
     check(
         "never answered",
-        &[
-            (0, Fails, Unknown),
-            (1, Fails, Unknown),
-            (2, Fails, Down),
-            (3, Asks(Withhold), Down),
-        ],
+        &[(0, Fails, Unknown), (1, Fails, Unknown), (2, Fails, Down), (3, Asks(Withhold), Down)],
     );
     check(
         "not in a row",
@@ -98,10 +86,7 @@ fn opens_after_failures_in_a_row_and_closes_at_the_first_answer() {
     ];
     let circuit = check("outage", &outage);
     assert_eq!(circuit.since(), Some(at(803)));
-    assert_eq!(
-        circuit.last_failure(),
-        Some((at(803), OriginFailure::Connect))
-    );
+    assert_eq!(circuit.last_failure(), Some((at(803), OriginFailure::Connect)));
 }
 
 #[test]
@@ -137,32 +122,17 @@ fn an_outage_is_dated_from_when_it_was_seen_not_from_the_last_trial() {
         circuit.on_failure(at(millis), at(millis), OriginFailure::TimedOut);
         let _ = circuit.permit(at(millis));
     }
-    assert_eq!(
-        (circuit.health(), circuit.since()),
-        (OriginHealth::Down, Some(at(300)))
-    );
+    assert_eq!((circuit.health(), circuit.since()), (OriginHealth::Down, Some(at(300))));
     circuit.on_success(at(1_000));
     circuit.on_success(at(2_000));
-    assert_eq!(
-        (circuit.health(), circuit.since()),
-        (OriginHealth::Up, Some(at(1_000)))
-    );
-    assert_eq!(
-        circuit.last_failure(),
-        Some((at(900), OriginFailure::TimedOut))
-    );
+    assert_eq!((circuit.health(), circuit.since()), (OriginHealth::Up, Some(at(1_000))));
+    assert_eq!(circuit.last_failure(), Some((at(900), OriginFailure::TimedOut)));
 }
 
 #[test]
 fn trial_intervals_are_bounded() {
     let once = NonZeroU32::MIN;
-    for (millis, usable) in [
-        (0, false),
-        (9, false),
-        (10, true),
-        (60_000, true),
-        (60_001, false),
-    ] {
+    for (millis, usable) in [(0, false), (9, false), (10, true), (60_000, true), (60_001, false)] {
         let settings = CircuitSettings::new(once, Duration::from_millis(millis));
         assert_eq!(settings.is_ok(), usable, "{millis} ms");
     }
@@ -171,12 +141,8 @@ fn trial_intervals_are_bounded() {
         fault.to_string(),
         "a trial every 0ns is outside what makes sense; write between 10ms and 60s"
     );
-    let mut circuit =
-        OriginCircuit::new(CircuitSettings::new(once, Duration::from_millis(10)).unwrap());
-    assert_eq!(
-        circuit.on_failure(at(0), at(0), OriginFailure::Malformed),
-        Some(OriginHealth::Down)
-    );
+    let mut circuit = OriginCircuit::new(CircuitSettings::new(once, Duration::from_millis(10)).unwrap());
+    assert_eq!(circuit.on_failure(at(0), at(0), OriginFailure::Malformed), Some(OriginHealth::Down));
 }
 
 proptest! {

@@ -4,6 +4,8 @@ use std::thread;
 
 use proptest::prelude::*;
 
+use crate::rate_limit::Conformance;
+
 use super::*;
 
 const SITE: SiteId = SiteId(0);
@@ -26,9 +28,7 @@ fn v6(number: u64) -> Prefix {
 }
 
 fn conforms(limiter: &PrefixLimiter, prefix: Prefix, limit: RateLimit, nanos: u64) -> bool {
-    limiter
-        .check(Meter::OriginBound, SITE, prefix, limit, at(nanos))
-        .is_ok()
+    limiter.check(Meter::OriginBound, SITE, prefix, limit, at(nanos)).is_ok()
 }
 
 /// A seeded generator (SplitMix64) for simulations too long for proptest.
@@ -45,13 +45,8 @@ impl Random {
 
 /// Times between requests: mostly none or short, now and then a long rest.
 fn gaps() -> impl Strategy<Value = Vec<u64>> {
-    let gap = prop_oneof![
-        Just(0),
-        0..50_000_000_u64,
-        0..2 * SECOND,
-        Just(30 * SECOND),
-        Just(40 * 86_400 * SECOND)
-    ];
+    let gap =
+        prop_oneof![Just(0), 0..50_000_000_u64, 0..2 * SECOND, Just(30 * SECOND), Just(40 * 86_400 * SECOND)];
     prop::collection::vec(gap, 1..120)
 }
 
@@ -155,9 +150,7 @@ fn time_may_stand_still_or_jump() {
         ("a tenth of a second after that", SECOND + SECOND / 10, 1),
         ("beyond what a slot can hold", u64::MAX, 50),
     ] {
-        let count = (0..50)
-            .filter(|_| conforms(&limiter, v4(1), limit, nanos))
-            .count();
+        let count = (0..50).filter(|_| conforms(&limiter, v4(1), limit, nanos)).count();
         assert_eq!(count, admitted, "{case}");
     }
 }
@@ -175,9 +168,7 @@ fn accounts_are_apart_by_meter_site_and_prefix() {
     ];
     for round in [true, false] {
         for (meter, site, prefix) in rows {
-            let ok = limiter
-                .check(meter, SiteId(site), prefix, limit, at(SECOND))
-                .is_ok();
+            let ok = limiter.check(meter, SiteId(site), prefix, limit, at(SECOND)).is_ok();
             assert_eq!(ok, round, "{meter:?} {site} {prefix}");
         }
     }
@@ -185,21 +176,11 @@ fn accounts_are_apart_by_meter_site_and_prefix() {
 
 #[test]
 fn capacity_is_bounded_and_memory_is_as_stated() {
-    for (asked, capacity) in [
-        (0, 64),
-        (64, 64),
-        (65, 128),
-        (100_000, 131_072),
-        (1_048_576, 1_048_576),
-    ] {
+    for (asked, capacity) in [(0, 64), (64, 64), (65, 128), (100_000, 131_072), (1_048_576, 1_048_576)] {
         let limiter = PrefixLimiter::new(asked, 7);
         assert_eq!(limiter.capacity_prefixes(), capacity, "{asked}");
         let head = size_of::<PrefixLimiter>() as u64;
-        assert_eq!(
-            limiter.memory_bytes_max(),
-            capacity as u64 * 16 + head,
-            "{asked}"
-        );
+        assert_eq!(limiter.memory_bytes_max(), capacity as u64 * 16 + head, "{asked}");
         assert!(head <= 256);
     }
 }
@@ -216,20 +197,10 @@ fn an_hour_of_a_million_churning_sources() {
     let mut flood_admitted = 0_u64;
     for source in 0..1_000_000_u64 {
         let now = SECOND + source * 3_600_000;
-        let stranger = if source % 2 == 0 {
-            v4(u32::try_from(source).unwrap())
-        } else {
-            v6(random.next())
-        };
-        assert!(
-            conforms(&limiter, stranger, limit, now),
-            "a stranger was refused"
-        );
+        let stranger = if source % 2 == 0 { v4(u32::try_from(source).unwrap()) } else { v6(random.next()) };
+        assert!(conforms(&limiter, stranger, limit, now), "a stranger was refused");
         if source % 200 == 0 {
-            assert!(
-                conforms(&limiter, visitor, limit, now),
-                "a visitor within the limit was refused"
-            );
+            assert!(conforms(&limiter, visitor, limit, now), "a visitor within the limit was refused");
         }
         if source % 4 == 0 {
             flood_admitted += u64::from(conforms(&limiter, flooder, limit, now));
@@ -237,11 +208,7 @@ fn an_hour_of_a_million_churning_sources() {
     }
     assert_eq!(limiter.memory_bytes_max(), bytes);
     assert_eq!(flood_admitted, 10 + 2 * 3_600 - 1);
-    assert_eq!(
-        limiter.evictions(),
-        0,
-        "some 140 sources owe time at once: there is room"
-    );
+    assert_eq!(limiter.evictions(), 0, "some 140 sources owe time at once: there is room");
 }
 
 /// Far more sources at once than slots: nobody new is refused, what was forgotten is counted, and
@@ -253,24 +220,13 @@ fn an_overfull_table_forgives_the_light_and_remembers_the_heavy() {
     let mut heavy_admitted = 0;
     for source in 0..100_000_u32 {
         let now = SECOND + u64::from(source) * 100_000;
-        assert!(
-            conforms(&limiter, v4(0x0A00_0000 + source), limit, now),
-            "a stranger was refused"
-        );
+        assert!(conforms(&limiter, v4(0x0A00_0000 + source), limit, now), "a stranger was refused");
         heavy_admitted += u32::from(conforms(&limiter, heavy, limit, now));
     }
-    assert_eq!(
-        heavy_admitted,
-        20 + 9,
-        "its burst and one for each of ten seconds"
-    );
+    assert_eq!(heavy_admitted, 20 + 9, "its burst and one for each of ten seconds");
     assert_eq!(limiter.tracked(at(11 * SECOND - 1)), 1_024);
     assert!(limiter.evictions() > 80_000, "{}", limiter.evictions());
-    assert_eq!(
-        limiter.tracked(at(60 * SECOND)),
-        0,
-        "all have earned back what they owed"
-    );
+    assert_eq!(limiter.tracked(at(60 * SECOND)), 0, "all have earned back what they owed");
 }
 
 /// Threads that fight for the four slots of one set: each source keeps exactly to its limit, so a
@@ -282,11 +238,7 @@ fn threads_never_refuse_one_who_conforms() {
     let limiter = PrefixLimiter::new(64, 7);
     let in_first_set =
         |prefix: &Prefix| limiter.key(Meter::OriginBound, SITE, *prefix) & limiter.set_mask == 0;
-    let sources: Vec<_> = (0..)
-        .map(v4)
-        .filter(in_first_set)
-        .take(4 * SOURCES_PER_THREAD)
-        .collect();
+    let sources: Vec<_> = (0..).map(v4).filter(in_first_set).take(4 * SOURCES_PER_THREAD).collect();
     thread::scope(|scope| {
         for own in sources.chunks(SOURCES_PER_THREAD) {
             let limiter = &limiter;
@@ -294,19 +246,13 @@ fn threads_never_refuse_one_who_conforms() {
                 for turn in 0..50_000_u64 {
                     let now = SECOND + turn * limit.interval_nanos();
                     for source in own {
-                        assert!(
-                            conforms(limiter, *source, limit, now),
-                            "{source}, turn {turn}"
-                        );
+                        assert!(conforms(limiter, *source, limit, now), "{source}, turn {turn}");
                     }
                 }
             });
         }
     });
-    assert!(
-        limiter.evictions() > 0,
-        "the sources did not fight for slots"
-    );
+    assert!(limiter.evictions() > 0, "the sources did not fight for slots");
 }
 
 /// Threads that serve one source at the same moment: its burst is admitted whole, and over it at
@@ -317,23 +263,13 @@ fn threads_share_one_allowance() {
     for round in 0..50 {
         let (limiter, limit) = (PrefixLimiter::new(64, round), limit(1, 500));
         let admitted: usize = thread::scope(|scope| {
-            let flood = || {
-                (0..1_000)
-                    .filter(|_| conforms(&limiter, v4(1), limit, SECOND))
-                    .count()
-            };
+            let flood = || (0..1_000).filter(|_| conforms(&limiter, v4(1), limit, SECOND)).count();
             let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(flood)).collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .sum()
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
         let uncharged = usize::try_from(limiter.evictions()).unwrap();
         let most = 500 + 10 * THREADS + uncharged;
-        assert!(
-            (500..=most).contains(&admitted),
-            "round {round}: {admitted}"
-        );
+        assert!((500..=most).contains(&admitted), "round {round}: {admitted}");
     }
 }
 
@@ -346,9 +282,7 @@ fn the_hash_is_siphash_2_4_under_both_keys() {
     for keys in [(low, low), (high, high)] {
         assert_ne!(hash_words(keys, low, high), published);
     }
-    let second_keys: HashSet<_> = (0..64)
-        .map(|bit| PrefixLimiter::new(64, 1 << bit).hash_keys.1)
-        .collect();
+    let second_keys: HashSet<_> = (0..64).map(|bit| PrefixLimiter::new(64, 1 << bit).hash_keys.1).collect();
     assert_eq!(second_keys.len(), 64, "it depends on every bit of the seed");
 }
 

@@ -53,6 +53,7 @@ pub(super) enum Fallback {
     /// This value, written as in the file.
     Toml(&'static str),
     /// What these words say; the code that asks for the setting fills it in.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test writes the documentation from it"))]
     Words(&'static str),
     /// Nothing: the key has to be given.
     Required,
@@ -69,19 +70,27 @@ pub(super) struct Setting<F> {
     /// A value to show, written as in the file.
     pub(super) example: &'static str,
     /// What it does.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test writes the documentation from it"))]
     pub(super) doc: &'static str,
     /// How it is read.
     pub(super) form: F,
 }
 
-/// A setting of whatever kind, for documentation and for naming known keys.
+/// A setting of whatever kind.
 pub(super) trait Described: Sync {
     fn table(&self) -> &'static str;
     fn key(&self) -> &'static str;
-    fn default(&self) -> Fallback;
-    fn example(&self) -> &'static str;
-    fn doc(&self) -> &'static str;
-    fn expected(&self) -> String;
+    #[cfg(test)]
+    fn entry(&self) -> Entry;
+}
+
+/// What the documentation says of a setting.
+#[cfg(test)]
+pub(super) struct Entry {
+    pub(super) default: Fallback,
+    pub(super) example: &'static str,
+    pub(super) doc: &'static str,
+    pub(super) expected: String,
 }
 
 impl<F: Form> Described for Setting<F> {
@@ -93,20 +102,9 @@ impl<F: Form> Described for Setting<F> {
         self.key
     }
 
-    fn default(&self) -> Fallback {
-        self.default
-    }
-
-    fn example(&self) -> &'static str {
-        self.example
-    }
-
-    fn doc(&self) -> &'static str {
-        self.doc
-    }
-
-    fn expected(&self) -> String {
-        self.form.expected()
+    #[cfg(test)]
+    fn entry(&self) -> Entry {
+        Entry { default: self.default, example: self.example, doc: self.doc, expected: self.form.expected() }
     }
 }
 

@@ -10,8 +10,8 @@ use super::definition::{Located, Span, kind_in_words};
 use super::keys;
 use super::section::{Log, Section};
 use super::{
-    AccessLog, Cache, CertificatePaths, CertificateTarget, HostPattern, Origin, Place, ProbeTargets, RateLimit, SITES_MAX,
-    Server, Settings, Site, Store, Timeouts,
+    AccessLog, Cache, CertificatePaths, CertificateTarget, HostPattern, Origin, Place, ProbeTargets,
+    RateLimit, SITES_MAX, Server, Settings, Site, Store, Timeouts,
 };
 
 /// What was read of a file. A part that could not be read whole is `None`; the log says why.
@@ -122,7 +122,8 @@ impl ServerDraft {
         let cache_section = section.below(log, "server.cache");
         cache_section.report_unknown(log);
         let stale_if_error = cache_section.value(log, &keys::STALE_IF_ERROR);
-        let (access_log_path, access_log) = read_access_log(&section.below(log, "server.access_log"), folder, log);
+        let (access_log_path, access_log) =
+            read_access_log(&section.below(log, "server.access_log"), folder, log);
         let mut draft = Self {
             at: section.at.clone(),
             http: section.get(log, &keys::HTTP),
@@ -205,7 +206,11 @@ fn read_timeouts(section: &Section<'_>, log: &mut Log) -> Option<Timeouts> {
 
 type LocatedPath = Option<Located<PathBuf>>;
 
-fn read_access_log(section: &Section<'_>, folder: &Path, log: &mut Log) -> (LocatedPath, Option<Option<AccessLog>>) {
+fn read_access_log(
+    section: &Section<'_>,
+    folder: &Path,
+    log: &mut Log,
+) -> (LocatedPath, Option<Option<AccessLog>>) {
     if !section.is_given() {
         return (None, Some(None));
     }
@@ -232,7 +237,12 @@ fn read_sites(document: &DeTable<'_>, folder: &Path, log: &mut Log) -> Vec<SiteD
     let list: Vec<_> = match item.get_ref() {
         DeValue::Array(list) => list.iter().collect(),
         DeValue::Table(_) => {
-            log.error(Some(&item.span()), "site", "`site` is written as a single table", "write [[site]] with two brackets");
+            log.error(
+                Some(&item.span()),
+                "site",
+                "`site` is written as a single table",
+                "write [[site]] with two brackets",
+            );
             vec![item]
         }
         other => {
@@ -245,14 +255,23 @@ fn read_sites(document: &DeTable<'_>, folder: &Path, log: &mut Log) -> Vec<SiteD
         log.error(Some(&item.span()), "site", "no site is declared", example);
     }
     if list.len() > SITES_MAX {
-        log.error(Some(&item.span()), "site", format!("{} sites are too many", list.len()), format!("declare {SITES_MAX} at most"));
+        log.error(
+            Some(&item.span()),
+            "site",
+            format!("{} sites are too many", list.len()),
+            format!("declare {SITES_MAX} at most"),
+        );
     }
     let mut sites = Vec::new();
     for (index, site) in list.into_iter().take(SITES_MAX).enumerate() {
         let path = format!("site[{index}]");
         match site.get_ref() {
             DeValue::Table(table) => {
-                sites.push(SiteDraft::read(Section::new("site", path, Some(table), Some(site.span())), folder, log));
+                sites.push(SiteDraft::read(
+                    Section::new("site", path, Some(table), Some(site.span())),
+                    folder,
+                    log,
+                ));
             }
             other => {
                 let problem = format!("{} is found where a table is expected", kind_in_words(other));
@@ -293,9 +312,8 @@ impl SiteDraft {
     fn assemble(&self, role: Option<String>, stale_if_error: Option<std::time::Duration>) -> Option<Site> {
         let rate = self.rate.as_ref()?.value;
         let burst = self.burst.as_ref().map_or(rate.saturating_mul(10), |burst| burst.value);
-        let certificate = self.certificate.as_ref().zip(self.key.as_ref()).map(|(certificate, key)| CertificatePaths {
-            certificate: certificate.value.clone(),
-            key: key.value.clone(),
+        let certificate = self.certificate.as_ref().zip(self.key.as_ref()).map(|(certificate, key)| {
+            CertificatePaths { certificate: certificate.value.clone(), key: key.value.clone() }
         });
         Some(Site {
             name: self.name.as_ref()?.value.clone(),

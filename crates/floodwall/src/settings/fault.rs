@@ -8,13 +8,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
-    SpanContents,
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
+    SourceCode, SourceSpan, SpanContents,
 };
 use serde::Serialize;
 
 /// Most faults kept of one file. Nobody mends more in one go, and a file may be a mistaken one.
-pub const FAULTS_MAX: usize = 200;
+pub(crate) const FAULTS_MAX: usize = 200;
 
 /// Longest text of the file shown with one fault.
 const SHOWN_BYTES_MAX: usize = 1000;
@@ -22,7 +22,7 @@ const SHOWN_BYTES_MAX: usize = 1000;
 /// How bad a fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Severity {
+pub(crate) enum Severity {
     /// Floodwall does not start with it.
     Error,
     /// Floodwall starts, but hardly does what was meant.
@@ -32,7 +32,7 @@ pub enum Severity {
 impl Severity {
     /// The word for it: `error` or `warning`.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
@@ -42,24 +42,24 @@ impl Severity {
 
 /// One thing wrong with the settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// How bad it is.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// The file as it was named, or `command line`.
-    pub file: String,
+    pub(crate) file: String,
     /// Line, from 1; `None` where no line is at fault (an unreadable file, the command line).
-    pub line: Option<usize>,
+    pub(crate) line: Option<usize>,
     /// Column in characters, from 1; `None` together with the line.
-    pub column: Option<usize>,
+    pub(crate) column: Option<usize>,
     /// The key's path, sites counted from 0: `site[0].hosts`. Empty where no key is at fault.
-    pub key: String,
+    pub(crate) key: String,
     /// What is wrong.
-    pub problem: String,
+    pub(crate) problem: String,
     /// What to write or do instead.
-    pub fix: String,
+    pub(crate) fix: String,
     /// The faulty bytes of the file.
     #[serde(skip)]
-    pub span: Option<Range<usize>>,
+    pub(crate) span: Option<Range<usize>>,
 }
 
 impl Fault {
@@ -85,7 +85,7 @@ impl fmt::Display for Fault {
 
 /// All faults of one file, in the order of its lines, with the file's text to show them in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults {
+pub(crate) struct Faults {
     list: Vec<Fault>,
     /// The file's text with passwords masked, byte for byte as long as the file.
     source: Arc<str>,
@@ -117,13 +117,13 @@ impl<'a> IntoIterator for &'a Faults {
 impl Faults {
     /// No faults yet, of a file with this text.
     #[must_use]
-    pub fn of_source(source: &str) -> Self {
+    pub(crate) fn of_source(source: &str) -> Self {
         Self { source: Arc::from(mask_passwords(source)), ..Self::default() }
     }
 
     /// The one fault of a file that cannot be read at all.
     #[must_use]
-    pub fn unreadable(file: &str, problem: String, fix: String) -> Self {
+    pub(crate) fn unreadable(file: &str, problem: String, fix: String) -> Self {
         let fault = Fault {
             severity: Severity::Error,
             file: file.to_owned(),
@@ -138,7 +138,7 @@ impl Faults {
     }
 
     /// Adds one, unless the same is there already; counts it only once [`FAULTS_MAX`] are kept.
-    pub fn push(&mut self, fault: Fault) {
+    pub(crate) fn push(&mut self, fault: Fault) {
         if self.list.last() == Some(&fault) {
             return;
         }
@@ -150,43 +150,44 @@ impl Faults {
     }
 
     /// Puts the faults into the order of the file; those without a line come first.
-    pub fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.list.sort_by(|a, b| (a.line, a.column, &a.key).cmp(&(b.line, b.column, &b.key)));
     }
 
     /// Every fault kept.
-    pub fn iter(&self) -> std::slice::Iter<'_, Fault> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Fault> {
         self.list.iter()
     }
 
     /// Whether there is none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
     /// How many of this severity are kept.
     #[must_use]
-    pub fn count(&self, severity: Severity) -> usize {
+    pub(crate) fn count(&self, severity: Severity) -> usize {
         self.list.iter().filter(|f| f.severity == severity).count()
     }
 
     /// Whether any keeps Floodwall from starting. (Dropped ones count: they may be errors.)
     #[must_use]
-    pub fn has_errors(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0 || self.dropped > 0
     }
 
     /// Whether the file could not be read at all, so that nothing is known of its settings.
     #[must_use]
-    pub fn is_unreadable(&self) -> bool {
+    pub(crate) fn is_unreadable(&self) -> bool {
         self.unreadable
     }
 
     /// For settings that came from the command line: names options instead of keys, and lets go of
     /// lines, columns and source.
     pub(super) fn into_command_line(mut self) -> Self {
-        let options = [("server.http", "--listen"), ("server.admin", "--admin"), ("site[0].origin", "--origin")];
+        let options =
+            [("server.http", "--listen"), ("server.admin", "--admin"), ("site[0].origin", "--origin")];
         for fault in &mut self.list {
             for (key, option) in options {
                 fault.key = fault.key.replace(key, option);
@@ -201,14 +202,14 @@ impl Faults {
     /// Every fault as a JSON array of objects with `severity`, `file`, `line`, `column`, `key`,
     /// `problem` and `fix`.
     #[must_use]
-    pub fn to_json(&self) -> serde_json::Value {
+    pub(crate) fn to_json(&self) -> serde_json::Value {
         self.list.iter().map(|f| serde_json::to_value(f).unwrap_or_default()).collect()
     }
 
     /// Every fault with the line it stands in and a mark below the place. `color`: with ANSI
     /// colours; the caller decides (`NO_COLOR`, not a terminal).
     #[must_use]
-    pub fn render(&self, color: bool) -> String {
+    pub(crate) fn render(&self, color: bool) -> String {
         let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme)
             .with_links(false)
@@ -266,7 +267,8 @@ impl SourceCode for Lines<'_> {
         let lines = self.around(&span).ok_or(MietteError::OutOfBounds)?;
         let text = |range: Range<usize>| self.text.get(range).ok_or(MietteError::OutOfBounds);
         let column = text(lines.start..span.start)?.chars().count();
-        let (range, column) = if lines_before + lines_after == 0 { (span, column) } else { (lines.clone(), 0) };
+        let (range, column) =
+            if lines_before + lines_after == 0 { (span, column) } else { (lines.clone(), 0) };
         let shown = text(range.clone())?;
         Ok(Box::new(MietteSpanContents::new_named(
             self.name.to_owned(),
@@ -326,7 +328,8 @@ pub(super) fn mask_passwords(text: &str) -> String {
     while let Some(found) = rest.find("://") {
         let (before, after) = rest.split_at(found + 3);
         masked.push_str(before);
-        let end = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '/')).unwrap_or(after.len());
+        let end =
+            after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '/')).unwrap_or(after.len());
         let (authority, remainder) = after.split_at(end);
         match authority.rfind('@') {
             Some(at) => {

@@ -43,11 +43,18 @@ impl<T: TextForm> Form for T {
         let DeValue::String(text) = item.get_ref() else {
             let fix = match only_text(item.get_ref()) {
                 Some(only) => format!("write it without brackets: \"{}\"", shorten(only)),
-                None => format!("write {} in quotes, for example \"{}\"", TextForm::expected(self), self.example()),
+                None => format!(
+                    "write {} in quotes, for example \"{}\"",
+                    TextForm::expected(self),
+                    self.example()
+                ),
             };
             wrongs.push(Wrong {
                 at: item.span(),
-                problem: format!("{} is found where text in quotes is expected", kind_in_words(item.get_ref())),
+                problem: format!(
+                    "{} is found where text in quotes is expected",
+                    kind_in_words(item.get_ref())
+                ),
                 fix,
             });
             return None;
@@ -139,7 +146,8 @@ impl<T: TryFrom<u64>> Form for Whole<T> {
     fn read(&self, item: &Item<'_>, wrongs: &mut Vec<Wrong>) -> Option<T> {
         let fix = || format!("write {}, without quotes", self.expected());
         let Some(written) = item.get_ref().as_integer() else {
-            let problem = format!("{} is found where a whole number is expected", kind_in_words(item.get_ref()));
+            let problem =
+                format!("{} is found where a whole number is expected", kind_in_words(item.get_ref()));
             wrongs.push(Wrong { at: item.span(), problem, fix: fix() });
             return None;
         };

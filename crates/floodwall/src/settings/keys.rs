@@ -1,12 +1,12 @@
 //! Every setting there is: name, default, bounds and text. The reference in the documentation is
-//! written from this list, and a test holds the two together.
+//! written from this list by a test, which holds the two together.
 
 use std::time::Duration;
 
+use super::AccessLogFormat;
 use super::definition::{Described, Fallback, Setting};
 use super::forms::{AddressPrefix, FilePath, ListOf, ListenAddress, OneOf, Period, Size, Whole, Words};
 use super::target::{Host, OriginUrl};
-use super::{AccessLogFormat, SITES_MAX};
 
 const SERVER: &str = "server";
 const TIMEOUTS: &str = "server.timeouts";
@@ -140,30 +140,4 @@ settings! {
 
     /// As in `[server.cache]`, for this site.
     SITE_STALE_IF_ERROR: Period = SITE_CACHE.stale_if_error, InWords("that of `[server.cache]`"), "\"72h\"", STALE;
-}
-
-/// The settings as a Markdown reference: one heading for each table, one entry for each key.
-#[must_use]
-pub fn reference() -> String {
-    let mut text = String::new();
-    for (table, purpose) in TABLES {
-        let heading = if *table == SITE { format!("[[{table}]]") } else { format!("[{table}]") };
-        text.push_str(&format!("### `{heading}`\n\n{purpose}\n\n"));
-        for setting in ALL.iter().filter(|s| s.table() == *table) {
-            let default = match setting.default() {
-                Toml(value) => format!("Default: `{value}`."),
-                InWords(words) => format!("Default: {words}."),
-                Required => "Required.".to_owned(),
-            };
-            let (key, doc, expected) = (setting.key(), setting.doc(), setting.expected());
-            text.push_str(&format!("- **`{key}`**: {doc} Takes {expected}. {default}"));
-            if !matches!(setting.default(), Toml(value) if value == setting.example()) {
-                text.push_str(&format!(" Example: `{key} = {}`", setting.example()));
-            }
-            text.push('\n');
-        }
-        text.push('\n');
-    }
-    text.push_str(&format!("At most {SITES_MAX} sites.\n"));
-    text
 }

@@ -5,7 +5,7 @@
 //! another. No step stops at a fault, so that one run names them all. What only a look at the
 //! machine can tell (certificates, ports, origins) is not asked here but by `floodwall check`.
 //!
-//! Limits: a file of [`FILE_BYTES_MAX`], [`SITES_MAX`] sites, [`FAULTS_MAX`] faults shown.
+//! Limits: a file of [`FILE_BYTES_MAX`], [`SITES_MAX`] sites, [`fault::FAULTS_MAX`] faults shown.
 
 mod definition;
 mod draft;
@@ -28,104 +28,110 @@ use std::time::Duration;
 
 use floodwall_model::Prefix;
 
-pub use fault::{FAULTS_MAX, Fault, Faults, Severity};
-pub use keys::reference;
-pub use quantity::{format_duration, format_size};
-pub use target::{HostPattern, Origin};
+pub(crate) use fault::{Faults, Severity};
+pub(crate) use quantity::format_size;
+pub(crate) use target::{HostPattern, Origin};
 
 use draft::Draft;
 use section::Log;
 
 /// Largest settings file, in bytes.
-pub const FILE_BYTES_MAX: u64 = 1 << 20;
+pub(crate) const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Most sites of one server: a site's number is 16 bits wide.
-pub const SITES_MAX: usize = 65_535;
+pub(crate) const SITES_MAX: usize = 65_535;
 
 /// Stands in for a file's name where settings came from the command line.
 const COMMAND_LINE: &str = "command line";
 
 /// Everything Floodwall is told, validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `[server]` and the tables below it.
-    pub server: Server,
+    pub(crate) server: Server,
     /// `[store]`.
-    pub store: Store,
+    pub(crate) store: Store,
     /// Every `[[site]]`, in the order of the file; at least one.
-    pub sites: Vec<Site>,
+    pub(crate) sites: Vec<Site>,
 }
 
 /// `[server]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
+pub(crate) struct Server {
     /// Clear-text listeners. `0.0.0.0` and `[::]` are told apart: IPv6 listeners take IPv6 only.
-    pub http: Vec<SocketAddr>,
+    pub(crate) http: Vec<SocketAddr>,
     /// TLS listeners.
-    pub https: Vec<SocketAddr>,
+    pub(crate) https: Vec<SocketAddr>,
     /// Listener of console, metrics and API.
-    pub admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
     /// Directory of everything that is kept.
-    pub state: PathBuf,
+    pub(crate) state: PathBuf,
     /// Proxies whose word on a visitor's address is taken.
-    pub trusted_proxies: Vec<Prefix>,
+    pub(crate) trusted_proxies: Vec<Prefix>,
     /// Interface for the packet filter; nothing is attached in this version.
-    pub interface: Option<String>,
+    pub(crate) interface: Option<String>,
     /// Worker threads, at least one.
-    pub workers: usize,
+    pub(crate) workers: usize,
     /// Connections open at once.
-    pub connections_max: usize,
+    pub(crate) connections_max: usize,
     /// Clients the limiter keeps track of at once.
-    pub tracked_prefixes: usize,
+    pub(crate) tracked_prefixes: usize,
     /// `[server.timeouts]`.
-    pub timeouts: Timeouts,
+    pub(crate) timeouts: Timeouts,
     /// `[server.cache]`.
-    pub cache: Cache,
+    pub(crate) cache: Cache,
     /// `[server.access_log]`, where it is given.
-    pub access_log: Option<AccessLog>,
+    pub(crate) access_log: Option<AccessLog>,
 }
 
-/// `[server.timeouts]`: see the reference for what each ends.
+/// `[server.timeouts]`: what ends when it passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is documented where it is defined, in `keys`")]
-pub struct Timeouts {
-    pub header: Duration,
-    pub body_idle: Duration,
-    pub write_idle: Duration,
-    pub keep_alive_idle: Duration,
-    pub connect: Duration,
-    pub origin_response: Duration,
-    pub origin_idle: Duration,
-    pub drain: Duration,
+pub(crate) struct Timeouts {
+    /// A request whose header is not whole yet.
+    pub(crate) header: Duration,
+    /// A request body without a byte of progress.
+    pub(crate) body_idle: Duration,
+    /// An answer of which the visitor takes no byte.
+    pub(crate) write_idle: Duration,
+    /// A connection without a request.
+    pub(crate) keep_alive_idle: Duration,
+    /// Connecting to an origin.
+    pub(crate) connect: Duration,
+    /// Waiting for an origin's answer to begin.
+    pub(crate) origin_response: Duration,
+    /// An origin's answer without a byte of progress.
+    pub(crate) origin_idle: Duration,
+    /// Open requests, once Floodwall is to stop.
+    pub(crate) drain: Duration,
 }
 
 /// `[server.cache]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cache {
+pub(crate) struct Cache {
     /// Bytes of memory for cached answers, all sites together.
-    pub memory_bytes: u64,
+    pub(crate) memory_bytes: u64,
     /// Bytes of the largest answer that is cached; at most `memory_bytes`.
-    pub object_bytes_max: u64,
+    pub(crate) object_bytes_max: u64,
     /// How long past its freshness a copy answers while the origin fails.
-    pub stale_if_error: Duration,
+    pub(crate) stale_if_error: Duration,
 }
 
 /// `[server.access_log]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccessLog {
+pub(crate) struct AccessLog {
     /// File to write to.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// How a line is written.
-    pub format: AccessLogFormat,
+    pub(crate) format: AccessLogFormat,
     /// Bytes at which the file is put aside.
-    pub rotate_bytes: u64,
+    pub(crate) rotate_bytes: u64,
     /// Files put aside that are kept.
-    pub keep_files: u32,
+    pub(crate) keep_files: u32,
 }
 
 /// How a line of the access log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AccessLogFormat {
+pub(crate) enum AccessLogFormat {
     /// The combined format that Apache and nginx write.
     Combined,
     /// One JSON object a line.
@@ -138,48 +144,48 @@ impl AccessLogFormat {
 
 /// `[store]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Store {
+pub(crate) struct Store {
     /// Days that traffic by the minute is kept.
-    pub retention_days: u32,
+    pub(crate) retention_days: u32,
 }
 
 /// One `[[site]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Site {
+pub(crate) struct Site {
     /// Its name, unique.
-    pub name: String,
+    pub(crate) name: String,
     /// Hosts it answers to; no other site has one of them.
-    pub hosts: Vec<HostPattern>,
+    pub(crate) hosts: Vec<HostPattern>,
     /// Servers its pages come from, at least one.
-    pub origins: Vec<Origin>,
+    pub(crate) origins: Vec<Origin>,
     /// What an outage of it means.
-    pub role: Option<String>,
+    pub(crate) role: Option<String>,
     /// Certificate and key, where the site answers HTTPS.
-    pub certificate: Option<CertificatePaths>,
+    pub(crate) certificate: Option<CertificatePaths>,
     /// Limit on requests that may take work at the origin, per client; `None` for no limit.
-    pub origin_limit: Option<RateLimit>,
+    pub(crate) origin_limit: Option<RateLimit>,
     /// Limit on requests of any kind, per client; `None` for no limit.
-    pub request_limit: Option<RateLimit>,
+    pub(crate) request_limit: Option<RateLimit>,
     /// How long past its freshness a copy answers while the origin fails; `None` for the server's.
-    pub stale_if_error: Option<Duration>,
+    pub(crate) stale_if_error: Option<Duration>,
 }
 
 /// PEM files of one site.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificatePaths {
+pub(crate) struct CertificatePaths {
     /// The certificate and those that vouch for it.
-    pub certificate: PathBuf,
+    pub(crate) certificate: PathBuf,
     /// Its private key.
-    pub key: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 /// A limit on the requests of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateLimit {
+pub(crate) struct RateLimit {
     /// Requests a second in the long run, at least one.
-    pub per_second: u32,
+    pub(crate) per_second: u32,
     /// Requests at once after a pause, at least one.
-    pub burst: u32,
+    pub(crate) burst: u32,
 }
 
 impl Settings {
@@ -188,7 +194,7 @@ impl Settings {
     /// # Errors
     /// Every fault of the file, warnings included; [`Faults::is_unreadable`] tells a file that could
     /// not be read at all.
-    pub fn load(path: &Path) -> Result<(Self, Faults), Faults> {
+    pub(crate) fn load(path: &Path) -> Result<(Self, Faults), Faults> {
         Reading::of_file(path)?.finish()
     }
 
@@ -197,7 +203,7 @@ impl Settings {
     ///
     /// # Errors
     /// Every fault, named by option instead of line and key.
-    pub fn from_listen_and_origin(
+    pub(crate) fn from_listen_and_origin(
         listen: &[String],
         origin: &[String],
         admin: Option<&str>,
@@ -230,7 +236,7 @@ enum AnyHost {
 }
 
 /// A file that was read, faulty or not: what could be told of it, for further probing.
-pub struct Reading {
+pub(crate) struct Reading {
     log: Log,
     draft: Draft,
 }
@@ -240,7 +246,7 @@ impl Reading {
     ///
     /// # Errors
     /// The one fault of a file that cannot be read at all.
-    pub fn of_file(path: &Path) -> Result<Self, Faults> {
+    pub(crate) fn of_file(path: &Path) -> Result<Self, Faults> {
         let name = path.display().to_string();
         let text = read_bounded(path, &name)?;
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -259,7 +265,7 @@ impl Reading {
     ///
     /// # Errors
     /// Every fault, warnings included, when one of them is an error.
-    pub fn finish(self) -> Result<(Settings, Faults), Faults> {
+    pub(crate) fn finish(self) -> Result<(Settings, Faults), Faults> {
         let mut faults = self.log.faults;
         faults.sort();
         match self.draft.into_settings() {
@@ -270,49 +276,49 @@ impl Reading {
 
     /// What can be probed on this machine, faults elsewhere in the file notwithstanding.
     #[must_use]
-    pub fn probe_targets(&self) -> ProbeTargets {
+    pub(crate) fn probe_targets(&self) -> ProbeTargets {
         self.draft.probe_targets()
     }
 
     /// Adds a fault found by probing, at the place of what was probed.
-    pub fn add(&mut self, severity: Severity, place: &Place, problem: String, fix: String) {
+    pub(crate) fn add(&mut self, severity: Severity, place: &Place, problem: String, fix: String) {
         self.log.add(severity, place.span.as_ref(), &place.key, problem, fix);
     }
 }
 
 /// Where a probed value stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// The key's path.
-    pub key: String,
+    pub(crate) key: String,
     /// Bytes of the file; `None` for a default.
-    pub span: Option<Range<usize>>,
+    pub(crate) span: Option<Range<usize>>,
 }
 
 /// Every value that a look at the machine can prove wrong, with its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ProbeTargets {
+pub(crate) struct ProbeTargets {
     /// Addresses to listen on, the admin address included.
-    pub listeners: Vec<(SocketAddr, Place)>,
+    pub(crate) listeners: Vec<(SocketAddr, Place)>,
     /// The state directory.
-    pub state: Option<(PathBuf, Place)>,
+    pub(crate) state: Option<(PathBuf, Place)>,
     /// The access log's file.
-    pub access_log: Option<(PathBuf, Place)>,
+    pub(crate) access_log: Option<(PathBuf, Place)>,
     /// Origins of every site.
-    pub origins: Vec<(Origin, Place)>,
+    pub(crate) origins: Vec<(Origin, Place)>,
     /// Certificates of every site.
-    pub certificates: Vec<CertificateTarget>,
+    pub(crate) certificates: Vec<CertificateTarget>,
 }
 
 /// A site's certificate, to be looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateTarget {
+pub(crate) struct CertificateTarget {
     /// The PEM file with the chain.
-    pub certificate: (PathBuf, Place),
+    pub(crate) certificate: (PathBuf, Place),
     /// The PEM file with the key.
-    pub key: (PathBuf, Place),
+    pub(crate) key: (PathBuf, Place),
     /// Hosts it has to cover.
-    pub hosts: Vec<HostPattern>,
+    pub(crate) hosts: Vec<HostPattern>,
 }
 
 /// The file's text, where it can be read, is not too large, and is UTF-8.
@@ -328,7 +334,10 @@ fn read_bounded(path: &Path, name: &str) -> Result<String, Faults> {
             )
         })?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
-        return Err(unreadable(format!("is larger than {}", format_size(FILE_BYTES_MAX)), "is this the settings file?"));
+        return Err(unreadable(
+            format!("is larger than {}", format_size(FILE_BYTES_MAX)),
+            "is this the settings file?",
+        ));
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();

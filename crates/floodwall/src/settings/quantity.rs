@@ -11,7 +11,8 @@ use super::forms::{TextFault, shorten};
 const DURATION_UNITS: [(&str, u64); 5] =
     [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-const SIZE_UNITS: [(&str, u64); 5] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
+const SIZE_UNITS: [(&str, u64); 5] =
+    [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
 
 /// Splits `10s` into 10 and `s`. The number is `None` when there is none or it is too large.
 fn split(text: &str) -> (Option<u64>, &str) {
@@ -38,7 +39,9 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, TextFault> {
         (Some(number), "min" | "mins" | "minute" | "minutes") => format!("write \"{number}m\""),
         (Some(number), "hour" | "hours") => format!("write \"{number}h\""),
         (Some(number), "day" | "days") => format!("write \"{number}d\""),
-        _ => "write one whole number and one unit (ms, s, m, h, d), for example \"10s\" or \"90m\"".to_owned(),
+        _ => {
+            "write one whole number and one unit (ms, s, m, h, d), for example \"10s\" or \"90m\"".to_owned()
+        }
     };
     Err(TextFault::new(format!("`{}` is not a duration", shorten(text)), fix))
 }
@@ -49,8 +52,12 @@ pub(super) fn parse_size(text: &str) -> Result<u64, TextFault> {
         return Ok(bytes);
     }
     let fix = match split(text) {
-        (Some(number), "") => format!("add the unit: \"{number}MiB\" or \"{number}B\" (B, KiB, MiB, GiB, TiB)"),
-        (Some(_), unit) if SIZE_UNITS.iter().any(|(name, _)| *name == unit) => "write a smaller size".to_owned(),
+        (Some(number), "") => {
+            format!("add the unit: \"{number}MiB\" or \"{number}B\" (B, KiB, MiB, GiB, TiB)")
+        }
+        (Some(_), unit) if SIZE_UNITS.iter().any(|(name, _)| *name == unit) => {
+            "write a smaller size".to_owned()
+        }
         (Some(number), unit) => match unit.to_ascii_lowercase().chars().next() {
             Some(letter @ ('k' | 'm' | 'g' | 't')) if unit.len() <= 3 => {
                 format!("write \"{number}{}iB\"", letter.to_ascii_uppercase())
@@ -71,12 +78,12 @@ fn format(number: u64, units: &[(&str, u64)]) -> String {
 }
 
 /// Writes a duration in the largest unit that gives a whole number: `90s`, `24h` as `1d`.
-pub fn format_duration(duration: Duration) -> String {
+pub(crate) fn format_duration(duration: Duration) -> String {
     format(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), &DURATION_UNITS)
 }
 
 /// Writes a number of bytes in the largest unit that gives a whole number.
-pub fn format_size(bytes: u64) -> String {
+pub(crate) fn format_size(bytes: u64) -> String {
     format(bytes, &SIZE_UNITS)
 }
 
@@ -87,9 +94,14 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, millis) in
-            [("10s", 10_000), ("500ms", 500), ("5m", 300_000), ("24h", 86_400_000), ("30d", 2_592_000_000), (" 1 s ", 1_000)]
-        {
+        for (text, millis) in [
+            ("10s", 10_000),
+            ("500ms", 500),
+            ("5m", 300_000),
+            ("24h", 86_400_000),
+            ("30d", 2_592_000_000),
+            (" 1 s ", 1_000),
+        ] {
             assert_eq!(parse_duration(text).ok(), Some(Duration::from_millis(millis)), "{text}");
         }
         for (text, fix) in [
@@ -98,7 +110,10 @@ mod tests {
             ("5min", "write \"5m\""),
             ("1.5s", "write one whole number and one unit (ms, s, m, h, d), for example \"10s\" or \"90m\""),
             ("-1s", "write one whole number and one unit (ms, s, m, h, d), for example \"10s\" or \"90m\""),
-            ("99999999999999999999s", "write one whole number and one unit (ms, s, m, h, d), for example \"10s\" or \"90m\""),
+            (
+                "99999999999999999999s",
+                "write one whole number and one unit (ms, s, m, h, d), for example \"10s\" or \"90m\"",
+            ),
         ] {
             assert_eq!(parse_duration(text).err().map(|f| f.fix).as_deref(), Some(fix), "{text}");
         }
@@ -106,7 +121,9 @@ mod tests {
 
     #[test]
     fn sizes() {
-        for (text, bytes) in [("256MiB", 256 << 20), ("64KiB", 65_536), ("1GiB", 1 << 30), ("512B", 512), ("1TiB", 1 << 40)] {
+        for (text, bytes) in
+            [("256MiB", 256 << 20), ("64KiB", 65_536), ("1GiB", 1 << 30), ("512B", 512), ("1TiB", 1 << 40)]
+        {
             assert_eq!(parse_size(text).ok(), Some(bytes), "{text}");
         }
         for (text, fix) in [

@@ -46,7 +46,10 @@ fn listeners(draft: &Draft, log: &mut Log) {
             let place = log.place_in_words(other.at.as_ref());
             let (at, key) = if listener.at.is_some() { (&listener.at, key) } else { (&other.at, other_key) };
             let (problem, fix) = if other.value == mine {
-                (format!("{mine} is given twice: also as {other_key}{place}"), "take one of them out, or change its port")
+                (
+                    format!("{mine} is given twice: also as {other_key}{place}"),
+                    "take one of them out, or change its port",
+                )
             } else {
                 (
                     format!("{mine} conflicts with {} of {other_key}{place}", other.value),
@@ -57,7 +60,12 @@ fn listeners(draft: &Draft, log: &mut Log) {
         }
         if mine.port() == 0 && listener.at.is_some() {
             let fix = "write the port you want, unless this is a test";
-            log.warning(listener.at.as_ref(), key, "port 0 lets the system choose another port at every start", fix);
+            log.warning(
+                listener.at.as_ref(),
+                key,
+                "port 0 lets the system choose another port at every start",
+                fix,
+            );
         }
     }
 }
@@ -84,8 +92,14 @@ fn server(draft: &Draft, log: &mut Log) {
     }
     for proxy in &server.trusted_proxies {
         if proxy.value.length_bits() == 0 {
-            let problem = format!("{} lets every visitor choose the address it is counted under", proxy.value);
-            log.warning(proxy.at.as_ref(), "server.trusted_proxies", problem, "write the prefixes of your own proxies only");
+            let problem =
+                format!("{} lets every visitor choose the address it is counted under", proxy.value);
+            log.warning(
+                proxy.at.as_ref(),
+                "server.trusted_proxies",
+                problem,
+                "write the prefixes of your own proxies only",
+            );
         }
     }
     if let (Some(object), Some(memory)) = (&server.object_max, &server.cache_memory)
@@ -105,7 +119,12 @@ fn names(draft: &Draft, log: &mut Log) {
         let Some(name) = &site.name else { continue };
         if let Some(first) = seen.get(&name.value) {
             let problem = format!("another site is named `{}` too{}", name.value, log.place_in_words(*first));
-            log.error(name.at.as_ref(), &format!("{}.name", site.path), problem, "give each site a name of its own");
+            log.error(
+                name.at.as_ref(),
+                &format!("{}.name", site.path),
+                problem,
+                "give each site a name of its own",
+            );
         } else {
             seen.insert(name.value.clone(), name.at.as_ref());
         }
@@ -120,7 +139,12 @@ fn hosts(draft: &Draft, any_host: AnyHost, log: &mut Log) {
             && list.value.is_empty()
             && log.faults.iter().all(|fault| fault.key != key)
         {
-            log.error(list.at.as_ref(), &key, "the site has no host", "write for example hosts = [\"www.example.gov\"]");
+            log.error(
+                list.at.as_ref(),
+                &key,
+                "the site has no host",
+                "write for example hosts = [\"www.example.gov\"]",
+            );
         }
         for host in elements(site.hosts.as_ref()) {
             if host.value == HostPattern::Any && any_host == AnyHost::Refused {
@@ -173,25 +197,43 @@ fn certificates(draft: &Draft, log: &mut Log) {
         );
     }
     for site in &draft.sites {
-        let pair = [("certificate", &site.certificate, "key", &site.key), ("key", &site.key, "certificate", &site.certificate)];
+        let pair = [
+            ("certificate", &site.certificate, "key", &site.key),
+            ("key", &site.key, "certificate", &site.certificate),
+        ];
         for (key, given, other, missing) in pair {
             if let (Some(given), None) = (given, missing)
                 && !log.lost.contains(other)
                 && log.faults.iter().all(|fault| fault.key != format!("{}.{other}", site.path))
             {
                 let fix = format!("write {other} = \"PATH\" beside it");
-                log.error(given.at.as_ref(), &format!("{}.{key}", site.path), format!("`{key}` is given without `{other}`"), fix);
+                log.error(
+                    given.at.as_ref(),
+                    &format!("{}.{key}", site.path),
+                    format!("`{key}` is given without `{other}`"),
+                    fix,
+                );
             }
         }
         let site_key = format!("{}.certificate", site.path);
         match (&site.certificate, https) {
             (Some(certificate), None) if draft.server.https.is_some() && !log.lost.contains("https") => {
                 let problem = "the certificate is never used: there is no HTTPS listener";
-                log.warning(certificate.at.as_ref(), &site_key, problem, "write https = [\"0.0.0.0:443\"] below [server]");
+                log.warning(
+                    certificate.at.as_ref(),
+                    &site_key,
+                    problem,
+                    "write https = [\"0.0.0.0:443\"] below [server]",
+                );
             }
             (None, Some(_)) if any && site.key.is_none() && !lost => {
                 let problem = "the site has no certificate of its own: by HTTPS its visitors are shown another site's, and warned";
-                log.warning(site.at.as_ref(), &site_key, problem, "write certificate = \"PATH\" and key = \"PATH\"");
+                log.warning(
+                    site.at.as_ref(),
+                    &site_key,
+                    problem,
+                    "write certificate = \"PATH\" and key = \"PATH\"",
+                );
             }
             _ => {}
         }
@@ -216,8 +258,14 @@ fn origins(draft: &Draft, site: &SiteDraft, log: &mut Log) {
         let Some(address) = origin.value.literal_address() else { continue };
         let ours = draft.server.listeners().find(|(_, listener)| reaches(address, listener.value));
         if let Some((listener_key, listener)) = ours {
-            let problem = format!("the origin is Floodwall itself: {listener_key} listens on {}", listener.value);
-            log.error(origin.at.as_ref(), &key, problem, "write the address of the web server that is to be protected");
+            let problem =
+                format!("the origin is Floodwall itself: {listener_key} listens on {}", listener.value);
+            log.error(
+                origin.at.as_ref(),
+                &key,
+                problem,
+                "write the address of the web server that is to be protected",
+            );
         }
     }
 }
@@ -225,7 +273,8 @@ fn origins(draft: &Draft, site: &SiteDraft, log: &mut Log) {
 /// Whether connecting to `target` from this machine meets `listener`, as far as the addresses tell.
 pub(super) fn reaches(target: SocketAddr, listener: SocketAddr) -> bool {
     let (to, on) = (target.ip().to_canonical(), listener.ip().to_canonical());
-    target.port() == listener.port() && (to == on || (on.is_unspecified() && to.is_loopback() && same_family(to, on)))
+    target.port() == listener.port()
+        && (to == on || (on.is_unspecified() && to.is_loopback() && same_family(to, on)))
 }
 
 fn same_family(a: IpAddr, b: IpAddr) -> bool {
@@ -244,7 +293,12 @@ fn limits(site: &SiteDraft, log: &mut Log) {
         {
             let problem = format!("`{burst_key}` has no effect: `{rate_key}` is 0, so nothing is limited");
             let key = format!("{}.limits.{burst_key}", site.path);
-            log.warning(burst.at.as_ref(), &key, problem, format!("write {rate_key} too, or take `{burst_key}` out"));
+            log.warning(
+                burst.at.as_ref(),
+                &key,
+                problem,
+                format!("write {rate_key} too, or take `{burst_key}` out"),
+            );
         }
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use toml::de::{DeTable, DeValue};
 
+use super::COMMAND_LINE;
 use super::definition::{Fallback, Form, Item, Located, Setting, Span, kind_in_words};
 use super::fault::{Fault, Faults, Severity};
 use super::keys::{ALL, TABLES};
-use super::COMMAND_LINE;
 
 /// Collects faults of one file and knows where its lines begin.
 pub(super) struct Log {
@@ -28,15 +28,34 @@ impl Log {
         }
     }
 
-    pub(super) fn error(&mut self, at: Option<&Span>, key: &str, problem: impl Into<String>, fix: impl Into<String>) {
+    pub(super) fn error(
+        &mut self,
+        at: Option<&Span>,
+        key: &str,
+        problem: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
         self.add(Severity::Error, at, key, problem.into(), fix.into());
     }
 
-    pub(super) fn warning(&mut self, at: Option<&Span>, key: &str, problem: impl Into<String>, fix: impl Into<String>) {
+    pub(super) fn warning(
+        &mut self,
+        at: Option<&Span>,
+        key: &str,
+        problem: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
         self.add(Severity::Warning, at, key, problem.into(), fix.into());
     }
 
-    pub(super) fn add(&mut self, severity: Severity, at: Option<&Span>, key: &str, problem: String, fix: String) {
+    pub(super) fn add(
+        &mut self,
+        severity: Severity,
+        at: Option<&Span>,
+        key: &str,
+        problem: String,
+        fix: String,
+    ) {
         let place = at.map(|span| self.line_and_column(span.start));
         self.faults.push(Fault {
             severity,
@@ -85,19 +104,34 @@ pub(super) struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    pub(super) fn new(name: &'static str, path: String, table: Option<&'a DeTable<'a>>, at: Option<Span>) -> Self {
+    pub(super) fn new(
+        name: &'static str,
+        path: String,
+        table: Option<&'a DeTable<'a>>,
+        at: Option<Span>,
+    ) -> Self {
         Self { name, path, table, at }
     }
 
     /// Opens the table `key` below `parent`, with defaults throughout when it is not there.
-    pub(super) fn open(log: &mut Log, parent: Option<&'a DeTable<'a>>, name: &'static str, path: String) -> Self {
+    pub(super) fn open(
+        log: &mut Log,
+        parent: Option<&'a DeTable<'a>>,
+        name: &'static str,
+        path: String,
+    ) -> Self {
         let key = name.rsplit('.').next().unwrap_or(name);
         let Some(item) = parent.and_then(|table| table.get(key)) else {
             return Self::new(name, path, None, None);
         };
         if item.get_ref().as_table().is_none() {
             let problem = format!("{} is found where a table is expected", kind_in_words(item.get_ref()));
-            log.error(Some(&item.span()), &path, problem, format!("write `[{name}]` on a line of its own and its keys below it"));
+            log.error(
+                Some(&item.span()),
+                &path,
+                problem,
+                format!("write `[{name}]` on a line of its own and its keys below it"),
+            );
         }
         Self::new(name, path, item.get_ref().as_table(), Some(item.span()))
     }
@@ -167,7 +201,11 @@ impl<'a> Section<'a> {
             if is_known(self.name, key.get_ref()) {
                 continue;
             }
-            let path = if self.path.is_empty() { key.get_ref().to_string() } else { format!("{}.{}", self.path, key.get_ref()) };
+            let path = if self.path.is_empty() {
+                key.get_ref().to_string()
+            } else {
+                format!("{}.{}", self.path, key.get_ref())
+            };
             let (what, fix) = suggestion(self.name, key.get_ref(), item.get_ref());
             log.error(Some(&key.span()), &path, format!("unknown {what} `{}`", key.get_ref()), fix);
         }

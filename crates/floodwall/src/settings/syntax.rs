@@ -19,14 +19,20 @@ pub(super) fn without_syntax_faults(source: &str, log: &mut Log) -> String {
     let mut text = source.to_owned();
     for _ in 0..ROUNDS_MAX {
         let errors = DeTable::parse_recoverable(&text).1;
-        let Some(first) = errors.into_iter().min_by_key(|error| error.span().map_or(0, |span| span.start)) else {
+        let Some(first) = errors.into_iter().min_by_key(|error| error.span().map_or(0, |span| span.start))
+        else {
             return text;
         };
         let faulty = Statement::around(&text, beginning(&text, &first));
         faulty.report(&text, &first, log);
         blank_out(&mut text, faulty.region);
     }
-    log.error(None, "", format!("more than {ROUNDS_MAX} syntax faults"), "is this a settings file of Floodwall, in TOML?");
+    log.error(
+        None,
+        "",
+        format!("more than {ROUNDS_MAX} syntax faults"),
+        "is this a settings file of Floodwall, in TOML?",
+    );
     String::new()
 }
 
@@ -94,14 +100,17 @@ impl Statement {
 
         // A list left open reaches into the next statement, and is noticed only there.
         let before = (0..at).rev().find(begins);
-        let reaches_in = before.filter(|index| extent(text, start_of(*index)..start_of(at)).open_bracket.is_some());
+        let reaches_in =
+            before.filter(|index| extent(text, start_of(*index)..start_of(at)).open_bracket.is_some());
         let first = reaches_in.unwrap_or(at);
         let path = path_of(lines.get(..=first).unwrap_or_default());
         if let Some(Line::Heading(name, _)) = lines.get(first).map(|(_, line)| classify(line)) {
             // Keys without their table would be taken for keys of the table above.
             let root = name.split('.').next().unwrap_or(name);
             let ends = |index: &usize| match lines.get(*index).map(|(_, line)| classify(line)) {
-                Some(Line::Heading(other, _)) => other.split_once('.').is_none_or(|(parent, _)| parent != root),
+                Some(Line::Heading(other, _)) => {
+                    other.split_once('.').is_none_or(|(parent, _)| parent != root)
+                }
                 _ => false,
             };
             let next = (first + 1..lines.len()).find(ends).unwrap_or(lines.len());
@@ -113,7 +122,8 @@ impl Statement {
             (at + 1..lines.len()).find(begins).unwrap_or(lines.len())
         };
         let extent = extent(text, start_of(first)..start_of(next));
-        let end = if extent.open_bracket.is_some() { start_of(next) } else { extent.end.max(start_of(at + 1)) };
+        let end =
+            if extent.open_bracket.is_some() { start_of(next) } else { extent.end.max(start_of(at + 1)) };
         Self { region: start_of(first)..end, path, open_bracket: extent.open_bracket }
     }
 
@@ -129,7 +139,10 @@ impl Statement {
         let (problem, fix) = match self.open_bracket {
             Some(bracket) => {
                 at = bracket..bracket + 1;
-                ("this bracket is not closed".to_owned(), "write the closing bracket, and a comma between elements".to_owned())
+                (
+                    "this bracket is not closed".to_owned(),
+                    "write the closing bracket, and a comma between elements".to_owned(),
+                )
             }
             None => explain(error.message(), statement),
         };
@@ -215,7 +228,9 @@ fn path_of(lines: &[(usize, &str)]) -> String {
                 }
                 let index = sites.saturating_sub(1);
                 table = match name.strip_prefix("site") {
-                    Some(rest) if sites > 0 && (rest.is_empty() || rest.starts_with('.')) => format!("site[{index}]{rest}"),
+                    Some(rest) if sites > 0 && (rest.is_empty() || rest.starts_with('.')) => {
+                        format!("site[{index}]{rest}")
+                    }
                     _ => name.to_owned(),
                 };
                 table.clone()
@@ -250,24 +265,34 @@ fn explain(message: &str, statement: &str) -> (String, String) {
     }
     if message.starts_with("duplicate key") {
         return match classify(line) {
-            Line::Heading(name, _) => {
-                (format!("`{name}` is begun a second time"), "put its keys below the first one, or write [[site]] for each site".to_owned())
-            }
+            Line::Heading(name, _) => (
+                format!("`{name}` is begun a second time"),
+                "put its keys below the first one, or write [[site]] for each site".to_owned(),
+            ),
             _ => say("this key is given a second time", "keep one of the two lines"),
         };
     }
     if message.starts_with("invalid multi-line") {
-        return say("the triple quotes are not closed", "write the text on one line, in single or double quotes");
+        return say(
+            "the triple quotes are not closed",
+            "write the text on one line, in single or double quotes",
+        );
     }
     if message.starts_with("invalid basic string") || message.starts_with("invalid literal string") {
         return say("the quotes are not closed", "write the closing quotes");
     }
     if message.starts_with("key with no value") {
-        return (format!("`{}` has no value", super::forms::shorten(line.trim())), "write `key = value`, or # before a comment".to_owned());
+        return (
+            format!("`{}` has no value", super::forms::shorten(line.trim())),
+            "write `key = value`, or # before a comment".to_owned(),
+        );
     }
     if let (Line::Heading(name, double), true) = (classify(line), message.starts_with("unclosed")) {
         let fix = if double { format!("write `[[{name}]]`") } else { format!("write `[{name}]`") };
         return ("the brackets of a table's name are not closed".to_owned(), fix);
     }
-    (format!("this is not TOML: {message}"), "floodwall.example.toml shows how settings are written".to_owned())
+    (
+        format!("this is not TOML: {message}"),
+        "floodwall.example.toml shows how settings are written".to_owned(),
+    )
 }

@@ -7,7 +7,7 @@ use super::forms::{TextFault, TextForm, shorten};
 
 /// The hosts a site answers to, lower-case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum HostPattern {
+pub(crate) enum HostPattern {
     /// One name or address: `www.example.gov`.
     Exact(String),
     /// Every name below this one, at any depth, but not itself: `*.example.gov`, kept without
@@ -93,18 +93,20 @@ fn fault_in_name(name: &str, whole: &str) -> Option<String> {
         return Some(format!("write \"{host}\": without scheme, port, path or final dot"));
     }
     if whole.contains('*') {
-        return Some("`*` stands only as the whole first label: write for example \"*.example.gov\"".to_owned());
+        return Some(
+            "`*` stands only as the whole first label: write for example \"*.example.gov\"".to_owned(),
+        );
     }
     Some(general.to_owned())
 }
 
 /// A server a site's pages come from, reached by HTTP in clear text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// Name or address, lower-case, IPv6 without brackets.
-    pub host: String,
+    pub(crate) host: String,
     /// TCP port.
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 impl fmt::Display for Origin {
@@ -121,7 +123,7 @@ impl Origin {
     /// The address, where the origin is given by one (`localhost` counts as 127.0.0.1, and the
     /// unspecified address as loopback, which is what connecting to it means).
     #[must_use]
-    pub fn literal_address(&self) -> Option<SocketAddr> {
+    pub(crate) fn literal_address(&self) -> Option<SocketAddr> {
         let ip = if self.host == "localhost" {
             IpAddr::V4(Ipv4Addr::LOCALHOST)
         } else {
@@ -177,10 +179,18 @@ impl TextForm for OriginUrl {
             "https" => {
                 return Err(TextFault::new(
                     "this version reaches origins by `http://` only; TLS towards origins comes with a later version",
-                    format!("write \"http://{}:PORT\" with the port on which the origin answers clear text, over a network that only you use", bracketed(&origin.host)),
+                    format!(
+                        "write \"http://{}:PORT\" with the port on which the origin answers clear text, over a network that only you use",
+                        bracketed(&origin.host)
+                    ),
                 ));
             }
-            _ => return Err(TextFault::new(format!("`{shown}` is not an HTTP server"), format!("write \"{origin}\""))),
+            _ => {
+                return Err(TextFault::new(
+                    format!("`{shown}` is not an HTTP server"),
+                    format!("write \"{origin}\""),
+                ));
+            }
         }
         if !matches!(path, "" | "/") {
             return Err(TextFault::new(
@@ -252,7 +262,10 @@ mod tests {
             ("*.example.gov.", only_name("*.example.gov")),
             ("2001:db8::1", "write \"[2001:db8::1]\"".to_owned()),
             ("wählen.example.gov", "write the name in its ASCII form, which begins with `xn--`".to_owned()),
-            ("www*.example.gov", "`*` stands only as the whole first label: write for example \"*.example.gov\"".to_owned()),
+            (
+                "www*.example.gov",
+                "`*` stands only as the whole first label: write for example \"*.example.gov\"".to_owned(),
+            ),
             ("a b", "write the name only, for example \"www.example.gov\" or \"*.example.gov\"".to_owned()),
             ("", "write the name only, for example \"www.example.gov\" or \"*.example.gov\"".to_owned()),
         ] {

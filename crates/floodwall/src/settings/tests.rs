@@ -1,15 +1,11 @@
 //! Tests of the settings as a whole: what is read, what is said of what is not.
 
+mod damage;
+mod documentation;
+
 use std::fmt::Write;
 
-use proptest::prelude::*;
-
-use super::definition::Fallback;
-use super::keys::{ALL, TABLES};
 use super::*;
-
-const EXAMPLE: &str = include_str!("../../../../floodwall.example.toml");
-const DOCUMENTATION: &str = include_str!("../../../../docs/configuration.md");
 
 /// The smallest whole file.
 const SMALLEST: &str = "[[site]]
@@ -58,7 +54,11 @@ fn a_site_alone_is_a_whole_file() {
                 origin_idle: seconds(30),
                 drain: seconds(10),
             },
-            cache: Cache { memory_bytes: 256 << 20, object_bytes_max: 16 << 20, stale_if_error: seconds(86_400) },
+            cache: Cache {
+                memory_bytes: 256 << 20,
+                object_bytes_max: 16 << 20,
+                stale_if_error: seconds(86_400)
+            },
             access_log: None,
         }
     );
@@ -123,8 +123,13 @@ cache.stale_if_error = "72h"
 fn a_site_from_the_command_line_answers_every_host() {
     let list = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
     let state = Path::new("/tmp/state");
-    let (settings, warnings) =
-        Settings::from_listen_and_origin(&list(&["127.0.0.1:8080"]), &list(&["http://127.0.0.1:3000"]), None, state).unwrap();
+    let (settings, warnings) = Settings::from_listen_and_origin(
+        &list(&["127.0.0.1:8080"]),
+        &list(&["http://127.0.0.1:3000"]),
+        None,
+        state,
+    )
+    .unwrap();
     assert!(warnings.is_empty(), "{warnings}");
     assert_eq!(settings.server.http, ["127.0.0.1:8080".parse().unwrap()]);
     assert_eq!(settings.server.state, state);
@@ -294,130 +299,4 @@ fn unreadable_files_say_so() {
     assert!(load().to_string().contains("is larger than 1MiB"), "{}", load());
     std::fs::write(&file, SMALLEST).unwrap();
     assert!(Settings::load(&file).is_ok());
-}
-
-/// The example with its commented settings put in force.
-fn example_in_full() -> String {
-    let uncomment = |line: &str| match line.strip_prefix("# ") {
-        Some(rest) if rest.starts_with('[') || rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => {
-            rest.to_owned()
-        }
-        _ => line.to_owned(),
-    };
-    EXAMPLE.lines().map(|line| uncomment(line) + "\n").collect()
-}
-
-#[test]
-fn the_example_is_good_and_names_every_setting() {
-    let (_, warnings) = read(EXAMPLE).unwrap();
-    assert!(warnings.is_empty(), "{warnings}");
-    let full = example_in_full();
-    let (_, warnings) = read(&full).unwrap();
-    let expected = ["server.interface"];
-    assert_eq!(warnings.iter().map(|w| w.key.as_str()).collect::<Vec<_>>(), expected, "{warnings}");
-    for setting in ALL {
-        let written = full.lines().any(|line| line.starts_with(&format!("{} = ", setting.key())));
-        assert!(written, "`{}` of `{}` is missing in the example", setting.key(), setting.table());
-    }
-}
-
-#[test]
-fn the_documentation_holds_the_reference() {
-    let reference = reference();
-    assert!(
-        DOCUMENTATION.contains(reference.trim()),
-        "put this into docs/configuration.md in place of its reference:\n\n{reference}"
-    );
-}
-
-#[test]
-fn definitions_hold_together() {
-    for setting in ALL {
-        let name = format!("{}.{}", setting.table(), setting.key());
-        assert!(TABLES.iter().any(|(table, _)| *table == setting.table()), "{name}: unknown table");
-        assert!(setting.doc().ends_with('.'), "{name}: the text is a sentence");
-        let same = |other: &&&dyn definition::Described| (other.table(), other.key()) == (setting.table(), setting.key());
-        assert_eq!(ALL.iter().filter(same).count(), 1, "{name} is defined twice");
-        for value in [Some(setting.example()), default_text(setting.default())].into_iter().flatten() {
-            let text = in_its_table(setting.table(), setting.key(), value);
-            let mut log = Log::new("floodwall.toml", &text);
-            let _ = Draft::read(&text, Path::new(""), &mut log);
-            let own = |fault: &&Fault| fault.key.ends_with(&format!(".{}", setting.key()));
-            assert_eq!(log.faults.iter().find(own), None, "{name} = {value}");
-        }
-    }
-}
-
-fn default_text(default: Fallback) -> Option<&'static str> {
-    match default {
-        Fallback::Toml(text) => Some(text),
-        Fallback::Words(_) | Fallback::Required => None,
-    }
-}
-
-fn in_its_table(table: &str, key: &str, value: &str) -> String {
-    match table {
-        "site" => {
-            let others = SMALLEST.lines().filter(|line| !line.starts_with(&format!("{key} = ")));
-            others.collect::<Vec<_>>().join("\n") + &format!("\n{key} = {value}\n")
-        }
-        _ if table.starts_with("site") => format!("{SMALLEST}[{table}]\n{key} = {value}\n"),
-        _ => format!("[{table}]\n{key} = {value}\n{SMALLEST}"),
-    }
-}
-
-/// Whatever the text: no panic, and every fault has its place in it.
-fn check_places(text: &str) -> Result<(), TestCaseError> {
-    let result = read(text);
-    if let Err(faults) = &result {
-        prop_assert!(faults.has_errors());
-    }
-    let faults = match result {
-        Ok((_, warnings)) => warnings,
-        Err(faults) => faults,
-    };
-    let lines: Vec<&str> = text.split('\n').collect();
-    for fault in &faults {
-        prop_assert!(!fault.problem.is_empty() && !fault.fix.is_empty());
-        if let (Some(line), Some(column)) = (fault.line, fault.column) {
-            prop_assert!((1..=lines.len()).contains(&line), "{fault}");
-            prop_assert!((1..=lines[line - 1].chars().count() + 1).contains(&column), "{fault}");
-        }
-    }
-    let _ = (faults.render(true), faults.to_json());
-    Ok(())
-}
-
-/// Words that make a text look like settings.
-const TOKENS: &[&str] = &[
-    "[server]", "[[site]]", "[site.limits]", "[", "]", "[[", "{", "}", "\n", "\n", "=", " = ", ",", "\"", "'", "\"\"\"", "#",
-    "http", "hosts", "origin", "name", "workers", "\"0.0.0.0:80\"", "\"http://a:80\"", "\"*\"", "10s", "1", "-1", "1e9", "ü",
-    "\r\n", "\u{feff}", "\0", ".", "http://x:y@z", "true", "1979-05-27", "\\",
-];
-
-proptest! {
-    #[test]
-    fn no_text_panics(text in "\\PC{0,200}") {
-        check_places(&text)?;
-    }
-
-    #[test]
-    fn no_mixture_of_words_panics(words in prop::collection::vec(prop::sample::select(TOKENS), 0..60)) {
-        check_places(&words.concat())?;
-    }
-
-    #[test]
-    fn a_damaged_file_is_read_or_refused_in_its_place(
-        from in any::<prop::sample::Index>(),
-        length in 0_usize..30,
-        insert in prop::sample::select(TOKENS),
-    ) {
-        let full = example_in_full();
-        let boundaries: Vec<usize> = full.char_indices().map(|(at, _)| at).collect();
-        let at = from.index(boundaries.len());
-        let end = boundaries.get(at + length).copied().unwrap_or(full.len());
-        let mut damaged = full.clone();
-        damaged.replace_range(boundaries[at]..end, insert);
-        check_places(&damaged)?;
-    }
 }

@@ -21,6 +21,7 @@ fn lines_of(lines: &[&str]) -> HeaderMap {
 }
 
 #[test]
+#[rustfmt::skip] // one row a line
 fn reads_max_age() {
     for (line, expected) in [
         ("max-age=60", Some(60)),
@@ -63,6 +64,7 @@ fn reads_max_age() {
 }
 
 #[test]
+#[rustfmt::skip] // one row a line
 fn reads_each_directive() {
     type Set = fn(&mut ResponseDirectives);
     let rows: &[(&str, Set)] = &[
@@ -101,13 +103,9 @@ fn reads_several_lines_as_one() {
 fn stores_nothing_it_cannot_read_to_the_end() {
     let long = format!("max-age=60, x=\"{}\"", "a".repeat(5000));
     let many = format!("{}max-age=60", "a,".repeat(64));
-    for line in [
-        "max-age=60, x=\"open",
-        "x=\"open\\\"",
-        "must-understand, x=\"",
-        long.as_str(),
-        many.as_str(),
-    ] {
+    for line in
+        ["max-age=60, x=\"open", "x=\"open\\\"", "must-understand, x=\"", long.as_str(), many.as_str()]
+    {
         let directives = parse(&[line]);
         assert!(directives.no_store, "{line}");
         assert!(!directives.must_understand, "{line}");

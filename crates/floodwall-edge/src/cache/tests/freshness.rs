@@ -16,6 +16,7 @@ fn freshness_of(status: u16, fields: &str, exchange: &Exchange) -> Freshness {
 
 /// Section 4.2.1, 4.2.2 and 5.3.
 #[test]
+#[rustfmt::skip] // one row a line
 fn lifetimes() {
     let expires = |date: &str| format!("date: {POLLS_OPEN_DATE}\nexpires: {date}");
     let modified = |date: &str| format!("date: {POLLS_OPEN_DATE}\nlast-modified: {date}");
@@ -60,6 +61,7 @@ fn lifetimes() {
 
 /// Section 4.2.3.
 #[test]
+#[rustfmt::skip] // one row a line
 fn ages() {
     for (fields, response_delay, expected) in [
         ("date: Tue, 08 Nov 2022 14:00:00 GMT", 0, 0),
@@ -78,10 +80,7 @@ fn ages() {
     ] {
         let times = Exchange {
             request_sent: at(0),
-            response_received: Timestamp::new(
-                seconds(5000 + response_delay),
-                POLLS_OPEN * 1_000_000 + 900_000,
-            ),
+            response_received: Timestamp::new(seconds(5000 + response_delay), POLLS_OPEN * 1_000_000 + 900_000),
             stale_if_error: None,
         };
         let freshness = freshness_of(200, fields, &times);
@@ -111,6 +110,7 @@ fn is_fresh_until_its_age_reaches_its_lifetime() {
 /// Section 4.2.4 and RFC 5861: seconds past the lifetime of 60 in which it may serve on error, and
 /// while it is revalidated.
 #[test]
+#[rustfmt::skip] // one row a line
 fn staleness() {
     const DAY: u64 = 24 * 3600;
     for (directives, on_error, revalidating) in [

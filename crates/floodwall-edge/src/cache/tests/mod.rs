@@ -2,6 +2,7 @@
 
 mod directives;
 mod freshness;
+mod invalidation;
 mod properties;
 mod storability;
 mod store;

@@ -12,6 +12,7 @@ fn outcome(status: u16, request: &str, response: &str) -> Result<(), NotStored> 
 }
 
 #[test]
+#[rustfmt::skip] // one row a line
 fn by_response() {
     use NotStored as No;
     let modified = format!("date: {POLLS_OPEN_DATE}\nlast-modified: {TEN_HOURS_BEFORE}");
@@ -77,6 +78,7 @@ fn by_response() {
 
 /// Section 3.5, and cookies.
 #[test]
+#[rustfmt::skip] // one row a line
 fn by_request() {
     use NotStored as No;
     let guessed = format!("date: {POLLS_OPEN_DATE}\nlast-modified: {TEN_HOURS_BEFORE}");
@@ -100,8 +102,16 @@ fn by_request() {
         ("cache-control: no-store, no-cache\npragma: no-cache", "cache-control: max-age=60", Ok(())),
         // A coding that was not asked for would be handed to those who cannot read it.
         ("accept-encoding: gzip", "cache-control: max-age=60\nvary: accept-encoding\ncontent-encoding: gzip", Ok(())),
-        ("accept-encoding: gzip", "cache-control: max-age=60\nvary: accept-encoding\ncontent-encoding: br", Err(No::Coding)),
-        ("accept-encoding: lzma", "cache-control: max-age=60\nvary: accept-encoding\ncontent-encoding: lzma", Err(No::Coding)),
+        (
+            "accept-encoding: gzip",
+            "cache-control: max-age=60\nvary: accept-encoding\ncontent-encoding: br",
+            Err(No::Coding),
+        ),
+        (
+            "accept-encoding: lzma",
+            "cache-control: max-age=60\nvary: accept-encoding\ncontent-encoding: lzma",
+            Err(No::Coding),
+        ),
         ("", "cache-control: max-age=60\nvary: accept-encoding\ncontent-encoding: identity", Ok(())),
     ];
     for (request, response, expected) in rows {
@@ -131,7 +141,8 @@ fn an_unfinished_body_leaves_nothing() {
     let cache = cache();
     let none = HeaderMap::new();
     let fields = header_lines("cache-control: max-age=60");
-    let mut fill = cache.begin_fill(&get("/", &none), http::StatusCode::OK, &fields, &super::exchange(0)).unwrap();
+    let mut fill =
+        cache.begin_fill(&get("/", &none), http::StatusCode::OK, &fields, &super::exchange(0)).unwrap();
     assert!(fill.push(b"half a pa"));
     assert!(cache.filling_bytes() > 0);
     drop(fill);
@@ -164,9 +175,8 @@ fn bodies_on_their_way_in_are_bounded_together() {
     let none = HeaderMap::new();
     let announced = header_lines("cache-control: max-age=60\ncontent-length: 15000");
     let open = header_lines("cache-control: max-age=60");
-    let begin = |fields| {
-        cache.begin_fill(&get("/", &none), http::StatusCode::OK, fields, &super::exchange(0))
-    };
+    let begin =
+        |fields| cache.begin_fill(&get("/", &none), http::StatusCode::OK, fields, &super::exchange(0));
     let first = begin(&announced).unwrap();
     assert_eq!(begin(&announced).map(drop).unwrap_err(), NotStored::FillBudget);
     let mut third = begin(&open).unwrap();
@@ -177,7 +187,10 @@ fn bodies_on_their_way_in_are_bounded_together() {
     assert_eq!(cache.filling_bytes(), 0);
     assert_eq!(cache.finish_fill(third, at(0)).unwrap_err().reason, NotStored::FillBudget);
     let found = cache.look_up(&get("/", &none), at(0));
-    assert!(matches!(found, LookUp::Miss { known_uncacheable: false, .. }), "no fault of the page: {found:?}");
+    assert!(
+        matches!(found, LookUp::Miss { known_uncacheable: false, .. }),
+        "no fault of the page: {found:?}"
+    );
 }
 
 /// Section 3.1.
@@ -213,10 +226,7 @@ fn fields_of_one_connection_are_not_stored() {
     .unwrap();
     let mut names: Vec<_> = stored.fields().keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();
-    assert_eq!(
-        names,
-        ["age", "cache-control", "cache-status", "content-length", "date", "link", "x-kept"]
-    );
+    assert_eq!(names, ["age", "cache-control", "cache-status", "content-length", "date", "link", "x-kept"]);
     assert_eq!(stored.fields()["content-length"], "4");
     assert_eq!(stored.fields()["date"], POLLS_OPEN_DATE);
     assert_eq!(stored.fields().get_all("x-kept").iter().count(), 2);

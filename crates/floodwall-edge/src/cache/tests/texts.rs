@@ -2,7 +2,8 @@
 
 use http::HeaderMap;
 
-use super::super::{BypassReason, Forwarded, NotStored, Served};
+use super::super::request::BypassReason;
+use super::super::{Forwarded, NotStored, Served};
 use super::headers;
 
 #[test]

@@ -145,6 +145,7 @@ fn chunked_bodies() {
         (b"8000000000000000\r\n", ChunkSize),
         (b"ffffffffffffffff\r\n", ChunkSize),
         (b"10000000000000005\r\nhello\r\n", ChunkSize),
+        (b"00000000000000005\r\nhello\r\n", ChunkSize),
         (b"5\nhello\r\n0\r\n\r\n", BareLf),
         (b"5;a\nhello\r\n0\r\n\r\n", BareLf),
         (b"5\r\r\nhello\r\n", BareCr),

@@ -1,0 +1,218 @@
+//! A console over made-up figures: two sites on an election day, one with an origin that failed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use floodwall_console::{
+    Console, History, HistoryError, Losses, Readiness, Settings, SiteFigures, Snapshot,
+};
+use floodwall_model::{
+    Clock, EdgeCounts, MinuteTraffic, OriginHealth, OriginStatus, SiteId, SiteSnapshot, Timestamp,
+    TrafficCounts,
+};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+/// 2022-11-08T14:02:07.125Z, 3720 seconds after the start.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::new(Duration::from_secs(3720), 1_667_916_127_125_000)
+}
+
+/// `seconds` before [`now`].
+pub(crate) fn ago(seconds: u64) -> Timestamp {
+    let wall = now().wall_unix_micros() - i64::try_from(seconds).unwrap() * 1_000_000;
+    Timestamp::new(Duration::from_secs(3720 - seconds), wall)
+}
+
+/// A clock turned by hand: [`now`] and some seconds.
+#[derive(Default)]
+pub(crate) struct HandClock(AtomicI64);
+
+impl HandClock {
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        now().plus(Duration::from_secs(
+            self.0.load(Ordering::SeqCst).unsigned_abs(),
+        ))
+    }
+}
+
+/// Fifty of the last sixty minutes; none for a site named `broken`.
+pub(crate) struct SampleHistory;
+
+impl History for SampleHistory {
+    fn traffic(&self, site: &str, from: i64, to: i64) -> Result<Vec<MinuteTraffic>, HistoryError> {
+        if site == "broken" {
+            return Err(HistoryError("the disk is <full>".to_owned()));
+        }
+        let minutes = (from / 60..to / 60).filter(|minute| minute % 6 != 0);
+        Ok(minutes
+            .map(|minute| {
+                let wave = u64::try_from(minute % 23).unwrap();
+                let counts = traffic(400 + wave * wave * 20);
+                MinuteTraffic {
+                    site: site.into(),
+                    minute_unix_seconds: minute * 60,
+                    counts,
+                }
+            })
+            .collect())
+    }
+}
+
+/// A plausible mix for that many requests.
+pub(crate) fn traffic(requests: u64) -> TrafficCounts {
+    TrafficCounts {
+        requests,
+        responses_2xx: requests * 90 / 100,
+        responses_3xx: requests * 4 / 100,
+        responses_4xx: requests * 5 / 100,
+        responses_5xx: requests / 100,
+        cache_hits: requests * 80 / 100,
+        cache_stale: requests * 2 / 100,
+        cache_misses: requests * 10 / 100,
+        refused_prefix_rate: requests * 3 / 100,
+        origin_requests: requests * 15 / 100,
+        origin_errors: requests / 100,
+        origin_5xx: requests / 200,
+        origin_wait_us: requests * 15 / 100 * 105_250,
+        request_body_bytes: requests * 120,
+        response_body_bytes: requests * 10_240,
+    }
+}
+
+fn site(id: u16, name: &str, requests: u64, origins: Vec<OriginStatus>) -> SiteFigures {
+    SiteFigures {
+        state: SiteSnapshot {
+            site: SiteId(id),
+            name: name.into(),
+            hosts: vec![
+                format!("www.{name}.example.gov").into(),
+                format!("{name}.example.gov").into(),
+            ],
+            role: Some(
+                "voter information; unreachable means people cannot look up where to vote".into(),
+            ),
+            counts: traffic(requests),
+            origins,
+        },
+        last_second: traffic(requests / 10_000),
+        last_minute: traffic(requests / 200),
+    }
+}
+
+/// The figures most tests start from.
+pub(crate) fn snapshot() -> Snapshot {
+    let up = OriginStatus {
+        url: "http://10.0.0.5:8080".into(),
+        health: OriginHealth::Up,
+        since: Some(ago(3700)),
+        last_failure: None,
+    };
+    let down = OriginStatus {
+        url: "http://10.0.0.6:8080".into(),
+        health: OriginHealth::Down,
+        since: Some(ago(90)),
+        last_failure: Some("connection refused at 14:02:05 UTC".into()),
+    };
+    let unknown = OriginStatus {
+        url: "http://10.0.0.7:8080".into(),
+        health: OriginHealth::Unknown,
+        since: None,
+        last_failure: None,
+    };
+    Snapshot {
+        at: now(),
+        started: ago(3720),
+        version: "0.1.0",
+        readiness: Readiness::Ready,
+        sites: vec![
+            site(0, "sos", 1_234_567, vec![up, down]),
+            site(1, "results", 40_000, vec![unknown]),
+        ],
+        edge: EdgeCounts {
+            connections_accepted: 61_234,
+            connections_open: 1_024,
+            connections_refused: 3,
+            connections_timed_out: 77,
+            tls_handshakes_failed: 5,
+            malformed_requests: 12,
+            oversized_headers: 2,
+            unknown_hosts: 4_321,
+            limiter_prefixes: 10_000,
+            limiter_evictions: 0,
+            limiter_bytes_max: 16 << 20,
+            cache_entries: 812,
+            cache_bytes: 12 << 20,
+            cache_bytes_max: 64 << 20,
+            access_records_dropped: 0,
+        },
+        losses: Losses::default(),
+        listeners: vec![
+            "http://0.0.0.0:80".to_owned(),
+            "https://0.0.0.0:443".to_owned(),
+        ],
+        admin_listener: "http://127.0.0.1:9800".to_owned(),
+    }
+}
+
+/// A console, and what moves it.
+pub(crate) struct Sample {
+    pub(crate) console: Console,
+    pub(crate) publisher: watch::Sender<Arc<Snapshot>>,
+    pub(crate) clock: Arc<HandClock>,
+}
+
+/// A console over `snapshot` with the default settings.
+pub(crate) fn console(snapshot: Snapshot) -> Sample {
+    console_with(snapshot, &Settings::default())
+}
+
+pub(crate) fn console_with(snapshot: Snapshot, settings: &Settings) -> Sample {
+    let clock = Arc::new(HandClock::default());
+    let (publisher, receiver) = watch::channel(Arc::new(snapshot));
+    let shared: Arc<dyn Clock> = Arc::<HandClock>::clone(&clock);
+    let console = Console::new(receiver, Arc::new(SampleHistory), shared, settings);
+    Sample {
+        console,
+        publisher,
+        clock,
+    }
+}
+
+impl Sample {
+    /// Asks the router in memory.
+    pub(crate) async fn ask(&self, method: Method, target: &str) -> Response<Body> {
+        let request = Request::builder().method(method).uri(target);
+        let request = request.header("host", "localhost:9800");
+        let request = request.body(Body::empty()).unwrap();
+        self.console.router().oneshot(request).await.unwrap()
+    }
+
+    /// Status and body of the answer to a GET.
+    pub(crate) async fn get(&self, target: &str) -> (StatusCode, String) {
+        let response = self.ask(Method::GET, target).await;
+        (response.status(), text(response).await)
+    }
+}
+
+/// The whole body.
+pub(crate) async fn text(response: Response<Body>) -> String {
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+/// A header's value; empty when it is missing.
+pub(crate) fn header<'r>(response: &'r Response<Body>, name: &str) -> &'r str {
+    let value = response.headers().get(name);
+    value.map_or("", |value| value.to_str().unwrap())
+}

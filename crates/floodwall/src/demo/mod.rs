@@ -1,0 +1,200 @@
+//! `floodwall demo`: a sample voter-information site behind the whole of Floodwall, on loopback.
+
+mod origin;
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, ExitCode, Stdio};
+
+use clap::Args;
+
+use crate::commands::{fail, tell};
+use crate::logging;
+use crate::serve::{self, Addresses, Ended};
+use crate::settings::Settings;
+
+/// What `floodwall demo` takes.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct DemoArguments {
+    /// Address of the protected site [default: 127.0.0.1:8080, or a free port]
+    #[arg(long, value_name = "ADDRESS")]
+    site: Option<SocketAddr>,
+    /// Address of the console [default: 127.0.0.1:9800, or a free port]
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+    /// Address of the sample site's own server [default: 127.0.0.1:3000, or a free port]
+    #[arg(long, value_name = "ADDRESS")]
+    origin: Option<SocketAddr>,
+}
+
+/// What `floodwall demo-origin` takes.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct DemoOriginArguments {
+    /// Address to serve on; loopback only
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// End when standard input ends, and so with whoever started it
+    #[arg(long)]
+    until_stdin_ends: bool,
+}
+
+/// Runs the sample site alone.
+pub(crate) fn run_origin(arguments: &DemoOriginArguments) -> ExitCode {
+    if !arguments.listen.ip().is_loopback() {
+        return fail("floodwall: the sample site serves on loopback only; write for example 127.0.0.1:3000", 2);
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("floodwall: no event loop: {error}"), 1),
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    if arguments.until_stdin_ends {
+        std::thread::spawn(move || {
+            let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
+            let _ = stop.send(());
+        });
+    } else {
+        // Kept for as long as the process lives: the sample site ends with it.
+        std::mem::forget(stop);
+    }
+    let outcome = runtime.block_on(async {
+        let origin = origin::DemoOrigin::bind(arguments.listen).await?;
+        announce(origin.local_addr());
+        origin
+            .serve(async {
+                let _ = stopped.await;
+            })
+            .await;
+        Ok::<(), origin::DemoOriginError>(())
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("floodwall: the sample site cannot start: {error}"), 1),
+    }
+}
+
+/// The one line on standard output that whoever started the sample site waits for.
+fn announce(address: SocketAddr) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{address}");
+}
+
+/// Runs the demonstration until it is interrupted.
+pub(crate) fn run(arguments: &DemoArguments) -> ExitCode {
+    logging::start();
+    match demonstrate(arguments) {
+        Ok(Ended { failed: false }) => ExitCode::SUCCESS,
+        Ok(Ended { failed: true }) => ExitCode::from(1),
+        Err(message) => fail(&format!("floodwall: {message}"), 1),
+    }
+}
+
+fn demonstrate(arguments: &DemoArguments) -> Result<Ended, String> {
+    let given = [arguments.site, arguments.admin, arguments.origin];
+    if let Some(address) = given.into_iter().flatten().find(|address| !address.ip().is_loopback()) {
+        return Err(format!("{address} is not on loopback; the demonstration is for this machine only"));
+    }
+    let state = tempfile::Builder::new()
+        .prefix("floodwall-demo-")
+        .tempdir()
+        .map_err(|error| format!("cannot make a temporary directory: {error}; is TMPDIR writable?"))?;
+    let mut sample = SampleSite::start(arguments.origin.unwrap_or_else(|| free_address(3000)))?;
+    let settings = settings(arguments, sample.address, state.path())?;
+    let (address, pid) = (sample.address, sample.process.id());
+    let ended = serve::run(&settings, |addresses| tell(&introduction(addresses, address, pid, state.path())));
+    sample.stop();
+    ended.map_err(|error| error.to_string())
+}
+
+fn settings(arguments: &DemoArguments, origin: SocketAddr, state: &Path) -> Result<Settings, String> {
+    let site = arguments.site.unwrap_or_else(|| free_address(8080));
+    let admin = arguments.admin.unwrap_or_else(|| free_address(9800));
+    let origin = [format!("http://{origin}")];
+    Settings::from_listen_and_origin(&[site.to_string()], &origin, Some(&admin.to_string()), state)
+        .map(|(settings, _warnings)| settings)
+        .map_err(|faults| faults.render(false))
+}
+
+/// The usual port where it is free, else any: the demonstration is not to fail for a busy port.
+fn free_address(port: u16) -> SocketAddr {
+    let usual = SocketAddr::from(([127, 0, 0, 1], port));
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    TcpListener::bind(usual)
+        .or_else(|_| TcpListener::bind(any))
+        .and_then(|listener| listener.local_addr())
+        .unwrap_or(usual)
+}
+
+/// The sample site in a process of its own, so that it can be killed and brought back.
+struct SampleSite {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl SampleSite {
+    fn start(address: SocketAddr) -> Result<Self, String> {
+        let program = std::env::current_exe().map_err(|error| format!("cannot find itself: {error}"))?;
+        let mut process = std::process::Command::new(program)
+            .args(["demo-origin", "--until-stdin-ends", "--listen", &address.to_string()])
+            // Its end tells the sample site that we are gone, however we went.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("the sample site cannot be started: {error}"))?;
+        let mut line = String::new();
+        if let Some(stdout) = process.stdout.take() {
+            let _ = BufReader::new(stdout).read_line(&mut line);
+        }
+        match line.trim().parse() {
+            Ok(address) => Ok(Self { process, address }),
+            Err(_) => {
+                let _ = process.kill();
+                let _ = process.wait();
+                Err(format!("the sample site could not serve on {address}; its message stands above"))
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for SampleSite {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// What to open and what to try.
+fn introduction(addresses: &Addresses, origin: SocketAddr, pid: u32, state: &Path) -> String {
+    let site = addresses.edge.http.first().map(ToString::to_string).unwrap_or_default();
+    let admin = addresses.admin;
+    let program = std::env::args().next().unwrap_or_else(|| "floodwall".to_owned());
+    format!(
+        "
+A sample voter-information site now runs behind Floodwall, on this machine only.
+
+  Open   http://{site}/     the site, as voters see it
+         http://{admin}/     the console: requests, cached share, refused, origin health
+
+  Try    curl -i http://{site}/deadlines
+           twice: the second answer has `Age` and comes from the cache
+
+         kill {pid}
+           the site's own server is gone; its pages go on, marked stale
+         {program} demo-origin --listen {origin}
+           brings it back (in another terminal); it is noticed within a second
+
+         for i in $(seq 400); do curl -s -o /dev/null -w '%{{http_code}} ' \"http://{site}/polling-place/lookup?zip=$i\" & done; wait
+           one source asking for much work at once: 429 beyond its limit, pages still answered
+
+  The site's own server listens on http://{origin} and stands for a small office's: its polling-place
+  look-up takes 50-100 ms and serves 20 at a time. State is in {state} and removed at the end.
+  Ctrl-C stops everything.
+",
+        state = state.display()
+    )
+}
