@@ -192,7 +192,7 @@ pub(crate) fn append_forwarding(
 ) {
     remove_claims(headers, peer_trusted);
     let peer = peer.to_canonical();
-    let proto = if https { "https" } else { "http" };
+    let proto = proto(https);
     let addresses = x_forwarded_for_with(headers, peer);
     let elements = forwarded_with(headers, peer, proto, host);
     set(headers, X_FORWARDED_FOR, addresses);
@@ -203,6 +203,57 @@ pub(crate) fn append_forwarding(
     {
         headers.insert(X_FORWARDED_HOST, host);
     }
+}
+
+/// What the origin is told of a visitor whose peer is not trusted: the same for all requests of one
+/// connection to one host, so it is put into words once.
+#[derive(Debug)]
+pub(crate) struct Introduction {
+    host: String,
+    https: bool,
+    x_forwarded_for: Option<HeaderValue>,
+    x_forwarded_host: Option<HeaderValue>,
+    forwarded: Option<HeaderValue>,
+}
+
+impl Introduction {
+    pub(crate) fn new(peer: IpAddr, https: bool, host: &str) -> Self {
+        let none = HeaderMap::new();
+        let (peer, proto) = (peer.to_canonical(), proto(https));
+        Self {
+            host: host.to_owned(),
+            https,
+            x_forwarded_for: HeaderValue::from_maybe_shared(x_forwarded_for_with(&none, peer)).ok(),
+            x_forwarded_host: HeaderValue::from_str(host).ok(),
+            forwarded: HeaderValue::from_maybe_shared(forwarded_with(&none, peer, proto, host)).ok(),
+        }
+    }
+
+    /// Whether it holds for this request of the same connection.
+    pub(crate) fn serves(&self, https: bool, host: &str) -> bool {
+        self.https == https && self.host == host
+    }
+}
+
+/// As [`append_forwarding`] for a peer that is not trusted.
+pub(crate) fn introduce(headers: &mut HeaderMap, introduction: &Introduction) {
+    remove_claims(headers, false);
+    headers.reserve(5);
+    let told = [
+        (X_FORWARDED_FOR, &introduction.x_forwarded_for),
+        (X_FORWARDED_HOST, &introduction.x_forwarded_host),
+        (FORWARDED, &introduction.forwarded),
+    ];
+    for (name, value) in told {
+        if let Some(value) = value {
+            headers.insert(name, value.clone());
+        }
+    }
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto(introduction.https)));
+}
+
+fn proto(https: bool) -> &'static str {
+    if https { "https" } else { "http" }
 }
 
 /// The new `X-Forwarded-For`: the hops known so far, then the peer.

@@ -18,6 +18,11 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 
 /// Removes what is for one hop: the fields above, and those that `Connection` names.
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // Most headers have none of them; looking at the few names there are is cheaper than asking
+    // for each of these.
+    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        return;
+    }
     if headers.contains_key(header::CONNECTION) {
         let named: SmallVec<[HeaderName; 4]> = headers
             .get_all(header::CONNECTION)

@@ -176,7 +176,7 @@ async fn watch_over(worker: &Rc<Worker>) {
             changed = phases.changed() => if changed.is_err() { return },
         }
         worker.reap();
-        worker.pool.sweep(worker.now(), worker.shared.config.timeouts.keep_alive_idle);
+        worker.pool.sweep(worker.coarse_now(), worker.shared.config.timeouts.keep_alive_idle);
         match worker.shared.phase() {
             Phase::Serving => {}
             Phase::Draining if worker.is_empty() => return,

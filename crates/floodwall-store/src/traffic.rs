@@ -22,9 +22,15 @@ macro_rules! columns {
             [$(i64::try_from($field).unwrap_or(i64::MAX),)+]
         }
 
-        fn counts(row: &Row<'_>) -> Result<TrafficCounts, rusqlite::Error> {
-            // A negative figure cannot be written (CHECK); in a file changed from outside it is none.
-            Ok(TrafficCounts { $($field: u64::try_from(row.get::<_, i64>($column)?).unwrap_or(0),)+ })
+        /// Reads the figures of a row that has them, in the order of [`COLUMNS`], from `place` on.
+        fn counts(row: &Row<'_>, mut place: usize) -> Result<TrafficCounts, rusqlite::Error> {
+            let mut next = || {
+                let figure: i64 = row.get(place)?;
+                place += 1;
+                // A negative figure cannot be written (CHECK); in a file changed from outside it is none.
+                Ok::<u64, rusqlite::Error>(u64::try_from(figure).unwrap_or(0))
+            };
+            Ok(TrafficCounts { $($field: next()?,)+ })
         }
     };
 }
@@ -104,11 +110,7 @@ pub(crate) fn read(
     let site: Arc<str> = Arc::from(site);
     let mut statement = connection.prepare_cached(&READ)?;
     let rows = statement.query_map(params![&*site, from, to, as_limit(rows_max)], |row| {
-        Ok(MinuteTraffic {
-            site: site.clone(),
-            minute_unix_seconds: row.get("minute")?,
-            counts: counts(row)?,
-        })
+        Ok(MinuteTraffic { site: site.clone(), minute_unix_seconds: row.get(0)?, counts: counts(row, 1)? })
     })?;
     rows.collect()
 }

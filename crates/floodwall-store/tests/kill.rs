@@ -15,26 +15,28 @@ use floodwall_store::{Store, TRAFFIC_ROWS_MAX};
 const STORE_TO_WRITE: &str = "FLOODWALL_TEST_STORE_TO_WRITE";
 const OPENING: &str = "store test: opening";
 const COMMITTED: &str = "store test: committed ";
+const SITES: [&str; 3] = ["county", "sos", "town"];
 const ROUNDS: u64 = 50;
 const SEED: u64 = 0x2022_1108;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// The numbers are minutes: number n is one row of minute n with n requests, added in two halves, so
-/// that a transaction torn in two would show.
+/// The numbers are minutes: number n is minute n of every site with n requests, added in two halves.
+/// Each site's rows lie in pages of their own: a transaction torn in two would show.
 fn add(store: &mut Store, number: i64) -> Outcome {
-    let half = |requests: i64| -> Result<MinuteTraffic, Box<dyn Error>> {
-        let counts = TrafficCounts { requests: requests.try_into()?, ..TrafficCounts::default() };
-        Ok(MinuteTraffic { site: "sos".into(), minute_unix_seconds: number * 60, counts })
-    };
     let (first, second) = (number / 2, number - number / 2);
-    store.add_traffic(&[half(first)?, half(second)?])?;
+    let mut records = Vec::new();
+    for (site, requests) in SITES.into_iter().flat_map(|site| [(site, first), (site, second)]) {
+        let counts = TrafficCounts { requests: requests.try_into()?, ..TrafficCounts::default() };
+        records.push(MinuteTraffic { site: site.into(), minute_unix_seconds: number * 60, counts });
+    }
+    store.add_traffic(&records)?;
     Ok(())
 }
 
-/// Every number in the store, in order; fails where one is not whole.
-fn numbers(store: &Store) -> Result<Vec<i64>, Box<dyn Error>> {
-    let rows = store.traffic("sos", 0, i64::MAX)?;
+/// Every number of `site` in the store, in order; fails where one is not whole.
+fn numbers(store: &Store, site: &str) -> Result<Vec<i64>, Box<dyn Error>> {
+    let rows = store.traffic(site, 0, i64::MAX)?;
     assert!(rows.len() < TRAFFIC_ROWS_MAX, "this test writes less than one call gives");
     let number = |row: &MinuteTraffic| {
         let number = row.minute_unix_seconds / 60;
@@ -51,7 +53,7 @@ fn writer() -> Outcome {
     let mut out = std::io::stdout();
     writeln!(out, "\n{OPENING}")?;
     let mut store = Store::open(Path::new(&path))?;
-    let mut number = numbers(&store)?.last().copied().unwrap_or(0);
+    let mut number = numbers(&store, SITES[0])?.last().copied().unwrap_or(0);
     loop {
         number += 1;
         add(&mut store, number)?;
@@ -117,10 +119,13 @@ fn random(state: &mut u64) -> u64 {
 fn check(path: &Path, round: u64, committed: Option<i64>) -> Outcome {
     let store = Store::open(path)?;
     store.check_integrity()?;
-    let found = numbers(&store)?;
+    let found = numbers(&store, SITES[0])?;
     let expected: Vec<i64> = (1..).take(found.len()).collect();
     assert_eq!(found, expected, "round {round}: no number is missing or there twice");
     assert!(found.last().copied() >= committed, "round {round}: {committed:?} was committed and is gone");
+    for site in SITES {
+        assert_eq!(numbers(&store, site)?, expected, "round {round}: {site} has the same numbers");
+    }
     Ok(())
 }
 
@@ -134,7 +139,7 @@ fn killed_fifty_times_it_opens_each_time_with_everything_committed() -> Outcome 
         let is_new = round % 5 == 4;
         let name = if is_new { format!("new-{round}.db") } else { "traffic.db".to_owned() };
         let path = directory.path().join(name);
-        let commits = if is_new { random(&mut state) % 3 } else { random(&mut state) % 400 };
+        let commits = if is_new { random(&mut state) % 3 } else { random(&mut state) % 200 };
         let committed = write_and_kill(&path, commits)?;
         check(&path, round, committed)?;
     }

@@ -64,6 +64,7 @@ pub(crate) enum ServeError {
 
 /// Serves until told to stop. `ready` is called once everything listens.
 pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result<Ended, ServeError> {
+    raise_open_file_limit();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let store = open_store(&settings.server.state)?;
     let access_log = match &settings.server.access_log {
@@ -93,6 +94,16 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         };
         driver.run(admin, || ready(&addresses)).await
     })
+}
+
+/// Takes as many open files as the system lets this user have: each connection is one.
+fn raise_open_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, current = ?limit.current, "the limit of open files could not be raised");
+    }
 }
 
 /// What there is to show before the first second.
@@ -256,9 +267,9 @@ impl Driver {
             tracing::error!(%error, "the store did not take the last records");
         }
         if let Some(log) = &self.access_log
-            && !log.close(FLUSH_DEADLINE)
+            && let Err(error) = log.close(FLUSH_DEADLINE)
         {
-            tracing::error!("the access log did not take the last lines in time");
+            tracing::error!(%error, "the access log did not take the last lines");
         }
         tracing::info!("stopped");
     }

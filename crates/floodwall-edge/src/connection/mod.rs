@@ -67,7 +67,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: Socket
     let _ = stream.set_nodelay(true);
     let peer = Peer { address, tls };
     if tls {
-        serve_tls(&worker, stream, peer, &state).await;
+        // In a box: a connection that has said nothing yet should be small.
+        Box::pin(serve_tls(&worker, stream, peer, &state)).await;
     } else {
         serve_cleartext(&worker, stream, peer, &state).await;
     }
@@ -94,7 +95,7 @@ async fn serve_tls(worker: &Rc<Worker>, stream: TcpStream, peer: Peer, state: &R
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let transport = Transport::Tls(Box::new(stream));
     if h2 {
-        serve_h2(worker, transport, Bytes::new(), peer, state).await;
+        Box::pin(serve_h2(worker, transport, Bytes::new(), peer, state)).await;
     } else {
         state.set_hibernating(true);
         let guard = new_guard();
@@ -337,7 +338,7 @@ fn is_protocol_error(error: &hyper::Error) -> bool {
 fn answer(worker: &Rc<Worker>, state: &Rc<ConnectionState>, peer: Peer, request: Request<Incoming>) -> Answer {
     match proxy::begin(Ledger::open(worker.clone(), state.clone()), peer, request) {
         Begun::Answered(response) => Answer::AtOnce(Some(response)),
-        Begun::Waits(waiting) => Answer::Waits(Box::pin(proxy::answer(waiting))),
+        Begun::Waits(waiting) => Answer::Waits(proxy::answer(waiting)),
     }
 }
 

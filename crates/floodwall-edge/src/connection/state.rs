@@ -4,10 +4,13 @@
 //! worker's reaper looks at its connections every [`TICK`].
 
 use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
+use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use crate::config::Timeouts;
+use crate::forwarded::Introduction;
 
 /// How often the reaper looks, and so the precision of every deadline it holds.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
@@ -23,7 +26,8 @@ const GOODBYE: Duration = Duration::from_secs(5);
 pub(crate) struct CoarseTime(pub(crate) u64);
 
 impl CoarseTime {
-    fn reached(self, since: Self, span: Duration) -> bool {
+    /// Whether `span` has passed since then.
+    pub(crate) fn reached(self, since: Self, span: Duration) -> bool {
         u128::from(self.0.saturating_sub(since.0)) >= span.as_millis()
     }
 }
@@ -67,6 +71,7 @@ pub(crate) struct ConnectionState {
     hibernating: Cell<bool>,
     order: Cell<Order>,
     waker: RefCell<Option<Waker>>,
+    introduction: RefCell<Option<Rc<Introduction>>>,
 }
 
 impl ConnectionState {
@@ -81,6 +86,7 @@ impl ConnectionState {
             hibernating: Cell::new(false),
             order: Cell::new(Order::Carry),
             waker: RefCell::new(None),
+            introduction: RefCell::new(None),
         }
     }
 
@@ -161,6 +167,15 @@ impl ConnectionState {
             if let Some(waker) = self.waker.borrow().as_ref() {
                 waker.wake_by_ref();
             }
+        }
+    }
+
+    /// What origins are told of this visitor, put into words once per connection and host.
+    pub(crate) fn introduction(&self, peer: IpAddr, https: bool, host: &str) -> Rc<Introduction> {
+        let mut kept = self.introduction.borrow_mut();
+        match kept.as_ref() {
+            Some(introduction) if introduction.serves(https, host) => introduction.clone(),
+            _ => kept.insert(Rc::new(Introduction::new(peer, https, host))).clone(),
         }
     }
 

@@ -273,3 +273,23 @@ fn disagreements() {
     check_rows("192.0.2.1", rows);
     check_rows(PEER, &[(&[(XFF, "nonsense"), (FWD, agrees)], None, true)]);
 }
+
+#[test]
+fn an_introduction_says_what_appending_says() {
+    for (peer, https, host) in
+        [("203.0.113.7", false, "a.test"), ("2001:db8::1", true, "a.test:8443"), ("::ffff:192.0.2.1", true, "")]
+    {
+        let peer: IpAddr = peer.parse().unwrap();
+        let mut claims = HeaderMap::new();
+        claims.insert("x-forwarded-for", HeaderValue::from_static("198.51.100.1"));
+        claims.insert("forwarded", HeaderValue::from_static("for=198.51.100.1"));
+        claims.insert("x_forwarded_host", HeaderValue::from_static("evil.test"));
+        claims.insert("accept", HeaderValue::from_static("*/*"));
+        let mut appended = claims.clone();
+        append_forwarding(&mut appended, peer, https, host, false);
+        let introduction = Introduction::new(peer, https, host);
+        introduce(&mut claims, &introduction);
+        assert_eq!(claims, appended, "{peer} {https} {host}");
+        assert!(introduction.serves(https, host) && !introduction.serves(!https, host));
+    }
+}

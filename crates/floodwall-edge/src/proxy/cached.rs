@@ -78,7 +78,7 @@ pub(super) fn at_once(
 /// Answers a request that [`at_once`] found to have to wait.
 pub(super) async fn answer(
     ledger: &mut Ledger,
-    visit: &Visit,
+    visit: &mut Visit,
     body: RequestBody,
     mut found: LookUp,
 ) -> Response<Payload> {
@@ -114,6 +114,15 @@ async fn next_step<'a>(shared: &'a Shared, ledger: &mut Ledger, visit: &Visit, f
             board(shared, ledger, visit, None, forwarded).await
         }
         _ => Next::PassThrough(forwarded),
+    }
+}
+
+/// Why a request is passed on whatever others ask for; `None` where the cache has to do with it.
+pub(super) fn passes_through(visit: &Visit, found: &LookUp) -> Option<Forwarded> {
+    match found {
+        LookUp::Bypass(_) | LookUp::Miss { known_uncacheable: true, .. } => found.forwarded(),
+        LookUp::Miss { .. } if visit.method != Method::GET => found.forwarded(),
+        _ => None,
     }
 }
 

@@ -145,17 +145,19 @@ pub(crate) fn revalidate_beside(worker: &Rc<Worker>, visit: &Visit, copy: StaleC
 /// Passes a request on that has no business with the cache, metered.
 pub(crate) async fn pass_through(
     ledger: &mut Ledger,
-    visit: &Visit,
+    visit: &mut Visit,
     body: RequestBody,
     forwarded: Forwarded,
 ) -> Response<Payload> {
     let worker = ledger.worker.clone();
-    if let Some(refusal) = refused(ledger, visit, true, worker.now()) {
+    let now = ledger.received;
+    if let Some(refusal) = refused(ledger, visit, true, now) {
         return refusal;
     }
     note_cache(ledger, "bypass");
     let has_body = !body.is_empty();
-    let fields = visit.header_to_origin(&worker.shared.via);
+    let own_fields = std::mem::take(&mut visit.headers);
+    let fields = visit.header_to_origin(own_fields, &worker.shared.via);
     ledger.set_waits_for_origin(true);
     let patience = worker.shared.config.timeouts.origin_response;
     let outcome = ask_once(&worker, visit, fields, body, patience).await;
@@ -178,8 +180,7 @@ async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>) -> Ou
         Some(copy) if copy.may_serve_on_error => PATIENCE_WITH_COPY,
         _ => worker.shared.config.timeouts.origin_response,
     };
-    let plain = visit.header_to_origin(&worker.shared.via);
-    let mut fields = plain.clone();
+    let mut fields = visit.header_to_origin(visit.headers.clone(), &worker.shared.via);
     match copy {
         Some(copy) => prepare_revalidation(&mut fields, &copy.response),
         None => prepare_fill(&mut fields),
@@ -197,7 +198,7 @@ async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>) -> Ou
             match worker.shared.cache.freshen(&request, &copy.response, response.headers(), &times) {
                 Freshened::Stored(copy) => Outcome::Stored(copy),
                 Freshened::Unstored(copy, reason) => Outcome::NotKept(copy, reason),
-                Freshened::Mismatch => ask_anew(worker, visit, plain, patience).await,
+                Freshened::Mismatch => Box::pin(ask_anew(worker, visit, patience)).await,
             }
         }
     }
@@ -207,9 +208,9 @@ async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>) -> Ou
 async fn ask_anew(
     worker: &Rc<Worker>,
     visit: &Visit,
-    mut fields: HeaderMap,
     patience: std::time::Duration,
 ) -> Outcome {
+    let mut fields = visit.header_to_origin(visit.headers.clone(), &worker.shared.via);
     prepare_fill(&mut fields);
     match ask_once(worker, visit, fields, RequestBody::Empty, patience).await {
         Ok((response, times)) => judge(worker, visit, response, &times).await,
@@ -263,10 +264,9 @@ async fn ask_once(
     let origin = worker.shared.origins.choose(visit.site)?;
     counters.origin_requests.add(1);
     let request_sent = worker.now();
-    let outcome = exchange(worker, origin, visit.request_to_origin(fields, body), patience).await;
-    let response_received = worker.now();
+    let outcome = exchange(worker, origin, visit.request_to_origin(fields, body), request_sent, patience).await;
     match outcome {
-        Ok(mut response) => {
+        Ok((mut response, response_received)) => {
             let waited = response_received.since(request_sent).as_micros();
             counters.origin_wait_us.add(u64::try_from(waited).unwrap_or(u64::MAX));
             counters.origin_5xx.add(u64::from(response.status().is_server_error()));

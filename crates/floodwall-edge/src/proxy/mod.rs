@@ -8,13 +8,15 @@ mod fetch;
 mod filling;
 mod visit;
 
+use std::pin::Pin;
+
 use floodwall_model::{AccessRecord, Protocol, SiteId};
 use http::request::Parts;
 use http::{Method, Request, Response, Version, header};
 use hyper::body::Incoming;
 
 use crate::body::{Ledger, Payload, ResponseBody};
-use crate::cache::{LookUp, Served};
+use crate::cache::{Forwarded, LookUp, Served};
 use crate::connection::{FIELDS_MAX, Peer};
 use crate::forwarded;
 use crate::headers;
@@ -45,7 +47,7 @@ pub(crate) struct Waiting {
 /// that can happen with an origin takes kilobytes, and most answers should not need it.
 pub(crate) fn begin(mut ledger: Ledger, peer: Peer, request: Request<Incoming>) -> Begun {
     let is_head = request.method() == Method::HEAD;
-    let (visit, incoming) = match route(&mut ledger, peer, request) {
+    let (mut visit, incoming) = match route(&mut ledger, peer, request) {
         Ok(routed) => routed,
         Err(response) => return Begun::Answered(finish(ledger, is_head, *response)),
     };
@@ -54,16 +56,39 @@ pub(crate) fn begin(mut ledger: Ledger, peer: Peer, request: Request<Incoming>) 
     let found = ledger.worker.shared.cache.look_up(&visit.cache_request(!body.is_empty()), now);
     match cached::at_once(&mut ledger, &visit, &found, Served::Hit, now) {
         Some(response) => Begun::Answered(finish(ledger, is_head, response)),
-        None => Begun::Waits(Box::new(Waiting { ledger, visit, body, found })),
+        None => {
+            if !visit.peer_trusted {
+                let peer = visit.peer.address.ip();
+                visit.introduction = Some(ledger.state.introduction(peer, visit.https, &visit.authority));
+            }
+            Begun::Waits(Box::new(Waiting { ledger, visit, body, found }))
+        }
     }
 }
 
-/// Answers a request that has to wait; cannot fail.
-pub(crate) async fn answer(waiting: Box<Waiting>) -> Response<ResponseBody> {
-    let Waiting { mut ledger, visit, body, found } = *waiting;
-    let is_head = visit.method == Method::HEAD;
-    let response = cached::answer(&mut ledger, &visit, body, found).await;
-    finish(ledger, is_head, response)
+/// Answers a request that has to wait; cannot fail. Two futures, because the one that only passes a
+/// request on is the one that a flood of look-ups makes, and it is smaller.
+pub(crate) fn answer(waiting: Box<Waiting>) -> Pin<Box<dyn Future<Output = Response<ResponseBody>>>> {
+    match cached::passes_through(&waiting.visit, &waiting.found) {
+        Some(forwarded) => Box::pin(pass_through(waiting, forwarded)),
+        None => Box::pin(answer_or_fetch(waiting)),
+    }
+}
+
+async fn answer_or_fetch(mut waiting: Box<Waiting>) -> Response<ResponseBody> {
+    let is_head = waiting.visit.method == Method::HEAD;
+    let Waiting { ledger, visit, body, found } = waiting.as_mut();
+    let (body, found) = (std::mem::replace(body, RequestBody::Empty), found.clone());
+    let response = cached::answer(ledger, visit, body, found).await;
+    finish(waiting.ledger, is_head, response)
+}
+
+async fn pass_through(mut waiting: Box<Waiting>, forwarded: Forwarded) -> Response<ResponseBody> {
+    let is_head = waiting.visit.method == Method::HEAD;
+    let Waiting { ledger, visit, body, .. } = waiting.as_mut();
+    let body = std::mem::replace(body, RequestBody::Empty);
+    let response = fetch::pass_through(ledger, visit, body, forwarded).await;
+    finish(waiting.ledger, is_head, response)
 }
 
 fn finish(mut ledger: Ledger, is_head: bool, response: Response<Payload>) -> Response<ResponseBody> {

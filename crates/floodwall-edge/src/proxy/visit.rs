@@ -1,6 +1,7 @@
 //! A request on its way through the edge: what is known of it, and how it is passed on.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use floodwall_model::{Prefix, RequestFacts, SiteId};
 use http::header::{self, HeaderMap};
@@ -10,7 +11,7 @@ use http::{Method, Request, Uri};
 
 use crate::cache::CacheRequest;
 use crate::connection::Peer;
-use crate::forwarded;
+use crate::forwarded::{self, Introduction};
 use crate::headers;
 use crate::upstream::RequestBody;
 
@@ -27,6 +28,8 @@ pub(crate) struct Visit {
     pub(crate) method: Method,
     pub(crate) target: PathAndQuery,
     pub(crate) headers: HeaderMap,
+    /// What the origin is told of the visitor, where the peer is no trusted proxy.
+    pub(crate) introduction: Option<Rc<Introduction>>,
 }
 
 impl Visit {
@@ -45,7 +48,7 @@ impl Visit {
             _ => PathAndQuery::from_static("/"),
         };
         let (method, headers) = (parts.method, parts.headers);
-        Self { site, authority, client, peer, peer_trusted, https, method, target, headers }
+        Self { site, authority, client, peer, peer_trusted, https, method, target, headers, introduction: None }
     }
 
     /// What policy decides on.
@@ -73,18 +76,24 @@ impl Visit {
         }
     }
 
-    /// The header as the origin gets it: what is for one hop removed, who asks added.
-    pub(crate) fn header_to_origin(&self, via: &header::HeaderValue) -> HeaderMap {
-        let mut fields = self.headers.clone();
+    /// The header as the origin gets it: what is for one hop removed, who asks added. Made from
+    /// `fields`, which are the visitor's own or a copy of them.
+    pub(crate) fn header_to_origin(&self, mut fields: HeaderMap, via: &header::HeaderValue) -> HeaderMap {
         headers::remove_hop_by_hop(&mut fields);
         // Interim answers are given by the edge itself (RFC 9110 section 10.1.1).
         fields.remove(header::EXPECT);
-        if let Ok(host) = header::HeaderValue::from_str(&self.authority) {
+        let host_stands = fields.get(header::HOST).is_some_and(|host| host.as_bytes() == self.authority.as_bytes());
+        if !host_stands && let Ok(host) = header::HeaderValue::from_str(&self.authority) {
             fields.insert(header::HOST, host);
         }
         join_cookie_crumbs(&mut fields);
-        let peer = self.peer.address.ip();
-        forwarded::append_forwarding(&mut fields, peer, self.https, &self.authority, self.peer_trusted);
+        match &self.introduction {
+            Some(introduction) => forwarded::introduce(&mut fields, introduction),
+            None => {
+                let peer = self.peer.address.ip();
+                forwarded::append_forwarding(&mut fields, peer, self.https, &self.authority, self.peer_trusted);
+            }
+        }
         headers::append_via(&mut fields, via);
         fields
     }

@@ -114,7 +114,7 @@ pub(crate) struct OriginBody {
 }
 
 struct Held {
-    connection: OriginConnection,
+    connection: Box<OriginConnection>,
     worker: Rc<Worker>,
     origin: Arc<Origin>,
     answer_began: Timestamp,
@@ -124,12 +124,12 @@ struct Held {
 impl OriginBody {
     pub(crate) fn new(
         incoming: Incoming,
-        connection: OriginConnection,
+        connection: Box<OriginConnection>,
         worker: Rc<Worker>,
         origin: Arc<Origin>,
+        answer_began: Timestamp,
         turn: OwnedSemaphorePermit,
     ) -> Self {
-        let answer_began = worker.now();
         let held = Held { connection, worker, origin, answer_began, _turn: turn };
         let mut body = Self { incoming, held: Some(held), deadline: None };
         if body.incoming.is_end_stream() {
@@ -143,7 +143,7 @@ impl OriginBody {
         let Some(mut held) = self.held.take() else { return };
         // One more turn lets the connection see that both sides are done.
         if held.connection.drive(cx) && held.connection.sender.is_ready() {
-            let now = held.worker.now();
+            let now = held.worker.coarse_now();
             held.worker.pool.give_back(&held.origin, held.connection, now);
         }
     }

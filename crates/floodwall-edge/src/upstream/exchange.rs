@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use floodwall_model::Timestamp;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
@@ -19,7 +20,7 @@ use crate::worker::Worker;
 /// one may be as old; a new one is opened then.
 const STALE_CONNECTIONS_MAX: usize = 2;
 
-/// Sends `request` and returns the answer's head with its body still to come.
+/// Sends `request` and returns the answer's head, with its body still to come, and when it came.
 ///
 /// A request is sent again only when the connection was a kept one and the request was not sent
 /// at all, or can be repeated without harm (RFC 9110 section 9.2.2) and has no body.
@@ -27,14 +28,13 @@ pub(crate) async fn exchange(
     worker: &Rc<Worker>,
     origin: &Arc<Origin>,
     request: Request<RequestBody>,
+    sent: Timestamp,
     patience: Duration,
-) -> Result<Response<OriginBody>, OriginFailure> {
-    let sent = worker.now();
+) -> Result<(Response<OriginBody>, Timestamp), OriginFailure> {
     let outcome = attempt_all(worker, origin, request, patience).await;
-    let now = worker.now();
     match &outcome {
-        Ok(_) => origin.answered(now),
-        Err(failure) => origin.failed(failure, sent, now),
+        Ok((_, now)) => origin.answered(*now),
+        Err(failure) => origin.failed(failure, sent, worker.now()),
     }
     outcome
 }
@@ -44,20 +44,26 @@ async fn attempt_all(
     origin: &Arc<Origin>,
     mut request: Request<RequestBody>,
     patience: Duration,
-) -> Result<Response<OriginBody>, OriginFailure> {
-    let turn = origin.turn().await?;
+) -> Result<(Response<OriginBody>, Timestamp), OriginFailure> {
+    let turn = match origin.turn_at_once() {
+        Some(turn) => turn,
+        None => Box::pin(origin.turn()).await?,
+    };
     let repeatable = request.method().is_idempotent() && request.body().is_empty();
     for attempt in 0..=STALE_CONNECTIONS_MAX {
         let kept = if attempt < STALE_CONNECTIONS_MAX { worker.pool.take(origin) } else { None };
         let mut connection = match kept {
             Some(connection) => connection,
-            None => connect(origin, worker.shared.config.timeouts.connect).await?,
+            // Rare and large: in a box, so that requests on kept connections do not carry it.
+            None => Box::pin(connect(origin, worker.shared.config.timeouts.connect)).await?,
         };
         let spare = repeatable.then(|| copy_of(&request));
         match attempt_one(&mut connection, request, patience).await {
             Ok(response) => {
+                let now = worker.now();
                 let (worker, origin) = (worker.clone(), origin.clone());
-                return Ok(response.map(|body| OriginBody::new(body, connection, worker, origin, turn)));
+                let response = response.map(|body| OriginBody::new(body, connection, worker, origin, now, turn));
+                return Ok((response, now));
             }
             Err(Attempt { failure, unsent }) => match (connection.reused, unsent.or(spare)) {
                 (true, Some(again)) if !matches!(failure, OriginFailure::TimedOut { .. }) => request = again,

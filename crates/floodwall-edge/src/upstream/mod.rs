@@ -134,11 +134,13 @@ impl Origin {
         }
     }
 
+    /// A turn at the origin, when one is free.
+    fn turn_at_once(&self) -> Option<OwnedSemaphorePermit> {
+        self.turns.clone().try_acquire_owned().ok()
+    }
+
     /// Waits for a turn at the origin, boundedly in number and time.
     async fn turn(&self) -> Result<OwnedSemaphorePermit, OriginFailure> {
-        if let Ok(turn) = self.turns.clone().try_acquire_owned() {
-            return Ok(turn);
-        }
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(OriginFailure::Busy);

@@ -11,12 +11,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use floodwall_model::Timestamp;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::{Origin, OriginFailure, RequestBody};
+use crate::connection::CoarseTime;
 
 /// Idle connections kept for one origin by one worker.
 const IDLE_MAX: usize = 64;
@@ -27,7 +27,8 @@ const ANSWER_FIELDS_MAX: usize = 256;
 
 pub(crate) type Driver = http1::Connection<TokioIo<TcpStream>, RequestBody>;
 
-/// A connection to an origin, with the future that moves its bytes.
+/// A connection to an origin, with the future that moves its bytes. Always boxed: it goes from pool
+/// to request to body and back, and is half a kilobyte.
 #[derive(Debug)]
 pub(crate) struct OriginConnection {
     pub(crate) sender: http1::SendRequest<RequestBody>,
@@ -44,8 +45,8 @@ impl OriginConnection {
 
 #[derive(Debug)]
 struct Idle {
-    connection: OriginConnection,
-    since: Timestamp,
+    connection: Box<OriginConnection>,
+    since: CoarseTime,
 }
 
 /// See the module's head.
@@ -56,7 +57,7 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// The most recently used idle connection that is still open.
-    pub(crate) fn take(&self, origin: &Origin) -> Option<OriginConnection> {
+    pub(crate) fn take(&self, origin: &Origin) -> Option<Box<OriginConnection>> {
         let mut idle = self.idle.borrow_mut();
         let list = idle.get_mut(&origin.number)?;
         let mut cx = Context::from_waker(Waker::noop());
@@ -70,7 +71,7 @@ impl Pool {
     }
 
     /// Keeps a connection for the next request.
-    pub(crate) fn give_back(&self, origin: &Origin, connection: OriginConnection, now: Timestamp) {
+    pub(crate) fn give_back(&self, origin: &Origin, connection: Box<OriginConnection>, now: CoarseTime) {
         let mut idle = self.idle.borrow_mut();
         let list = idle.entry(origin.number).or_default();
         if list.len() < IDLE_MAX {
@@ -79,16 +80,16 @@ impl Pool {
     }
 
     /// Closes connections that were idle for `idle_max` or that the origin closed.
-    pub(crate) fn sweep(&self, now: Timestamp, idle_max: Duration) {
+    pub(crate) fn sweep(&self, now: CoarseTime, idle_max: Duration) {
         let mut cx = Context::from_waker(Waker::noop());
         for list in self.idle.borrow_mut().values_mut() {
-            list.retain_mut(|entry| now.since(entry.since) < idle_max && entry.connection.drive(&mut cx));
+            list.retain_mut(|entry| !now.reached(entry.since, idle_max) && entry.connection.drive(&mut cx));
         }
     }
 }
 
 /// Opens a connection to an origin.
-pub(crate) async fn connect(origin: &Origin, patience: Duration) -> Result<OriginConnection, OriginFailure> {
+pub(crate) async fn connect(origin: &Origin, patience: Duration) -> Result<Box<OriginConnection>, OriginFailure> {
     let (host, port) = (origin.config.host.as_str(), origin.config.port);
     let stream = match tokio::time::timeout(patience, TcpStream::connect((host, port))).await {
         Ok(Ok(stream)) => stream,
@@ -102,7 +103,7 @@ pub(crate) async fn connect(origin: &Origin, patience: Duration) -> Result<Origi
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| OriginFailure::Connect(error.to_string().into()))?;
-    let mut connection = OriginConnection { sender, driver, reused: false };
+    let mut connection = Box::new(OriginConnection { sender, driver, reused: false });
     std::future::poll_fn(|cx| {
         connection.drive(cx);
         Poll::Ready(())

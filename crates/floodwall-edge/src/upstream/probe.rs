@@ -46,7 +46,7 @@ async fn probe(worker: Rc<Worker>, origin: Arc<Origin>) {
     }
     headers.insert(header::USER_AGENT, HeaderValue::from_static("floodwall-health-probe"));
     headers.insert(header::VIA, worker.shared.via.clone());
-    if let Err(failure) = exchange(&worker, &origin, request, PATIENCE).await {
+    if let Err(failure) = exchange(&worker, &origin, request, worker.now(), PATIENCE).await {
         tracing::debug!(origin = %origin.url, %failure, "probe failed");
     }
 }

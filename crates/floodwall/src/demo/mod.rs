@@ -188,7 +188,7 @@ A sample voter-information site now runs behind Floodwall, on this machine only.
          {program} demo-origin --listen {origin}
            brings it back (in another terminal); it is noticed within a second
 
-         for i in $(seq 400); do curl -s -o /dev/null -w '%{{http_code}} ' \"http://{site}/polling-place/lookup?zip=$i\" & done; wait
+         for i in $(seq 400); do curl -s -o /dev/null -w '%{{http_code}} ' \"http://{site}/polling-place/lookup?zip=$((10000+i))\" & done; wait
            one source asking for much work at once: 429 beyond its limit, pages still answered
 
   The site's own server listens on http://{origin} and stands for a small office's: its polling-place
