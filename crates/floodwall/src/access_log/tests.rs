@@ -165,7 +165,7 @@ fn start_slow(limits: Limits) -> Slow {
     let disk = SlowDisk { waits: waits_told, go_on: go_on_told, written: written.clone() };
     let files = SlowFiles(Some(disk));
     let format = AccessLogFormat::Combined;
-    let handle = AccessLog::start_with(files, format, u64::MAX, limits, |_| unreachable!()).unwrap();
+    let handle = AccessLog::start_with(files, format, u64::MAX, limits, AccessLogError::Thread).unwrap();
     Slow { handle, waits, go_on, written }
 }
 
@@ -339,8 +339,8 @@ fn what_cannot_be_opened_is_said_with_its_place() {
         let text = AccessLog::start(&settings).unwrap_err().to_string();
         text.replace(directory.path().to_str().unwrap(), "LOGS")
     };
-    insta::assert_snapshot!(fault(&directory.path().join("none/access.log")), @"");
-    insta::assert_snapshot!(fault(directory.path()), @"");
+    insta::assert_snapshot!(fault(&directory.path().join("none/access.log")), @"cannot write the access log LOGS/none/access.log: No such file or directory (os error 2); its directory must exist and be writable");
+    insta::assert_snapshot!(fault(directory.path()), @"the access log LOGS is not a regular file; name one that can be renamed when it is full");
 }
 
 #[test]
