@@ -32,10 +32,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            detail: detail.into(),
-        }
+        Self { status, detail: detail.into() }
     }
 }
 
@@ -49,17 +46,8 @@ struct WireProblem<'a> {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("Error");
-        let body = Json(WireProblem {
-            title,
-            status: self.status.as_u16(),
-            detail: &self.detail,
-        });
-        (
-            self.status,
-            [(header::CONTENT_TYPE, "application/problem+json")],
-            body,
-        )
-            .into_response()
+        let body = Json(WireProblem { title, status: self.status.as_u16(), detail: &self.detail });
+        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
     }
 }
 
@@ -186,9 +174,7 @@ impl From<&SiteFigures> for Site {
 fn cached_ratio(counts: &TrafficCounts) -> Option<f64> {
     let ten_thousandths = u128::from(from_cache(counts).min(counts.requests)) * 10_000;
     let ratio = ten_thousandths.checked_div(u128::from(counts.requests))?;
-    u32::try_from(ratio)
-        .ok()
-        .map(|ratio| f64::from(ratio) / 10_000.0)
+    u32::try_from(ratio).ok().map(|ratio| f64::from(ratio) / 10_000.0)
 }
 
 #[derive(Serialize)]
@@ -229,23 +215,11 @@ pub(crate) async fn sites(State(state): State<Arc<ConsoleState>>) -> Response {
     .into_response()
 }
 
-fn find(
-    snapshot: &Snapshot,
-    name: Result<Path<String>, PathRejection>,
-) -> Result<&SiteFigures, Problem> {
-    let Path(name) =
-        name.map_err(|fault| Problem::new(StatusCode::BAD_REQUEST, fault.body_text()))?;
-    let unknown = || {
-        Problem::new(
-            StatusCode::NOT_FOUND,
-            "No site of this name is protected; see /api/v1/sites.",
-        )
-    };
-    snapshot
-        .sites
-        .iter()
-        .find(|site| *site.state.name == *name)
-        .ok_or_else(unknown)
+fn find(snapshot: &Snapshot, name: Result<Path<String>, PathRejection>) -> Result<&SiteFigures, Problem> {
+    let Path(name) = name.map_err(|fault| Problem::new(StatusCode::BAD_REQUEST, fault.body_text()))?;
+    let unknown =
+        || Problem::new(StatusCode::NOT_FOUND, "No site of this name is protected; see /api/v1/sites.");
+    snapshot.sites.iter().find(|site| *site.state.name == *name).ok_or_else(unknown)
 }
 
 /// `GET /api/v1/sites/{name}`.
@@ -255,11 +229,7 @@ pub(crate) async fn site(
 ) -> Result<Response, Problem> {
     let snapshot = state.newest();
     let site = Site::from(find(&snapshot, name)?);
-    Ok(Json(OneSite {
-        as_of: snapshot.at.to_string(),
-        site,
-    })
-    .into_response())
+    Ok(Json(OneSite { as_of: snapshot.at.to_string(), site }).into_response())
 }
 
 /// What may be asked of a site's past minutes.
@@ -277,22 +247,16 @@ pub(crate) async fn traffic(
 ) -> Result<Response, Problem> {
     let snapshot = state.newest();
     let name = Arc::clone(&find(&snapshot, name)?.state.name);
-    let minutes = query
-        .ok()
-        .map(|Query(query)| query.minutes.unwrap_or(MINUTES_DEFAULT));
+    let minutes = query.ok().map(|Query(query)| query.minutes.unwrap_or(MINUTES_DEFAULT));
     let Some(minutes) = minutes.filter(|minutes| (1..=MINUTES_MAX).contains(minutes)) else {
-        let detail =
-            format!("The one parameter is `minutes`, a whole number from 1 to {MINUTES_MAX}.");
+        let detail = format!("The one parameter is `minutes`, a whole number from 1 to {MINUTES_MAX}.");
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     };
     let window = Window::before(state.clock.now().minute_start_unix_seconds(), minutes);
     let read = state.minutes.read(vec![Arc::clone(&name)], window).await;
     let read = read.map_err(|fault| {
         tracing::warn!(%fault, "past minutes could not be read");
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("Past minutes could not be read: {fault}."),
-        )
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("Past minutes could not be read: {fault}."))
     })?;
     let minute = |minute: floodwall_model::MinuteTraffic| Minute {
         minute: rfc_3339_seconds(minute.minute_unix_seconds),

@@ -30,11 +30,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            host_names: Vec::new(),
-            event_streams_max: 32,
-            snapshot_age_max: Duration::from_secs(5),
-        }
+        Self { host_names: Vec::new(), event_streams_max: 32, snapshot_age_max: Duration::from_secs(5) }
     }
 }
 
@@ -95,25 +91,18 @@ impl Console {
             guard: Arc::new(Guard::new(&settings.host_names)),
             snapshot_age_max: settings.snapshot_age_max,
         };
-        Self {
-            state: Arc::new(state),
-        }
+        Self { state: Arc::new(state) }
     }
 
     /// The routes, behind the checks every request passes.
     pub fn router(&self) -> Router {
-        let routes = ROUTES
-            .into_iter()
-            .fold(Router::new(), |router, path| match handler(path) {
-                Some(answer) => router.route(path, answer),
-                None => router,
-            });
+        let routes = ROUTES.into_iter().fold(Router::new(), |router, path| match handler(path) {
+            Some(answer) => router.route(path, answer),
+            None => router,
+        });
         routes
             .fallback(not_found)
-            .layer(axum::middleware::from_fn_with_state(
-                Arc::clone(&self.state.guard),
-                guard,
-            ))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&self.state.guard), guard))
             .with_state(Arc::clone(&self.state))
     }
 
@@ -127,14 +116,8 @@ impl Console {
 fn handler(path: &str) -> Option<MethodRouter<Arc<ConsoleState>>> {
     let answer = match path {
         "/" => get(page::console),
-        "/console.js" => asset(
-            "text/javascript; charset=utf-8",
-            include_str!("../assets/console.js"),
-        ),
-        "/console.css" => asset(
-            "text/css; charset=utf-8",
-            include_str!("../assets/console.css"),
-        ),
+        "/console.js" => asset("text/javascript; charset=utf-8", include_str!("../assets/console.js")),
+        "/console.css" => asset("text/css; charset=utf-8", include_str!("../assets/console.css")),
         "/icon.svg" => asset("image/svg+xml", include_str!("../assets/icon.svg")),
         "/events" => get(events::events),
         "/metrics" => get(metrics::metrics),
@@ -154,11 +137,7 @@ fn asset(content_type: &'static str, text: &'static str) -> MethodRouter<Arc<Con
 }
 
 async fn not_found(uri: Uri) -> Response {
-    page::fault(
-        uri.path(),
-        StatusCode::NOT_FOUND,
-        "There is no such page here.",
-    )
+    page::fault(uri.path(), StatusCode::NOT_FOUND, "There is no such page here.")
 }
 
 /// Alive: the control loop goes on reporting.
@@ -167,10 +146,7 @@ async fn healthz(State(state): State<Arc<ConsoleState>>) -> Response {
     if age <= state.snapshot_age_max {
         return (StatusCode::OK, "ok\n").into_response();
     }
-    let text = format!(
-        "the control loop has not reported for {} s\n",
-        age.as_secs()
-    );
+    let text = format!("the control loop has not reported for {} s\n", age.as_secs());
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
@@ -178,10 +154,6 @@ async fn healthz(State(state): State<Arc<ConsoleState>>) -> Response {
 async fn readyz(State(state): State<Arc<ConsoleState>>) -> Response {
     match state.newest().readiness.fault() {
         None => (StatusCode::OK, "ready\n").into_response(),
-        Some(reason) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("not ready: {reason}\n"),
-        )
-            .into_response(),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")).into_response(),
     }
 }

@@ -86,28 +86,15 @@ fn event(snapshot: &Snapshot) -> Option<Event> {
         layout: &view.layout,
         minute_unix_seconds: view.minute_unix_seconds,
         time_of_day: &view.time_of_day,
-        figures: view
-            .figures()
-            .map(|figure| (figure.key.as_str(), figure.text.as_str()))
-            .collect(),
+        figures: view.figures().map(|figure| (figure.key.as_str(), figure.text.as_str())).collect(),
         states: view
             .states()
             .map(|state| {
-                (
-                    state.key.as_str(),
-                    StatePayload {
-                        health: state.health,
-                        announcement: &state.announcement,
-                    },
-                )
+                (state.key.as_str(), StatePayload { health: state.health, announcement: &state.announcement })
             })
             .collect(),
     };
-    match Event::default()
-        .event("snapshot")
-        .retry(RETRY)
-        .json_data(payload)
-    {
+    match Event::default().event("snapshot").retry(RETRY).json_data(payload) {
         Ok(event) => Some(event),
         Err(error) => {
             tracing::error!(%error, "a snapshot could not be written as JSON");
@@ -124,23 +111,14 @@ pub(crate) async fn events(State(state): State<Arc<ConsoleState>>) -> Response {
         return refusal();
     };
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(feed(
-        place,
-        state.snapshot.clone(),
-        streams.closing.subscribe(),
-        sender,
-    ));
-    Sse::new(ReceiverStream::new(receiver))
-        .keep_alive(KeepAlive::default())
-        .into_response()
+    tokio::spawn(feed(place, state.snapshot.clone(), streams.closing.subscribe(), sender));
+    Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::default()).into_response()
 }
 
 fn refusal() -> Response {
     let text = "All places for live updates are taken. Reload the page for newer figures.";
     let mut response = page::fault("/events", StatusCode::SERVICE_UNAVAILABLE, text);
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from(RETRY.as_secs()));
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY.as_secs()));
     response
 }
 

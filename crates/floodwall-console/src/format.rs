@@ -151,13 +151,9 @@ mod tests {
 
     #[test]
     fn spans_use_two_units() {
-        for (seconds, text) in [
-            (45, "45 s"),
-            (65, "1 min 5 s"),
-            (3720, "1 h 2 min"),
-            (183_600, "2 d 3 h"),
-            (86_400, "1 d 0 h"),
-        ] {
+        for (seconds, text) in
+            [(45, "45 s"), (65, "1 min 5 s"), (3720, "1 h 2 min"), (183_600, "2 d 3 h"), (86_400, "1 d 0 h")]
+        {
             assert_eq!(span(Duration::from_secs(seconds)), text);
         }
     }
@@ -174,9 +170,6 @@ mod tests {
         assert_eq!(date_time(at), "2022-11-08 14:02:07 UTC");
         assert_eq!(time_of_day(at), "14:02:07 UTC");
         assert_eq!(rfc_3339_seconds(1_667_916_120), "2022-11-08T14:02:00Z");
-        assert_eq!(
-            rfc_3339_seconds(i64::MAX),
-            "(time out of range: 9223372036854775807 s since 1970)"
-        );
+        assert_eq!(rfc_3339_seconds(i64::MAX), "(time out of range: 9223372036854775807 s since 1970)");
     }
 }

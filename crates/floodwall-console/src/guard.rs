@@ -36,9 +36,7 @@ enum Fault {
 
 impl Guard {
     pub(crate) fn new(host_names: &[String]) -> Self {
-        Self {
-            host_names: host_names.iter().map(|name| canonical(name)).collect(),
-        }
+        Self { host_names: host_names.iter().map(|name| canonical(name)).collect() }
     }
 
     fn check(&self, request: &Request) -> Result<(), Fault> {
@@ -59,10 +57,7 @@ impl Guard {
             return Err(Fault::BadHost);
         }
         let name = canonical(authority.host());
-        let literal = name
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .unwrap_or(&name);
+        let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&name);
         let loopback = name == "localhost" || name.ends_with(".localhost");
         if loopback || literal.parse::<IpAddr>().is_ok() || self.host_names.contains(&name) {
             return Ok(());
@@ -80,11 +75,7 @@ fn host_header(request: &Request) -> Result<Option<&str>, Fault> {
     match (values.next(), values.next()) {
         (Some(value), None) => value.to_str().map(Some).map_err(|_| Fault::BadHost),
         // Plain health checkers still speak HTTP/1.0 without it; no browser does.
-        (None, _)
-            if request.version() == Version::HTTP_10 || request.uri().authority().is_some() =>
-        {
-            Ok(None)
-        }
+        (None, _) if request.version() == Version::HTTP_10 || request.uri().authority().is_some() => Ok(None),
         _ => Err(Fault::BadHost),
     }
 }
@@ -92,16 +83,10 @@ fn host_header(request: &Request) -> Result<Option<&str>, Fault> {
 /// Following a link from elsewhere is fine, loading from here into another site's page is not.
 fn check_fetch(headers: &HeaderMap) -> Result<(), Fault> {
     let says = |name, wanted: &[&[u8]]| {
-        headers
-            .get(name)
-            .is_some_and(|value: &HeaderValue| wanted.contains(&value.as_bytes()))
+        headers.get(name).is_some_and(|value: &HeaderValue| wanted.contains(&value.as_bytes()))
     };
     let from_elsewhere = says("sec-fetch-site", &[b"cross-site", b"same-site"]);
-    if from_elsewhere && !says("sec-fetch-mode", &[b"navigate"]) {
-        Err(Fault::CrossSite)
-    } else {
-        Ok(())
-    }
+    if from_elsewhere && !says("sec-fetch-mode", &[b"navigate"]) { Err(Fault::CrossSite) } else { Ok(()) }
 }
 
 impl Fault {
@@ -110,16 +95,12 @@ impl Fault {
             Self::Method => {
                 let text = "Only GET and HEAD are answered here.";
                 let mut response = page::fault(path, StatusCode::METHOD_NOT_ALLOWED, text);
-                response
-                    .headers_mut()
-                    .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
                 response
             }
-            Self::BadHost => page::fault(
-                path,
-                StatusCode::BAD_REQUEST,
-                "The request must name exactly one host.",
-            ),
+            Self::BadHost => {
+                page::fault(path, StatusCode::BAD_REQUEST, "The request must name exactly one host.")
+            }
             Self::UnknownHost(name) => {
                 let text = format!(
                     "This console does not answer to the host name `{name}`. Open it by its IP address, or add the \
@@ -146,31 +127,19 @@ const HEADERS: [(header::HeaderName, &str); 8] = [
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),
-    (
-        header::HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
-    (
-        header::HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
+    (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (header::HeaderName::from_static("x-robots-tag"), "noindex"),
 ];
 
 /// The middleware around every route and the fallback.
-pub(crate) async fn guard(
-    State(guard): State<Arc<Guard>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let mut response = match guard.check(&request) {
         Ok(()) => next.run(request).await,
         Err(fault) => fault.answer(request.uri().path()),
     };
     for (name, value) in HEADERS {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }
@@ -186,8 +155,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        Guard::new(&["Console.Example.GOV.".to_owned()])
-            .check(&request.body(Body::empty()).unwrap())
+        Guard::new(&["Console.Example.GOV.".to_owned()]).check(&request.body(Body::empty()).unwrap())
     }
 
     #[test]
@@ -216,35 +184,22 @@ mod tests {
             "notlocalhost",
             "example.gov:9800",
         ] {
-            assert!(
-                matches!(check(&[("host", host)]), Err(Fault::UnknownHost(_))),
-                "{host}"
-            );
+            assert!(matches!(check(&[("host", host)]), Err(Fault::UnknownHost(_))), "{host}");
         }
         for host in ["", "a b", "evil@127.0.0.1", "[::1", "<script>"] {
             assert_eq!(check(&[("host", host)]), Err(Fault::BadHost), "{host}");
         }
-        assert_eq!(
-            check(&[("host", "localhost"), ("host", "localhost")]),
-            Err(Fault::BadHost)
-        );
+        assert_eq!(check(&[("host", "localhost"), ("host", "localhost")]), Err(Fault::BadHost));
         assert_eq!(check(&[]), Err(Fault::BadHost));
     }
 
     #[test]
     fn both_target_and_header_must_be_ours() {
         let request = |target: &str| {
-            Request::builder()
-                .uri(target)
-                .header("host", "localhost")
-                .body(Body::empty())
-                .unwrap()
+            Request::builder().uri(target).header("host", "localhost").body(Body::empty()).unwrap()
         };
         let guard = Guard::new(&[]);
-        assert!(matches!(
-            guard.check(&request("http://evil.example/")),
-            Err(Fault::UnknownHost(_))
-        ));
+        assert!(matches!(guard.check(&request("http://evil.example/")), Err(Fault::UnknownHost(_))));
         assert_eq!(guard.check(&request("http://127.0.0.1/")), Ok(()));
     }
 
@@ -258,11 +213,7 @@ mod tests {
             ("cross-site", "cors", false),
             ("same-site", "cors", false),
         ] {
-            let checked = check(&[
-                ("host", "localhost"),
-                ("sec-fetch-site", site),
-                ("sec-fetch-mode", mode),
-            ]);
+            let checked = check(&[("host", "localhost"), ("sec-fetch-site", site), ("sec-fetch-mode", mode)]);
             assert_eq!(checked.is_ok(), allowed, "{site} {mode}");
         }
     }

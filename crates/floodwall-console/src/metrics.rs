@@ -48,9 +48,7 @@ fn encode_sample(
         (MetricType::Counter, Value::Whole(count)) => {
             metric.encode_counter::<NoLabelSet, u64, f64>(&count, None)
         }
-        (MetricType::Counter, Value::Real(sum)) => {
-            metric.encode_counter::<NoLabelSet, f64, f64>(&sum, None)
-        }
+        (MetricType::Counter, Value::Real(sum)) => metric.encode_counter::<NoLabelSet, f64, f64>(&sum, None),
         (_, Value::Whole(level)) => metric.encode_gauge(&level),
         (_, Value::Real(level)) => metric.encode_gauge(&level),
     }
@@ -58,8 +56,7 @@ fn encode_sample(
 
 impl Family {
     fn encode(&self, encoder: &mut DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        let mut metric =
-            encoder.encode_descriptor(self.name, self.help, self.unit.as_ref(), self.kind)?;
+        let mut metric = encoder.encode_descriptor(self.name, self.help, self.unit.as_ref(), self.kind)?;
         for (labels, value) in &self.samples {
             if labels.is_empty() {
                 encode_sample(&mut metric, self.kind, *value)?;
@@ -102,11 +99,7 @@ pub(crate) async fn metrics(State(state): State<Arc<ConsoleState>>) -> Response 
     let mut body = String::new();
     if let Err(error) = text::encode(&mut body, &registry) {
         tracing::error!(%error, "the metrics could not be encoded");
-        return (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the metrics could not be encoded\n",
-        )
-            .into_response();
+        return (StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be encoded\n").into_response();
     }
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response()
 }

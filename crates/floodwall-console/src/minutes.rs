@@ -48,10 +48,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(history: Arc<dyn History>) -> Self {
-        Self {
-            history,
-            places: Arc::new(Semaphore::new(READS_MAX)),
-        }
+        Self { history, places: Arc::new(Semaphore::new(READS_MAX)) }
     }
 
     /// The minutes of each of `sites` within `window`, in the order of `sites`.
@@ -61,9 +58,7 @@ impl Reader {
         window: Window,
     ) -> Result<Vec<Vec<MinuteTraffic>>, HistoryError> {
         let late = |_| HistoryError("the store did not answer in time".to_owned());
-        tokio::time::timeout(READ_TIME_MAX, self.read_unhurried(sites, window))
-            .await
-            .map_err(late)?
+        tokio::time::timeout(READ_TIME_MAX, self.read_unhurried(sites, window)).await.map_err(late)?
     }
 
     async fn read_unhurried(
@@ -72,30 +67,19 @@ impl Reader {
         window: Window,
     ) -> Result<Vec<Vec<MinuteTraffic>>, HistoryError> {
         let closed = |_| HistoryError("the server is stopping".to_owned());
-        let place = Arc::clone(&self.places)
-            .acquire_owned()
-            .await
-            .map_err(closed)?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(closed)?;
         let history = Arc::clone(&self.history);
         let read = tokio::task::spawn_blocking(move || {
             // Held by the thread: a read that nobody waits for any more still takes its place.
             let _place = place;
-            sites
-                .iter()
-                .map(|site| read_site(&*history, site, window))
-                .collect()
+            sites.iter().map(|site| read_site(&*history, site, window)).collect()
         });
-        read.await
-            .map_err(|_| HistoryError("reading the store failed unexpectedly".to_owned()))?
+        read.await.map_err(|_| HistoryError("reading the store failed unexpectedly".to_owned()))?
     }
 }
 
 /// Keeps to the window even where the history does not, so that no answer grows beyond it.
-fn read_site(
-    history: &dyn History,
-    site: &str,
-    window: Window,
-) -> Result<Vec<MinuteTraffic>, HistoryError> {
+fn read_site(history: &dyn History, site: &str, window: Window) -> Result<Vec<MinuteTraffic>, HistoryError> {
     let mut minutes = history.traffic(site, window.from_unix_seconds, window.to_unix_seconds)?;
     let wanted = window.from_unix_seconds..window.to_unix_seconds;
     minutes.retain(|minute| wanted.contains(&minute.minute_unix_seconds));
@@ -167,31 +151,17 @@ impl MinutesView {
     pub(crate) fn new(minutes: &[MinuteTraffic], window: Window) -> Self {
         let mut starts: Vec<i64> = window.starts().collect();
         let counts_of = |start: i64| {
-            let place = minutes
-                .binary_search_by_key(&start, |minute| minute.minute_unix_seconds)
-                .ok()?;
+            let place = minutes.binary_search_by_key(&start, |minute| minute.minute_unix_seconds).ok()?;
             minutes.get(place).map(|minute| minute.counts)
         };
-        if starts
-            .last()
-            .is_some_and(|newest| counts_of(*newest).is_none())
-        {
+        if starts.last().is_some_and(|newest| counts_of(*newest).is_none()) {
             starts.pop();
         }
-        let recorded: Vec<(i64, Option<TrafficCounts>)> = starts
-            .into_iter()
-            .map(|start| (start, counts_of(start)))
-            .collect();
-        let max = minutes
-            .iter()
-            .map(|minute| minute.counts.requests)
-            .max()
-            .unwrap_or(0);
-        let edge = |place: Option<&(i64, _)>| {
-            place
-                .map(|(start, _)| format::minute(*start))
-                .unwrap_or_default()
-        };
+        let recorded: Vec<(i64, Option<TrafficCounts>)> =
+            starts.into_iter().map(|start| (start, counts_of(start))).collect();
+        let max = minutes.iter().map(|minute| minute.counts.requests).max().unwrap_or(0);
+        let edge =
+            |place: Option<&(i64, _)>| place.map(|(start, _)| format::minute(*start)).unwrap_or_default();
         Self {
             bars: bars(&recorded, max),
             summary: summary(&recorded, minutes),
@@ -212,8 +182,7 @@ impl MinutesView {
 
 fn bars(recorded: &[(i64, Option<TrafficCounts>)], max: u64) -> Vec<Bar> {
     let scale = |figure: u64| {
-        let height =
-            u128::from(figure.min(max)) * u128::from(CHART_HEIGHT) / u128::from(max.max(1));
+        let height = u128::from(figure.min(max)) * u128::from(CHART_HEIGHT) / u128::from(max.max(1));
         u64::try_from(height).unwrap_or(CHART_HEIGHT)
     };
     let bar = |(place, (_, counts)): (usize, &(i64, Option<TrafficCounts>))| {
@@ -235,15 +204,8 @@ fn summary(recorded: &[(i64, Option<TrafficCounts>)], minutes: &[MinuteTraffic])
     let Some(busiest) = minutes.iter().max_by_key(|minute| minute.counts.requests) else {
         return "No minute is on record yet.".to_owned();
     };
-    let sum = minutes
-        .iter()
-        .fold(TrafficCounts::default(), |sum, minute| {
-            sum.plus(&minute.counts)
-        });
-    let missing = recorded
-        .iter()
-        .filter(|(_, counts)| counts.is_none())
-        .count();
+    let sum = minutes.iter().fold(TrafficCounts::default(), |sum, minute| sum.plus(&minute.counts));
+    let missing = recorded.iter().filter(|(_, counts)| counts.is_none()).count();
     let mut text = format!(
         "{} requests in {} minutes on record; {} of them answered from the cache. \
          The busiest minute was {} UTC with {} requests.",
@@ -264,67 +226,34 @@ mod tests {
     use super::*;
 
     fn minute(start: i64, requests: u64, cache_hits: u64) -> MinuteTraffic {
-        let counts = TrafficCounts {
-            requests,
-            cache_hits,
-            ..TrafficCounts::default()
-        };
-        MinuteTraffic {
-            site: "sos".into(),
-            minute_unix_seconds: start,
-            counts,
-        }
+        let counts = TrafficCounts { requests, cache_hits, ..TrafficCounts::default() };
+        MinuteTraffic { site: "sos".into(), minute_unix_seconds: start, counts }
     }
 
     #[test]
     fn gaps_are_said_and_the_minute_being_written_is_left_out() {
         let window = Window::before(600, 5);
         let view = MinutesView::new(&[minute(360, 10, 5), minute(480, 40, 40)], window);
-        let rows: Vec<_> = view
-            .rows
-            .iter()
-            .map(|row| (row.minute.as_str(), row.cells.is_some()))
-            .collect();
-        assert_eq!(
-            rows,
-            [
-                ("00:08", true),
-                ("00:07", false),
-                ("00:06", true),
-                ("00:05", false)
-            ]
-        );
+        let rows: Vec<_> = view.rows.iter().map(|row| (row.minute.as_str(), row.cells.is_some())).collect();
+        assert_eq!(rows, [("00:08", true), ("00:07", false), ("00:06", true), ("00:05", false)]);
         insta::assert_snapshot!(view.summary.replace('\u{a0}', " "), @"50 requests in 2 minutes on record; 45 (90.0 %) of them answered from the cache. The busiest minute was 00:08 UTC with 40 requests. 2 minutes have no record.");
         assert_eq!(
             view.bars[0],
-            Bar {
-                x: 10,
-                total_y: 75,
-                total_height: 25,
-                cached_y: 88,
-                cached_height: 12
-            }
+            Bar { x: 10, total_y: 75, total_height: 25, cached_y: 88, cached_height: 12 }
         );
     }
 
     struct Unbounded;
     impl History for Unbounded {
         fn traffic(&self, _: &str, _: i64, _: i64) -> Result<Vec<MinuteTraffic>, HistoryError> {
-            Ok((0..10_000)
-                .rev()
-                .map(|place| minute(place * 60, 1, 0))
-                .chain([minute(60, 9, 0)])
-                .collect())
+            Ok((0..10_000).rev().map(|place| minute(place * 60, 1, 0)).chain([minute(60, 9, 0)]).collect())
         }
     }
 
     #[test]
     fn a_history_that_answers_too_much_is_cut_to_the_window() {
         let minutes = read_site(&Unbounded, "sos", Window::before(600, 5)).unwrap();
-        let starts: Vec<_> = minutes
-            .iter()
-            .map(|minute| minute.minute_unix_seconds)
-            .collect();
+        let starts: Vec<_> = minutes.iter().map(|minute| minute.minute_unix_seconds).collect();
         assert_eq!(starts, [300, 360, 420, 480, 540]);
     }
 

@@ -31,10 +31,7 @@ struct ConsolePage<'a> {
 
 impl ConsolePage<'_> {
     fn minutes_of(&self, place: usize) -> Option<&MinutesView> {
-        self.minutes
-            .as_ref()
-            .ok()
-            .and_then(|minutes| minutes.get(place))
+        self.minutes.as_ref().ok().and_then(|minutes| minutes.get(place))
     }
 
     fn minutes_fault(&self) -> Option<&HistoryError> {
@@ -63,26 +60,14 @@ struct FaultPage<'a> {
 pub(crate) async fn console(State(state): State<Arc<ConsoleState>>) -> Response {
     let snapshot = state.newest();
     let window = Window::before(state.clock.now().minute_start_unix_seconds(), MINUTES);
-    let names = snapshot
-        .sites
-        .iter()
-        .take(SITES_WITH_MINUTES_MAX)
-        .map(|site| Arc::clone(&site.state.name));
+    let names = snapshot.sites.iter().take(SITES_WITH_MINUTES_MAX).map(|site| Arc::clone(&site.state.name));
     let minutes = state.minutes.read(names.collect(), window).await;
     if let Err(fault) = &minutes {
         tracing::warn!(%fault, "past minutes could not be read");
     }
-    let minutes = minutes.map(|sites| {
-        sites
-            .iter()
-            .map(|minutes| MinutesView::new(minutes, window))
-            .collect()
-    });
-    let page = ConsolePage {
-        view: &View::new(&snapshot),
-        minutes: &minutes,
-        columns: COLUMNS,
-    };
+    let minutes =
+        minutes.map(|sites| sites.iter().map(|minutes| MinutesView::new(minutes, window)).collect());
+    let page = ConsolePage { view: &View::new(&snapshot), minutes: &minutes, columns: COLUMNS };
     rendered(StatusCode::OK, &page)
 }
 
@@ -92,14 +77,7 @@ pub(crate) fn fault(path: &str, status: StatusCode, text: &str) -> Response {
         return Problem::new(status, text).into_response();
     }
     let title = status.canonical_reason().unwrap_or("Error");
-    rendered(
-        status,
-        &FaultPage {
-            title,
-            status: status.as_u16(),
-            text,
-        },
-    )
+    rendered(status, &FaultPage { title, status: status.as_u16(), text })
 }
 
 fn rendered(status: StatusCode, page: &impl Template) -> Response {
@@ -107,11 +85,7 @@ fn rendered(status: StatusCode, page: &impl Template) -> Response {
         Ok(html) => (status, Html(html)).into_response(),
         Err(error) => {
             tracing::error!(%error, "a page could not be rendered");
-            (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "This page could not be put together.\n",
-            )
-                .into_response()
+            (StatusCode::INTERNAL_SERVER_ERROR, "This page could not be put together.\n").into_response()
         }
     }
 }

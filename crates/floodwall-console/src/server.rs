@@ -32,11 +32,7 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Serves until `shutdown` completes; then accepts no more, ends live streams and waits up to five
 /// seconds for answers under way.
-pub async fn serve(
-    listener: TcpListener,
-    console: Console,
-    shutdown: impl Future<Output = ()> + Send,
-) {
+pub async fn serve(listener: TcpListener, console: Console, shutdown: impl Future<Output = ()> + Send) {
     let service = TowerToHyperService::new(console.router());
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let connections = GracefulShutdown::new();
@@ -73,12 +69,7 @@ pub async fn serve(
     }
     drop(listener);
     console.close_event_streams();
-    if tokio::time::timeout(DRAIN_TIME_MAX, connections.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            "readers of the console were cut off: they did not take their answer in time"
-        );
+    if tokio::time::timeout(DRAIN_TIME_MAX, connections.shutdown()).await.is_err() {
+        tracing::warn!("readers of the console were cut off: they did not take their answer in time");
     }
 }

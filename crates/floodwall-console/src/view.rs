@@ -21,10 +21,7 @@ pub(crate) struct Figure {
 
 impl Figure {
     fn new(key: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            text: text.into(),
-        }
+        Self { key: key.into(), text: text.into() }
     }
 }
 
@@ -94,12 +91,7 @@ impl View {
             time_of_day: format::time_of_day(snapshot.at),
             overall: overall(snapshot),
             server: tables::server(snapshot),
-            sites: snapshot
-                .sites
-                .iter()
-                .enumerate()
-                .map(|(place, site)| site_view(place, site))
-                .collect(),
+            sites: snapshot.sites.iter().enumerate().map(|(place, site)| site_view(place, site)).collect(),
             edge: tables::edge(&snapshot.edge),
             memory: tables::memory(&snapshot.edge),
             losses: tables::losses(snapshot),
@@ -111,10 +103,7 @@ impl View {
 
     /// Every state in the page.
     pub(crate) fn states(&self) -> impl Iterator<Item = &State> {
-        let origins = self
-            .sites
-            .iter()
-            .flat_map(|site| site.origins.iter().map(|origin| &origin.state));
+        let origins = self.sites.iter().flat_map(|site| site.origins.iter().map(|origin| &origin.state));
         std::iter::once(&self.overall).chain(origins)
     }
 
@@ -122,19 +111,11 @@ impl View {
     pub(crate) fn figures(&self) -> impl Iterator<Item = &Figure> {
         let tables = [&self.server, &self.edge, &self.memory, &self.losses];
         let traffic = self.sites.iter().map(|site| &site.traffic);
-        let cells = tables
-            .into_iter()
-            .chain(traffic)
-            .flatten()
-            .flat_map(|row| &row.cells);
+        let cells = tables.into_iter().chain(traffic).flatten().flat_map(|row| &row.cells);
         let origins = self.sites.iter().flat_map(|site| &site.origins);
         let origins = origins.flat_map(|origin| [&origin.since, &origin.last_failure]);
         let words = self.states().map(|state| &state.words);
-        [&self.as_of, &self.losses_summary]
-            .into_iter()
-            .chain(words)
-            .chain(cells)
-            .chain(origins)
+        [&self.as_of, &self.losses_summary].into_iter().chain(words).chain(cells).chain(origins)
     }
 }
 
@@ -155,8 +136,7 @@ fn losses_summary(snapshot: &Snapshot) -> Figure {
 
 fn site_view(place: usize, site: &SiteFigures) -> SiteView {
     let key = format!("site.{place}");
-    let origin =
-        |(number, origin)| origin_view(format!("{key}.origin.{number}"), &site.state.name, origin);
+    let origin = |(number, origin)| origin_view(format!("{key}.origin.{number}"), &site.state.name, origin);
     SiteView {
         id: format!("site-{place}"),
         name: site.state.name.to_string(),
@@ -173,13 +153,8 @@ fn origin_view(key: String, site: &str, origin: &OriginStatus) -> OriginView {
         OriginHealth::Down => "Down: it does not answer",
         OriginHealth::Unknown => "Unknown: nothing was asked of it yet",
     };
-    let since = origin
-        .since
-        .map_or_else(|| "not known".to_owned(), format::date_time);
-    let failure = origin
-        .last_failure
-        .as_deref()
-        .unwrap_or("none since the start");
+    let since = origin.since.map_or_else(|| "not known".to_owned(), format::date_time);
+    let failure = origin.last_failure.as_deref().unwrap_or("none since the start");
     OriginView {
         url: origin.url.to_string(),
         since: Figure::new(format!("{key}.since"), since),
@@ -187,11 +162,7 @@ fn origin_view(key: String, site: &str, origin: &OriginStatus) -> OriginView {
         state: State {
             health: origin.health.as_str(),
             words: Figure::new(format!("{key}.words"), words),
-            announcement: format!(
-                "Site {site}: origin {} is now {}.",
-                origin.url,
-                origin.health.as_str()
-            ),
+            announcement: format!("Site {site}: origin {} is now {}.", origin.url, origin.health.as_str()),
             key,
         },
     }
@@ -200,37 +171,20 @@ fn origin_view(key: String, site: &str, origin: &OriginStatus) -> OriginView {
 fn overall(snapshot: &Snapshot) -> State {
     let origins = || snapshot.sites.iter().flat_map(|site| &site.state.origins);
     let in_state = |health| origins().filter(|origin| origin.health == health).count();
-    let (all, down, unknown) = (
-        origins().count(),
-        in_state(OriginHealth::Down),
-        in_state(OriginHealth::Unknown),
-    );
+    let (all, down, unknown) =
+        (origins().count(), in_state(OriginHealth::Down), in_state(OriginHealth::Unknown));
     let (health, words) = if let Some(reason) = snapshot.readiness.fault() {
-        (
-            OriginHealth::Down,
-            format!("Visitors are not being served: {reason}"),
-        )
+        (OriginHealth::Down, format!("Visitors are not being served: {reason}"))
     } else if down > 0 {
         let verb = if down == 1 { "does" } else { "do" };
-        let all = if all == 1 {
-            "1 origin".to_owned()
-        } else {
-            format!("{all} origins")
-        };
-        let text = format!(
-            "{down} of {all} {verb} not answer. Visitors still get the pages that are in the cache."
-        );
+        let all = if all == 1 { "1 origin".to_owned() } else { format!("{all} origins") };
+        let text =
+            format!("{down} of {all} {verb} not answer. Visitors still get the pages that are in the cache.");
         (OriginHealth::Down, text)
     } else if all == 0 {
-        (
-            OriginHealth::Unknown,
-            "No site is protected yet.".to_owned(),
-        )
+        (OriginHealth::Unknown, "No site is protected yet.".to_owned())
     } else if unknown > 0 {
-        (
-            OriginHealth::Unknown,
-            format!("{unknown} of {all} origins: nothing was asked of them yet."),
-        )
+        (OriginHealth::Unknown, format!("{unknown} of {all} origins: nothing was asked of them yet."))
     } else if all == 1 {
         (OriginHealth::Up, "The origin answers.".to_owned())
     } else {

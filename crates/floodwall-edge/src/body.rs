@@ -101,7 +101,10 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = OriginFailure;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, OriginFailure>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, OriginFailure>>> {
         let this = &mut *self;
         match &mut this.payload {
             Payload::Empty => Poll::Ready(None),

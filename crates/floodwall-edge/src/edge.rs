@@ -106,7 +106,11 @@ impl BoundEdge {
             let sockets =
                 listen::bind(address, count).map_err(|source| EdgeError::Listen { address, source })?;
             let bound = sockets.first().and_then(|s| s.local_addr().ok()).unwrap_or(address);
-            if tls { addresses.https.push(bound) } else { addresses.http.push(bound) }
+            if tls {
+                addresses.https.push(bound);
+            } else {
+                addresses.http.push(bound);
+            }
             for (worker, socket) in workers.iter_mut().zip(sockets) {
                 worker.push(Listener { socket, tls });
             }
@@ -149,6 +153,17 @@ impl BoundEdge {
     }
 }
 
+/// The seed in four parts, so that what is shown (the instance) says nothing about what is secret.
+fn seed_words(seed: u128) -> [u32; 4] {
+    let bytes = seed.to_le_bytes();
+    let (words, _) = bytes.as_chunks::<4>();
+    let mut parts = [0; 4];
+    for (part, word) in parts.iter_mut().zip(words) {
+        *part = u32::from_le_bytes(*word);
+    }
+    parts
+}
+
 fn build_shared(
     config: EdgeConfig,
     clock: Arc<dyn Clock>,
@@ -156,7 +171,8 @@ fn build_shared(
     tls: Option<Arc<rustls::ServerConfig>>,
     seed: u128,
 ) -> Shared {
-    let (hash_seed, instance) = (seed as u64, (seed >> 64) as u32);
+    let [instance, .., low, high] = seed_words(seed);
+    let hash_seed = (u64::from(high) << 32) | u64::from(low);
     let policy = AdmissionPolicy::new(config.sites.iter().map(|site| site.policy).collect());
     Shared {
         sites: SiteTable::new(&config.sites),

@@ -32,7 +32,8 @@ pub enum EdgeError {
 fn explain_listen(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "another program listens there already; stop it (`ss -ltnp` names it) or choose another port".to_owned()
+            "another program listens there already; stop it (`ss -ltnp` names it) or choose another port"
+                .to_owned()
         }
         io::ErrorKind::PermissionDenied => {
             "not permitted; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE".to_owned()

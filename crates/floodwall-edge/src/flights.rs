@@ -56,7 +56,13 @@ pub(crate) enum Boarding<'a> {
 
 impl Flights {
     /// Joins the fetch of a page, or begins it.
-    pub(crate) fn board(&self, site: SiteId, https: bool, authority: &str, path_and_query: &str) -> Boarding<'_> {
+    pub(crate) fn board(
+        &self,
+        site: SiteId,
+        https: bool,
+        authority: &str,
+        path_and_query: &str,
+    ) -> Boarding<'_> {
         let key: Key = (site, https, [authority, path_and_query].concat().into());
         let mut open = self.open.lock();
         if let Some(flight) = open.get(&key) {

@@ -52,11 +52,7 @@ pub(crate) struct ClientAddress {
 /// Finds out whom a request is from: `peer` is the connection's other end, `trusted` are the
 /// addresses of proxies that are believed. Headers from any other peer are ignored.
 #[must_use]
-pub(crate) fn client_address(
-    peer: IpAddr,
-    trusted: &[Prefix],
-    headers: &HeaderMap,
-) -> ClientAddress {
+pub(crate) fn client_address(peer: IpAddr, trusted: &[Prefix], headers: &HeaderMap) -> ClientAddress {
     let is_trusted = |address| trusted.iter().any(|prefix| prefix.contains(address));
     let address = peer.to_canonical();
     if !is_trusted(address) {
@@ -68,12 +64,9 @@ pub(crate) fn client_address(
             malformed: false,
         };
     }
-    let addresses =
-        || x_forwarded_for(headers).map(|entry| Node::parse(entry).map(|node| (node, None)));
-    let elements = || {
-        forwarded(headers)
-            .map(|text| Element::parse(text).map(|element| (element.node, element.https)))
-    };
+    let addresses = || x_forwarded_for(headers).map(|entry| Node::parse(entry).map(|node| (node, None)));
+    let elements =
+        || forwarded(headers).map(|text| Element::parse(text).map(|element| (element.node, element.https)));
     let mut walk = if headers.contains_key(X_FORWARDED_FOR) {
         let mut walk = Walk::new(address, addresses(), is_trusted);
         if headers.contains_key(FORWARDED) {
@@ -116,13 +109,8 @@ impl Walk {
         hops: impl Iterator<Item = Option<(Node, Option<bool>)>>,
         is_trusted: impl Fn(IpAddr) -> bool,
     ) -> Self {
-        let mut walk = Self {
-            address: peer,
-            https: None,
-            trusted_hops: 1,
-            entries_read: 0,
-            malformed: false,
-        };
+        let mut walk =
+            Self { address: peer, https: None, trusted_hops: 1, entries_read: 0, malformed: false };
         for hop in hops {
             walk.entries_read += 1;
             let Some((node, https)) = hop.filter(|_| walk.entries_read <= HOPS_MAX) else {
@@ -157,9 +145,7 @@ fn forwarded(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
 fn list_from_right(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     let lines = headers.get_all(name).iter().rev();
     let entries = lines.flat_map(|line| line.as_bytes().rsplit(|&b| b == b','));
-    entries
-        .map(<[u8]>::trim_ascii)
-        .filter(|entry| !entry.is_empty())
+    entries.map(<[u8]>::trim_ascii).filter(|entry| !entry.is_empty())
 }
 
 struct UnknownProto;
@@ -266,11 +252,8 @@ fn x_forwarded_for_with(headers: &HeaderMap, peer: IpAddr) -> Bytes {
         text.put_slice(b", ");
     }
     if entries.is_empty() {
-        let nodes: Vec<Node> = forwarded(headers)
-            .map_while(Element::parse)
-            .map(|e| e.node)
-            .take(HOPS_MAX)
-            .collect();
+        let nodes: Vec<Node> =
+            forwarded(headers).map_while(Element::parse).map(|e| e.node).take(HOPS_MAX).collect();
         for node in nodes.iter().rev() {
             // Writing to memory cannot fail.
             let _ = match node {
@@ -293,10 +276,7 @@ fn forwarded_with(headers: &HeaderMap, peer: IpAddr, proto: &str, host: &str) ->
         text.put_slice(b", ");
     }
     if elements.is_empty() {
-        let nodes: Vec<Node> = x_forwarded_for(headers)
-            .map_while(Node::parse)
-            .take(HOPS_MAX)
-            .collect();
+        let nodes: Vec<Node> = x_forwarded_for(headers).map_while(Node::parse).take(HOPS_MAX).collect();
         for node in nodes.iter().rev() {
             element::write_for(&mut text, *node);
             text.put_slice(b", ");
@@ -349,10 +329,6 @@ fn remove_claims(headers: &mut HeaderMap, peer_trusted: bool) {
 
 fn is_claim(name: &str) -> bool {
     let alike = |(given, known): (u8, u8)| given == known || (given == b'_' && known == b'-');
-    let begins_with =
-        |known: &str| name.len() >= known.len() && name.bytes().zip(known.bytes()).all(alike);
-    begins_with(CLAIM_PREFIX)
-        || CLAIMS
-            .iter()
-            .any(|claim| name.len() == claim.len() && begins_with(claim))
+    let begins_with = |known: &str| name.len() >= known.len() && name.bytes().zip(known.bytes()).all(alike);
+    begins_with(CLAIM_PREFIX) || CLAIMS.iter().any(|claim| name.len() == claim.len() && begins_with(claim))
 }

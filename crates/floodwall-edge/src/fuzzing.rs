@@ -11,19 +11,13 @@ use crate::request_guard::{FaultKind, GuardLimits, RequestGuard};
 
 /// Feeds the chunks to a new guard; its verdict, and how many bytes it lets pass.
 fn guard_verdict<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> (Option<FaultKind>, usize) {
-    let mut guard = RequestGuard::new(GuardLimits {
-        head_bytes_max: 512,
-        fields_max: 8,
-    });
+    let mut guard = RequestGuard::new(GuardLimits { head_bytes_max: 512, fields_max: 8 });
     let mut passed = 0;
     for chunk in chunks {
         match guard.inspect(chunk) {
             Ok(()) => passed += chunk.len(),
             Err(fault) => {
-                assert!(
-                    fault.accepted <= chunk.len(),
-                    "accepts more than it was shown"
-                );
+                assert!(fault.accepted <= chunk.len(), "accepts more than it was shown");
                 return (Some(fault.kind), passed + fault.accepted);
             }
         }
@@ -47,11 +41,7 @@ pub fn request_guard(data: &[u8]) {
     // What was accepted of the stream is free of faults and ends between two requests.
     if verdict.is_some() {
         let accepted = stream.get(..passed).unwrap_or_default();
-        assert_eq!(
-            guard_verdict(std::iter::once(accepted)),
-            (None, passed),
-            "accepted bytes are faulty"
-        );
+        assert_eq!(guard_verdict(std::iter::once(accepted)), (None, passed), "accepted bytes are faulty");
     }
 }
 
@@ -77,19 +67,11 @@ pub fn forwarded(data: &[u8]) {
     let [proxy, next_proxy] = [1, 2].map(|last| IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)));
     let stranger = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
-    assert_eq!(
-        client_address(stranger, &trusted, &headers).address,
-        stranger,
-        "a stranger was believed"
-    );
+    assert_eq!(client_address(stranger, &trusted, &headers).address, stranger, "a stranger was believed");
     let mut told = headers.clone();
     append_forwarding(&mut told, stranger, true, "a.example", false);
     let seen = client_address(next_proxy, &trusted, &told);
-    assert_eq!(
-        (seen.address, seen.scheme_https, seen.malformed),
-        (stranger, Some(true), false),
-        "forged"
-    );
+    assert_eq!((seen.address, seen.scheme_https, seen.malformed), (stranger, Some(true), false), "forged");
 
     let client = client_address(proxy, &trusted, &headers);
     append_forwarding(&mut headers, proxy, true, "a.example", true);

@@ -99,7 +99,15 @@ mod tests {
             ("accept", "*/*"),
         ]);
         remove_hop_by_hop(&mut given);
-        assert_eq!(given, headers(&[("x-forwarded-host", "a.test"), ("host", "a.test"), ("cookie", "a=b"), ("accept", "*/*")]));
+        assert_eq!(
+            given,
+            headers(&[
+                ("x-forwarded-host", "a.test"),
+                ("host", "a.test"),
+                ("cookie", "a=b"),
+                ("accept", "*/*")
+            ])
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::RandomState;
-use std::future::{Future, pending};
+use std::future::pending;
 use std::hash::BuildHasher;
 use std::net::TcpListener as StdListener;
 use std::rc::Rc;
@@ -45,7 +45,9 @@ pub(crate) struct Worker {
 
 impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Worker").field("connections", &self.connections.borrow().len()).finish_non_exhaustive()
+        f.debug_struct("Worker")
+            .field("connections", &self.connections.borrow().len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -222,11 +224,9 @@ fn admit_connection(worker: &Rc<Worker>, stream: TcpStream, address: std::net::S
     tokio::task::spawn_local(connection::serve(worker.clone(), stream, address, tls));
 }
 
-fn until_draining(phases: &mut tokio::sync::watch::Receiver<Phase>) -> impl Future<Output = ()> {
-    async {
-        if phases.wait_for(|phase| *phase != Phase::Serving).await.is_err() {
-            pending::<()>().await;
-        }
+async fn until_draining(phases: &mut tokio::sync::watch::Receiver<Phase>) {
+    if phases.wait_for(|phase| *phase != Phase::Serving).await.is_err() {
+        pending::<()>().await;
     }
 }
 

@@ -1,5 +1,7 @@
 //! Connections between real sockets: deadlines, HTTP/2, TLS, draining, limits on their number.
 
+#![expect(clippy::unwrap_used, reason = "the lint's exception for tests does not reach the helpers of one")]
+
 mod support;
 
 use std::future::Future;
@@ -107,7 +109,9 @@ fn tls_edge() -> TlsEdge {
 fn tls_speaks_http2_or_http1_as_the_visitor_offers() {
     let tls = tls_edge();
     run(async {
-        for (offer, h2) in [(vec![b"h2".to_vec(), b"http/1.1".to_vec()], true), (vec![b"http/1.1".to_vec()], false)] {
+        for (offer, h2) in
+            [(vec![b"h2".to_vec(), b"http/1.1".to_vec()], true), (vec![b"http/1.1".to_vec()], false)]
+        {
             let mut client = tls.client.clone();
             client.alpn_protocols = offer;
             let stream = tokio::net::TcpStream::connect(tls.edge.addresses().https[0]).await.unwrap();

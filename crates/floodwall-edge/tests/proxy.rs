@@ -18,10 +18,14 @@ const PRIVATE: (&str, &str) = ("cache-control", "no-store");
 #[test]
 fn passes_requests_on_with_who_asks_and_without_what_is_for_one_hop() {
     let origin = Origin::start(|_| {
-        page("hello", &[PRIVATE, ("connection", "x-hop"), ("x-hop", "1"), ("keep-alive", "5"), ("x-end", "2")])
+        page(
+            "hello",
+            &[PRIVATE, ("connection", "x-hop"), ("x-hop", "1"), ("keep-alive", "5"), ("x-end", "2")],
+        )
     });
     let edge = start(config(&[origin.address]));
-    let fields = "Connection: x-secret\r\nX-Secret: 1\r\nX-Forwarded-For: 203.0.113.9\r\nAccept: text/html\r\n";
+    let fields =
+        "Connection: x-secret\r\nX-Secret: 1\r\nX-Forwarded-For: 203.0.113.9\r\nAccept: text/html\r\n";
     let answer = Visitor::connect(&edge).get_with("/a?b=c", fields);
     assert_eq!((answer.status, answer.text().as_str()), (200, "hello"));
     assert_eq!((answer.header("x-hop"), answer.header("keep-alive")), (None, None));
@@ -49,7 +53,9 @@ fn bodies_stream_both_ways_whole() {
     let body: Vec<u8> = (0..8_000_000_u32).map(|n| (n % 251) as u8).collect();
 
     let mut visitor = Visitor::connect(&edge);
-    visitor.send(format!("POST /up HTTP/1.1\r\nHost: a.test\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes());
+    visitor.send(
+        format!("POST /up HTTP/1.1\r\nHost: a.test\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(),
+    );
     let mut sender = visitor.stream.get_ref().try_clone().unwrap();
     let sent = body.clone();
     let sending = std::thread::spawn(move || sender.write_all(&sent).unwrap());
@@ -237,7 +243,10 @@ fn malformed_and_ambiguous_requests_are_refused_and_the_connection_closed() {
     let many = format!("GET / HTTP/1.1\r\nHost: a.test\r\n{}\r\n", "X: a\r\n".repeat(129));
     let rows: [(&str, u16); 13] = [
         ("GET / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
-        ("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (
+            "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
         ("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
         ("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400),
         ("GET / HTTP/1.1\nHost: a.test\n\n", 400),
@@ -268,7 +277,9 @@ fn requests_before_a_malformed_one_are_still_answered() {
     let origin = Origin::start(|_| page("ok", &[PRIVATE]));
     let edge = start(config(&[origin.address]));
     let mut visitor = Visitor::connect(&edge);
-    visitor.send(b"GET /1 HTTP/1.1\r\nHost: a.test\r\n\r\nGET /2 HTTP/1.1\r\nHost: a.test\r\n\r\nGET /3 HTTP/1.1\n\n");
+    visitor.send(
+        b"GET /1 HTTP/1.1\r\nHost: a.test\r\n\r\nGET /2 HTTP/1.1\r\nHost: a.test\r\n\r\nGET /3 HTTP/1.1\n\n",
+    );
     assert_eq!(visitor.read_answer(false).text(), "ok");
     assert_eq!(visitor.read_answer(false).text(), "ok");
     assert_eq!(visitor.read_answer(false).status, 400);
@@ -359,7 +370,10 @@ fn the_access_log_has_every_request_once() {
     let first = &records[0];
     assert_eq!((first.method.as_str(), first.target.as_str(), first.status), ("GET", "/a?b", 200));
     assert_eq!((first.site.as_deref(), first.host.as_str(), first.body_bytes), (Some("sos"), "a.test", 5));
-    assert_eq!((first.user_agent.as_deref(), first.referer.as_deref()), (Some("\"q\""), Some("http://r.test/")));
+    assert_eq!(
+        (first.user_agent.as_deref(), first.referer.as_deref()),
+        (Some("\"q\""), Some("http://r.test/"))
+    );
     assert_eq!((first.cache, records[1].cache), (Some("miss"), Some("hit")));
 }
 

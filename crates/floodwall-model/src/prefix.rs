@@ -121,7 +121,10 @@ mod tests {
     #[test]
     fn faulty_prefixes_say_what_to_write() {
         let host_bits = "192.0.2.9/24".parse::<Prefix>().unwrap_err();
-        assert_eq!(host_bits.to_string(), "`192.0.2.9/24` has bits set beyond its length; write 192.0.2.0/24");
+        assert_eq!(
+            host_bits.to_string(),
+            "`192.0.2.9/24` has bits set beyond its length; write 192.0.2.0/24"
+        );
         assert!("10.0.0.0/33".parse::<Prefix>().is_err());
         assert_eq!("192.0.2.1".parse::<Prefix>().unwrap().length_bits(), 32);
     }

@@ -154,7 +154,12 @@ fn serve_command(arguments: ServeArguments) -> ExitCode {
                 Ok(state) => state,
                 Err(message) => return fail(&message, EXIT_NO),
             };
-            Settings::from_listen_and_origin(&arguments.listen, &arguments.origin, arguments.admin.as_deref(), &state)
+            Settings::from_listen_and_origin(
+                &arguments.listen,
+                &arguments.origin,
+                arguments.admin.as_deref(),
+                &state,
+            )
         }
     };
     match loaded {
@@ -169,14 +174,16 @@ fn serve_command(arguments: ServeArguments) -> ExitCode {
     }
 }
 
-fn state_directory(given: Option<PathBuf>, temporary: &mut Option<tempfile::TempDir>) -> Result<PathBuf, String> {
+fn state_directory(
+    given: Option<PathBuf>,
+    temporary: &mut Option<tempfile::TempDir>,
+) -> Result<PathBuf, String> {
     if let Some(directory) = given {
         return Ok(directory);
     }
-    let directory = tempfile::Builder::new()
-        .prefix("floodwall-")
-        .tempdir()
-        .map_err(|error| format!("floodwall: cannot make a temporary directory: {error}; name one with --state"))?;
+    let directory = tempfile::Builder::new().prefix("floodwall-").tempdir().map_err(|error| {
+        format!("floodwall: cannot make a temporary directory: {error}; name one with --state")
+    })?;
     let path = directory.path().to_owned();
     *temporary = Some(directory);
     Ok(path)
@@ -184,7 +191,9 @@ fn state_directory(given: Option<PathBuf>, temporary: &mut Option<tempfile::Temp
 
 fn run_server(settings: &Settings) -> ExitCode {
     let ready = |addresses: &serve::Addresses| {
-        let list = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let list = |addresses: &[SocketAddr]| {
+            addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
         tracing::info!(
             http = list(&addresses.edge.http),
             https = list(&addresses.edge.https),

@@ -56,7 +56,9 @@ pub(crate) enum ServeError {
     AccessLog(#[from] AccessLogError),
     #[error(transparent)]
     Edge(#[from] EdgeError),
-    #[error("cannot listen on the admin address {address}: {source}; choose another with server.admin (--admin)")]
+    #[error(
+        "cannot listen on the admin address {address}: {source}; choose another with server.admin (--admin)"
+    )]
     Admin { address: SocketAddr, source: std::io::Error },
     #[error("the operating system gave no event loop or signals: {0}")]
     Runtime(std::io::Error),
@@ -77,7 +79,8 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Runtime)?;
     runtime.block_on(async {
         let address = settings.server.admin;
-        let admin = TcpListener::bind(address).await.map_err(|source| ServeError::Admin { address, source })?;
+        let admin =
+            TcpListener::bind(address).await.map_err(|source| ServeError::Admin { address, source })?;
         let admin_address = admin.local_addr().map_err(ServeError::Runtime)?;
         let edge = bound.start()?;
         let addresses = Addresses { edge: edge.addresses().clone(), admin: admin_address };
@@ -197,7 +200,9 @@ impl Driver {
                 Command::Publish(figures) => self.publish(figures),
                 Command::AddTraffic(minutes) => self.store.add_traffic(&minutes),
                 Command::Prune { before_unix_seconds } => self.store.prune(before_unix_seconds),
-                Command::ReportOrigin { site, url, health, why } => report_origin(&site, &url, health, why.as_deref()),
+                Command::ReportOrigin { site, url, health, why } => {
+                    report_origin(&site, &url, health, why.as_deref());
+                }
                 Command::ReopenLogs => {
                     if let Some(log) = &self.access_log {
                         log.reopen();
@@ -214,8 +219,11 @@ impl Driver {
 
     fn publish(&self, figures: Figures) {
         let draining = self.control.is_stopping();
-        let readiness =
-            if draining { Readiness::NotReady("the server is stopping".to_owned()) } else { Readiness::Ready };
+        let readiness = if draining {
+            Readiness::NotReady("the server is stopping".to_owned())
+        } else {
+            Readiness::Ready
+        };
         let store = self.store.figures();
         let listeners = self.addresses.edge.http.iter().map(|address| format!("http://{address}"));
         let tls = self.addresses.edge.https.iter().map(|address| format!("https://{address}"));

@@ -40,19 +40,8 @@ impl Kind {
     }
 }
 
-fn family(
-    name: &'static str,
-    help: &'static str,
-    kind: Kind,
-    samples: Vec<(Labels, Value)>,
-) -> Family {
-    Family {
-        name,
-        help,
-        unit: kind.unit(),
-        kind: kind.kind(),
-        samples,
-    }
+fn family(name: &'static str, help: &'static str, kind: Kind, samples: Vec<(Labels, Value)>) -> Family {
+    Family { name, help, unit: kind.unit(), kind: kind.kind(), samples }
 }
 
 /// Samples of one site; the label `site` comes before their own labels.
@@ -84,10 +73,7 @@ fn by_refusal_reason(c: &TrafficCounts) -> SiteSamples {
     let refused = |reason: &Reason| match reason {
         Reason::PrefixRate => (reason.as_str(), c.refused_prefix_rate),
     };
-    by(
-        "reason",
-        &Reason::ALL.iter().map(refused).collect::<Vec<_>>(),
-    )
+    by("reason", &Reason::ALL.iter().map(refused).collect::<Vec<_>>())
 }
 
 fn origin_wait(c: &TrafficCounts) -> SiteSamples {
@@ -96,18 +82,8 @@ fn origin_wait(c: &TrafficCounts) -> SiteSamples {
 }
 
 const SITE: &[Declared<TrafficCounts, SiteSamples>] = &[
-    (
-        "floodwall_requests",
-        "Requests received",
-        Kind::Counter,
-        |c| plain(c.requests),
-    ),
-    (
-        "floodwall_responses",
-        "Answers by class of status",
-        Kind::Counter,
-        by_status_class,
-    ),
+    ("floodwall_requests", "Requests received", Kind::Counter, |c| plain(c.requests)),
+    ("floodwall_responses", "Answers by class of status", Kind::Counter, by_status_class),
     (
         "floodwall_cache_answers",
         "Answers from the cache, by whether the copy was still fresh",
@@ -120,48 +96,31 @@ const SITE: &[Declared<TrafficCounts, SiteSamples>] = &[
         Kind::Counter,
         |c| plain(c.cache_misses),
     ),
-    (
-        "floodwall_refused",
-        "Requests refused, by reason",
-        Kind::Counter,
-        by_refusal_reason,
-    ),
+    ("floodwall_refused", "Requests refused, by reason", Kind::Counter, by_refusal_reason),
     (
         "floodwall_origin_requests",
         "Requests sent on to the origin, revalidations included",
         Kind::Counter,
         |c| plain(c.origin_requests),
     ),
-    (
-        "floodwall_origin_errors",
-        "Requests the origin did not answer",
-        Kind::Counter,
-        |c| plain(c.origin_errors),
-    ),
-    (
-        "floodwall_origin_5xx_responses",
-        "Answers of the origin with status 500-599",
-        Kind::Counter,
-        |c| plain(c.origin_5xx),
-    ),
+    ("floodwall_origin_errors", "Requests the origin did not answer", Kind::Counter, |c| {
+        plain(c.origin_errors)
+    }),
+    ("floodwall_origin_5xx_responses", "Answers of the origin with status 500-599", Kind::Counter, |c| {
+        plain(c.origin_5xx)
+    }),
     (
         "floodwall_origin_wait",
         "Time until the origin's answer began, summed over all requests",
         Kind::SecondsCounter,
         origin_wait,
     ),
-    (
-        "floodwall_request_body",
-        "Bytes of request bodies received",
-        Kind::BytesCounter,
-        |c| plain(c.request_body_bytes),
-    ),
-    (
-        "floodwall_response_body",
-        "Bytes of response bodies sent",
-        Kind::BytesCounter,
-        |c| plain(c.response_body_bytes),
-    ),
+    ("floodwall_request_body", "Bytes of request bodies received", Kind::BytesCounter, |c| {
+        plain(c.request_body_bytes)
+    }),
+    ("floodwall_response_body", "Bytes of response bodies sent", Kind::BytesCounter, |c| {
+        plain(c.response_body_bytes)
+    }),
 ];
 
 /// What is counted for each site, and the state of its origins.
@@ -202,90 +161,41 @@ fn origin_states(snapshot: &Snapshot) -> Family {
 }
 
 const EDGE: &[Declared<EdgeCounts, u64>] = &[
-    (
-        "floodwall_connections_accepted",
-        "Connections accepted",
-        Kind::Counter,
-        |c| c.connections_accepted,
-    ),
-    (
-        "floodwall_connections_open",
-        "Connections open now",
-        Kind::Gauge,
-        |c| c.connections_open,
-    ),
-    (
-        "floodwall_connections_refused",
-        "Connections closed: too many were open",
-        Kind::Counter,
-        |c| c.connections_refused,
-    ),
+    ("floodwall_connections_accepted", "Connections accepted", Kind::Counter, |c| c.connections_accepted),
+    ("floodwall_connections_open", "Connections open now", Kind::Gauge, |c| c.connections_open),
+    ("floodwall_connections_refused", "Connections closed: too many were open", Kind::Counter, |c| {
+        c.connections_refused
+    }),
     (
         "floodwall_connections_timed_out",
         "Connections closed: the visitor was too slow or idle too long",
         Kind::Counter,
         |c| c.connections_timed_out,
     ),
-    (
-        "floodwall_tls_handshakes_failed",
-        "TLS handshakes that failed",
-        Kind::Counter,
-        |c| c.tls_handshakes_failed,
-    ),
-    (
-        "floodwall_malformed_requests",
-        "Malformed or ambiguous requests (400)",
-        Kind::Counter,
-        |c| c.malformed_requests,
-    ),
-    (
-        "floodwall_oversized_headers",
-        "Requests whose header was over the limit (431)",
-        Kind::Counter,
-        |c| c.oversized_headers,
-    ),
-    (
-        "floodwall_unknown_hosts",
-        "Requests for a host that no site declares (421)",
-        Kind::Counter,
-        |c| c.unknown_hosts,
-    ),
-    (
-        "floodwall_limiter_prefixes",
-        "Prefixes the limiter tracks now",
-        Kind::Gauge,
-        |c| c.limiter_prefixes,
-    ),
-    (
-        "floodwall_limiter_evictions",
-        "Prefixes forgotten early: the table was full",
-        Kind::Counter,
-        |c| c.limiter_evictions,
-    ),
-    (
-        "floodwall_limiter_size_max",
-        "Memory the limiter may use at most",
-        Kind::BytesGauge,
-        |c| c.limiter_bytes_max,
-    ),
-    (
-        "floodwall_cache_entries",
-        "Answers in the cache now",
-        Kind::Gauge,
-        |c| c.cache_entries,
-    ),
-    (
-        "floodwall_cache_size",
-        "Memory the cached answers take now",
-        Kind::BytesGauge,
-        |c| c.cache_bytes,
-    ),
-    (
-        "floodwall_cache_size_max",
-        "Memory the cached answers may take at most",
-        Kind::BytesGauge,
-        |c| c.cache_bytes_max,
-    ),
+    ("floodwall_tls_handshakes_failed", "TLS handshakes that failed", Kind::Counter, |c| {
+        c.tls_handshakes_failed
+    }),
+    ("floodwall_malformed_requests", "Malformed or ambiguous requests (400)", Kind::Counter, |c| {
+        c.malformed_requests
+    }),
+    ("floodwall_oversized_headers", "Requests whose header was over the limit (431)", Kind::Counter, |c| {
+        c.oversized_headers
+    }),
+    ("floodwall_unknown_hosts", "Requests for a host that no site declares (421)", Kind::Counter, |c| {
+        c.unknown_hosts
+    }),
+    ("floodwall_limiter_prefixes", "Prefixes the limiter tracks now", Kind::Gauge, |c| c.limiter_prefixes),
+    ("floodwall_limiter_evictions", "Prefixes forgotten early: the table was full", Kind::Counter, |c| {
+        c.limiter_evictions
+    }),
+    ("floodwall_limiter_size_max", "Memory the limiter may use at most", Kind::BytesGauge, |c| {
+        c.limiter_bytes_max
+    }),
+    ("floodwall_cache_entries", "Answers in the cache now", Kind::Gauge, |c| c.cache_entries),
+    ("floodwall_cache_size", "Memory the cached answers take now", Kind::BytesGauge, |c| c.cache_bytes),
+    ("floodwall_cache_size_max", "Memory the cached answers may take at most", Kind::BytesGauge, |c| {
+        c.cache_bytes_max
+    }),
     (
         "floodwall_access_records_dropped",
         "Lines of the access log dropped: the disk was slow",
@@ -295,9 +205,7 @@ const EDGE: &[Declared<EdgeCounts, u64>] = &[
 ];
 
 fn of_table<T>(declared: &[Declared<T, u64>], source: &T) -> Vec<Family> {
-    let of = |(name, help, kind, read): &Declared<T, u64>| {
-        family(name, help, *kind, plain(read(source)))
-    };
+    let of = |(name, help, kind, read): &Declared<T, u64>| family(name, help, *kind, plain(read(source)));
     declared.iter().map(of).collect()
 }
 
@@ -307,24 +215,15 @@ pub(super) fn edge(edge: &EdgeCounts) -> Vec<Family> {
 }
 
 const SERVER: &[Declared<Snapshot, u64>] = &[
-    (
-        "floodwall_ready",
-        "Whether visitors can be served",
-        Kind::Gauge,
-        |s| u64::from(s.readiness.fault().is_none()),
-    ),
-    (
-        "floodwall_events_dropped",
-        "Events dropped: the control loop's queue was full",
-        Kind::Counter,
-        |s| s.losses.events_dropped,
-    ),
-    (
-        "floodwall_store_backlog_records",
-        "Records waiting to be stored",
-        Kind::Gauge,
-        |s| s.losses.store_backlog_records,
-    ),
+    ("floodwall_ready", "Whether visitors can be served", Kind::Gauge, |s| {
+        u64::from(s.readiness.fault().is_none())
+    }),
+    ("floodwall_events_dropped", "Events dropped: the control loop's queue was full", Kind::Counter, |s| {
+        s.losses.events_dropped
+    }),
+    ("floodwall_store_backlog_records", "Records waiting to be stored", Kind::Gauge, |s| {
+        s.losses.store_backlog_records
+    }),
     (
         "floodwall_store_records_dropped",
         "Records dropped: the store was slow or failed",
@@ -338,39 +237,18 @@ pub(super) fn server(snapshot: &Snapshot) -> Vec<Family> {
     let version = vec![("version", snapshot.version.to_owned())];
     let build = vec![(version, Value::Whole(1))];
     let mut families = vec![
-        family(
-            "floodwall_build_info",
-            "The running version; always 1",
-            Kind::Gauge,
-            build,
-        ),
-        time(
-            "floodwall_start_time",
-            "When the server started, since 1970",
-            snapshot.started,
-        ),
-        time(
-            "floodwall_snapshot_time",
-            "When these figures were read, since 1970",
-            snapshot.at,
-        ),
+        family("floodwall_build_info", "The running version; always 1", Kind::Gauge, build),
+        time("floodwall_start_time", "When the server started, since 1970", snapshot.started),
+        time("floodwall_snapshot_time", "When these figures were read, since 1970", snapshot.at),
     ];
     families.extend(of_table(SERVER, snapshot));
     families
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "microseconds since 1970 stay below 2^53 until the year 2255"
-)]
+#[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 stay below 2^53 until the year 2255")]
 fn time(name: &'static str, help: &'static str, at: Timestamp) -> Family {
     let since_1970 = Value::Real(at.wall_unix_micros() as f64 / 1_000_000.0);
-    family(
-        name,
-        help,
-        Kind::SecondsGauge,
-        vec![(Labels::new(), since_1970)],
-    )
+    family(name, help, Kind::SecondsGauge, vec![(Labels::new(), since_1970)])
 }
 
 /// The console's own live streams.

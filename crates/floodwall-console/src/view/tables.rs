@@ -11,95 +11,39 @@ type Wording<T> = (&'static str, &'static str, fn(&T) -> String);
 
 const TRAFFIC: &[Wording<TrafficCounts>] = &[
     ("requests", "Requests", |c| format::count(c.requests)),
-    ("from_cache", "Answered from the cache", |c| {
-        format::count_with_share(from_cache(c), c.requests)
-    }),
-    ("stale", "Of these stale: origin failed or slow", |c| {
-        format::count(c.cache_stale)
-    }),
-    ("refused", "Refused: over the limit", |c| {
-        format::count_with_share(c.refused_prefix_rate, c.requests)
-    }),
-    ("origin_requests", "Sent on to the origin", |c| {
-        format::count(c.origin_requests)
-    }),
-    ("origin_errors", "Of these not answered", |c| {
-        format::count(c.origin_errors)
-    }),
-    ("origin_wait", "Mean wait for the origin", |c| {
-        format::mean_wait(c.origin_wait_us, c.origin_requests)
-    }),
-    ("responses_5xx", "Server errors (5xx)", |c| {
-        format::count_with_share(c.responses_5xx, c.requests)
-    }),
-    ("sent", "Sent to visitors", |c| {
-        format::bytes(c.response_body_bytes)
-    }),
+    ("from_cache", "Answered from the cache", |c| format::count_with_share(from_cache(c), c.requests)),
+    ("stale", "Of these stale: origin failed or slow", |c| format::count(c.cache_stale)),
+    ("refused", "Refused: over the limit", |c| format::count_with_share(c.refused_prefix_rate, c.requests)),
+    ("origin_requests", "Sent on to the origin", |c| format::count(c.origin_requests)),
+    ("origin_errors", "Of these not answered", |c| format::count(c.origin_errors)),
+    ("origin_wait", "Mean wait for the origin", |c| format::mean_wait(c.origin_wait_us, c.origin_requests)),
+    ("responses_5xx", "Server errors (5xx)", |c| format::count_with_share(c.responses_5xx, c.requests)),
+    ("sent", "Sent to visitors", |c| format::bytes(c.response_body_bytes)),
 ];
 
 const EDGE: &[Wording<EdgeCounts>] = &[
-    ("connections_open", "Connections open now", |c| {
-        format::count(c.connections_open)
+    ("connections_open", "Connections open now", |c| format::count(c.connections_open)),
+    ("connections_accepted", "Connections accepted", |c| format::count(c.connections_accepted)),
+    ("connections_refused", "Connections refused: too many open", |c| format::count(c.connections_refused)),
+    ("connections_timed_out", "Connections closed: too slow or idle too long", |c| {
+        format::count(c.connections_timed_out)
     }),
-    ("connections_accepted", "Connections accepted", |c| {
-        format::count(c.connections_accepted)
-    }),
-    (
-        "connections_refused",
-        "Connections refused: too many open",
-        |c| format::count(c.connections_refused),
-    ),
-    (
-        "connections_timed_out",
-        "Connections closed: too slow or idle too long",
-        |c| format::count(c.connections_timed_out),
-    ),
-    ("tls_handshakes_failed", "TLS handshakes failed", |c| {
-        format::count(c.tls_handshakes_failed)
-    }),
-    (
-        "malformed_requests",
-        "Malformed requests (answered 400)",
-        |c| format::count(c.malformed_requests),
-    ),
-    (
-        "oversized_headers",
-        "Headers too large (answered 431)",
-        |c| format::count(c.oversized_headers),
-    ),
-    (
-        "unknown_hosts",
-        "Requests for unknown hosts (answered 421)",
-        |c| format::count(c.unknown_hosts),
-    ),
+    ("tls_handshakes_failed", "TLS handshakes failed", |c| format::count(c.tls_handshakes_failed)),
+    ("malformed_requests", "Malformed requests (answered 400)", |c| format::count(c.malformed_requests)),
+    ("oversized_headers", "Headers too large (answered 431)", |c| format::count(c.oversized_headers)),
+    ("unknown_hosts", "Requests for unknown hosts (answered 421)", |c| format::count(c.unknown_hosts)),
 ];
 
 const MEMORY: &[Wording<EdgeCounts>] = &[
     ("cache_bytes", "Cache: memory in use", |c| {
-        format!(
-            "{} of at most {}",
-            format::bytes(c.cache_bytes),
-            format::bytes(c.cache_bytes_max)
-        )
+        format!("{} of at most {}", format::bytes(c.cache_bytes), format::bytes(c.cache_bytes_max))
     }),
-    ("cache_entries", "Cache: answers kept", |c| {
-        format::count(c.cache_entries)
+    ("cache_entries", "Cache: answers kept", |c| format::count(c.cache_entries)),
+    ("limiter_bytes_max", "Request limiter: memory at most", |c| format::bytes(c.limiter_bytes_max)),
+    ("limiter_prefixes", "Request limiter: sources tracked now", |c| format::count(c.limiter_prefixes)),
+    ("limiter_evictions", "Request limiter: sources forgotten early, table full", |c| {
+        format::count(c.limiter_evictions)
     }),
-    (
-        "limiter_bytes_max",
-        "Request limiter: memory at most",
-        |c| format::bytes(c.limiter_bytes_max),
-    ),
-    (
-        "limiter_prefixes",
-        "Request limiter: sources tracked now",
-        |c| format::count(c.limiter_prefixes),
-    ),
-    (
-        "limiter_evictions",
-        "Request limiter: sources forgotten early, table full",
-        |c| format::count(c.limiter_evictions),
-    ),
 ];
 
 fn of_edge(area: &str, wordings: &[Wording<EdgeCounts>], edge: &EdgeCounts) -> Vec<Row> {
@@ -124,16 +68,8 @@ pub(super) fn memory(edge: &EdgeCounts) -> Vec<Row> {
 pub(super) fn losses(snapshot: &Snapshot) -> Vec<Row> {
     let losses = &snapshot.losses;
     [
-        (
-            "Events dropped: the control loop's queue was full",
-            "events_dropped",
-            losses.events_dropped,
-        ),
-        (
-            "Records waiting to be stored now",
-            "store_backlog_records",
-            losses.store_backlog_records,
-        ),
+        ("Events dropped: the control loop's queue was full", "events_dropped", losses.events_dropped),
+        ("Records waiting to be stored now", "store_backlog_records", losses.store_backlog_records),
         (
             "Records dropped: the store was slow or failed",
             "store_records_dropped",
@@ -181,22 +117,11 @@ pub(super) fn server(snapshot: &Snapshot) -> Vec<Row> {
     [
         ("State", "readiness", readiness),
         ("Running for", "running", running),
-        (
-            "Visitors served on",
-            "listeners",
-            snapshot.listeners.join(", "),
-        ),
-        (
-            "This console served on",
-            "admin_listener",
-            snapshot.admin_listener.clone(),
-        ),
+        ("Visitors served on", "listeners", snapshot.listeners.join(", ")),
+        ("This console served on", "admin_listener", snapshot.admin_listener.clone()),
         ("Version", "version", snapshot.version.to_owned()),
     ]
     .into_iter()
-    .map(|(label, name, text)| Row {
-        label,
-        cells: vec![Figure::new(format!("server.{name}"), text)],
-    })
+    .map(|(label, name, text)| Row { label, cells: vec![Figure::new(format!("server.{name}"), text)] })
     .collect()
 }

@@ -33,58 +33,32 @@ async fn served(snapshot: Snapshot) -> Served {
         let _ = stopped.await;
     };
     let server = tokio::spawn(serve(listener, sample.console.clone(), shutdown));
-    Served {
-        sample,
-        address,
-        stop,
-        server,
-    }
+    Served { sample, address, stop, server }
 }
 
 #[tokio::test]
 async fn accessible_at_every_width_and_in_both_schemes() {
     in_browser(|browser| async move {
         let served = served(snapshot()).await;
-        for (width, scheme) in [
-            (1280, "light"),
-            (1280, "dark"),
-            (320, "light"),
-            (320, "dark"),
-        ] {
+        for (width, scheme) in [(1280, "light"), (1280, "dark"), (320, "light"), (320, "dark")] {
             for (name, path, ready) in [
-                (
-                    "console",
-                    "/",
-                    "//*[@id='connection' and contains(., 'updated every second')]",
-                ),
+                ("console", "/", "//*[@id='connection' and contains(., 'updated every second')]"),
                 ("fault", "/nowhere", "//h1[.='Not Found']"),
             ] {
                 browser.set_viewport(width, 800).await;
                 browser.set_color_scheme(scheme).await;
-                browser
-                    .client
-                    .goto(&format!("{}{path}", served.address))
-                    .await
-                    .unwrap();
+                browser.client.goto(&format!("{}{path}", served.address)).await.unwrap();
                 browser.wait_for(ready).await;
-                browser
-                    .picture(&format!("{name}-{scheme}-{width}"), width)
-                    .await;
+                browser.picture(&format!("{name}-{scheme}-{width}"), width).await;
                 // What is folded away must be right too.
                 browser
-                    .run(
-                        "document.querySelectorAll('details').forEach((it) => { it.open = true; })",
-                    )
+                    .run("document.querySelectorAll('details').forEach((it) => { it.open = true; })")
                     .await;
                 let place = format!("{path} at {width} px, {scheme}");
                 assert_eq!(browser.axe_violations().await, "", "{place}");
                 let sideways = "const page = document.documentElement;
                     return page.scrollWidth - page.clientWidth";
-                assert_eq!(
-                    browser.run(sideways).await,
-                    json!(0),
-                    "{place}: scrolls sideways"
-                );
+                assert_eq!(browser.run(sideways).await, json!(0), "{place}: scrolls sideways");
             }
         }
     })
@@ -99,14 +73,7 @@ async fn complete_without_javascript() {
         browser.client.goto(&served.address).await.unwrap();
         // From here on only to read the page: its own script is not run any more.
         browser.set_scripts(true).await;
-        let text = browser
-            .client
-            .find(Locator::Css("body"))
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap();
+        let text = browser.client.find(Locator::Css("body")).await.unwrap().text().await.unwrap();
         for shown in [
             "1,234,567",
             "Down: it does not answer",
@@ -116,17 +83,8 @@ async fn complete_without_javascript() {
         ] {
             assert!(text.contains(shown), "`{shown}` is missing: {text}");
         }
-        browser
-            .client
-            .find(Locator::Css("summary"))
-            .await
-            .unwrap()
-            .click()
-            .await
-            .unwrap();
-        browser
-            .wait_for("//tbody[@data-minutes]//th[.='14:01']/following-sibling::td[1][.='7,620']")
-            .await;
+        browser.client.find(Locator::Css("summary")).await.unwrap().click().await.unwrap();
+        browser.wait_for("//tbody[@data-minutes]//th[.='14:01']/following-sibling::td[1][.='7,620']").await;
     })
     .await;
 }
@@ -136,58 +94,33 @@ async fn figures_follow_the_stream_without_a_reload() {
     in_browser(|browser| async move {
         let served = served(snapshot()).await;
         browser.client.goto(&served.address).await.unwrap();
-        browser
-            .wait_for("//*[@id='connection' and contains(., 'updated every second')]")
-            .await;
+        browser.wait_for("//*[@id='connection' and contains(., 'updated every second')]").await;
         browser.run("window.loaded = 'once'").await;
 
         let mut later = snapshot();
         later.sites[0].state.counts.requests += 1;
-        served
-            .sample
-            .publisher
-            .send_replace(Arc::new(later.clone()));
-        browser
-            .wait_for_figure("site.0.requests.total", "1,234,568")
-            .await;
+        served.sample.publisher.send_replace(Arc::new(later.clone()));
+        browser.wait_for_figure("site.0.requests.total", "1,234,568").await;
         assert_eq!(announcement(&browser).await, "", "a figure was read out");
 
         later.sites[0].state.origins[1].health = OriginHealth::Up;
-        served
-            .sample
-            .publisher
-            .send_replace(Arc::new(later.clone()));
+        served.sample.publisher.send_replace(Arc::new(later.clone()));
         browser
-            .wait_for(
-                "//*[@data-state='site.0.origin.1' and @data-health='up']//*[@href='#shape-up']",
-            )
+            .wait_for("//*[@data-state='site.0.origin.1' and @data-health='up']//*[@href='#shape-up']")
             .await;
-        assert_eq!(
-            announcement(&browser).await,
-            "Site sos: origin http://10.0.0.6:8080 is now up."
-        );
+        assert_eq!(announcement(&browser).await, "Site sos: origin http://10.0.0.6:8080 is now up.");
 
-        assert_eq!(
-            browser.run("return window.loaded").await,
-            json!("once"),
-            "the page was loaded anew"
-        );
+        assert_eq!(browser.run("return window.loaded").await, json!("once"), "the page was loaded anew");
         later.sites.pop();
         served.sample.publisher.send_replace(Arc::new(later));
         browser.wait_for("//body[not(.//*[@id='site-1'])]").await;
-        assert_eq!(
-            browser.run("return window.loaded").await,
-            Value::Null,
-            "the page was not loaded anew"
-        );
+        assert_eq!(browser.run("return window.loaded").await, Value::Null, "the page was not loaded anew");
     })
     .await;
 }
 
 async fn announcement(browser: &Browser) -> String {
-    let text = browser
-        .run("return document.querySelector('#announcements').textContent")
-        .await;
+    let text = browser.run("return document.querySelector('#announcements').textContent").await;
     text.as_str().unwrap().to_owned()
 }
 
@@ -196,21 +129,14 @@ async fn past_minutes_are_renewed_when_a_minute_has_passed() {
     in_browser(|browser| async move {
         let served = served(snapshot()).await;
         browser.client.goto(&served.address).await.unwrap();
-        browser
-            .wait_for("//*[@id='connection' and contains(., 'updated every second')]")
-            .await;
+        browser.wait_for("//*[@id='connection' and contains(., 'updated every second')]").await;
         let newest = "//tbody[@data-minutes='site-0-table']/tr[1]/th";
         browser.wait_for(&format!("{newest}[.='14:01']")).await;
         served.sample.clock.advance(60);
         let at = sample::now().plus(std::time::Duration::from_secs(60));
-        served
-            .sample
-            .publisher
-            .send_replace(Arc::new(Snapshot { at, ..snapshot() }));
+        served.sample.publisher.send_replace(Arc::new(Snapshot { at, ..snapshot() }));
         browser.wait_for(&format!("{newest}[.='14:02']")).await;
-        browser
-            .wait_for_figure("as_of", "2022-11-08 14:03:07 UTC")
-            .await;
+        browser.wait_for_figure("as_of", "2022-11-08 14:03:07 UTC").await;
     })
     .await;
 }
@@ -220,16 +146,12 @@ async fn a_broken_stream_is_said_with_the_age_of_the_figures() {
     in_browser(|browser| async move {
         let served = served(snapshot()).await;
         browser.client.goto(&served.address).await.unwrap();
-        browser
-            .wait_for("//*[@id='connection' and contains(., 'updated every second')]")
-            .await;
+        browser.wait_for("//*[@id='connection' and contains(., 'updated every second')]").await;
         served.stop.send(()).unwrap();
         // An open stream does not hold up the shutdown.
         served.server.await.unwrap();
         let said = "Connection lost: the figures are from 14:02:07 UTC. Trying to connect again.";
-        browser
-            .wait_for(&format!("//*[@id='lost' and not(@hidden) and .='{said}']"))
-            .await;
+        browser.wait_for(&format!("//*[@id='lost' and not(@hidden) and .='{said}']")).await;
         assert_eq!(announcement(&browser).await, said);
     })
     .await;

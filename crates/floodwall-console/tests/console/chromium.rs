@@ -34,8 +34,7 @@ pub(crate) struct Missing(String);
 
 fn axe() -> Result<String, Missing> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/axe.min.js");
-    let path =
-        std::env::var_os("FLOODWALL_AXE_JS").map_or_else(|| PathBuf::from(default), PathBuf::from);
+    let path = std::env::var_os("FLOODWALL_AXE_JS").map_or_else(|| PathBuf::from(default), PathBuf::from);
     std::fs::read_to_string(&path)
         .map_err(|fault| Missing(format!("axe-core at {}: {fault}", path.display())))
 }
@@ -46,11 +45,7 @@ fn chromedriver() -> Result<Child, Missing> {
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|fault| {
-            Missing(format!(
-                "chromedriver (Debian package chromium-driver): {fault}"
-            ))
-        })
+        .map_err(|fault| Missing(format!("chromedriver (Debian package chromium-driver): {fault}")))
 }
 
 /// The port it says it listens on.
@@ -79,8 +74,7 @@ fn capabilities(profile: &TempDir) -> Capabilities {
         "--disable-sync",
         &profile,
     ];
-    let capabilities =
-        json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } });
+    let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } });
     capabilities.as_object().unwrap().clone()
 }
 
@@ -93,8 +87,7 @@ where
     let (axe, mut driver) = match axe().and_then(|axe| Ok((axe, chromedriver()?))) {
         Ok(found) => found,
         Err(Missing(what)) => {
-            let required =
-                std::env::var("FLOODWALL_REQUIRE_BROWSER").is_ok_and(|value| value == "1");
+            let required = std::env::var("FLOODWALL_REQUIRE_BROWSER").is_ok_and(|value| value == "1");
             assert!(!required, "a browser test cannot run: {what}");
             // Written directly, because the test runner would keep a print of a passing test.
             let text = format!("\nSKIPPED: a browser test cannot run: {what}\n");
@@ -105,18 +98,10 @@ where
     let webdriver = format!("http://127.0.0.1:{}", port(&mut driver).await);
     let profile = TempDir::new().unwrap();
     let mut builder = ClientBuilder::new(HttpConnector::new());
-    let client = builder
-        .capabilities(capabilities(&profile))
-        .connect(&webdriver)
-        .await
-        .unwrap();
+    let client = builder.capabilities(capabilities(&profile)).connect(&webdriver).await.unwrap();
     let session = client.session_id().await.unwrap().unwrap();
     let devtools = format!("{webdriver}/session/{session}/goog/cdp/execute");
-    let browser = Browser {
-        client: client.clone(),
-        devtools,
-        axe,
-    };
+    let browser = Browser { client: client.clone(), devtools, axe };
     // In a task, so that the browser is closed also when an assertion fails.
     let ended = tokio::spawn(scenario(browser)).await;
     client.close().await.unwrap();
@@ -129,27 +114,18 @@ where
 impl Browser {
     /// Sends one command of the Chrome DevTools protocol, for what WebDriver cannot set.
     async fn devtools(&self, command: &str, parameters: Value) {
-        let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-            .build(HttpConnector::new());
+        let client =
+            hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(HttpConnector::new());
         let body = Full::<Bytes>::from(json!({ "cmd": command, "params": parameters }).to_string());
-        let response = client
-            .request(http::Request::post(&self.devtools).body(body).unwrap())
-            .await
-            .unwrap();
+        let response = client.request(http::Request::post(&self.devtools).body(body).unwrap()).await.unwrap();
         let status = response.status();
         let answer = response.into_body().collect().await.unwrap().to_bytes();
-        assert!(
-            status.is_success(),
-            "{command}: {status} {}",
-            String::from_utf8_lossy(&answer)
-        );
+        assert!(status.is_success(), "{command}: {status} {}", String::from_utf8_lossy(&answer));
     }
 
     pub(crate) async fn set_viewport(&self, width: u64, height: u64) {
-        let metrics =
-            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.devtools("Emulation.setDeviceMetricsOverride", metrics)
-            .await;
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
     pub(crate) async fn set_color_scheme(&self, scheme: &str) {
@@ -158,11 +134,7 @@ impl Browser {
     }
 
     pub(crate) async fn set_scripts(&self, enabled: bool) {
-        self.devtools(
-            "Emulation.setScriptExecutionDisabled",
-            json!({ "value": !enabled }),
-        )
-        .await;
+        self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": !enabled })).await;
     }
 
     pub(crate) async fn run(&self, script: &str) -> Value {
@@ -171,25 +143,13 @@ impl Browser {
 
     /// Waits until an element matches the XPath expression.
     pub(crate) async fn wait_for(&self, xpath: &str) {
-        let found = self
-            .client
-            .wait()
-            .at_most(PATIENCE)
-            .for_element(Locator::XPath(xpath))
-            .await;
-        assert!(
-            found.is_ok(),
-            "never came: {xpath}\n{}",
-            self.client.source().await.unwrap()
-        );
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(xpath)).await;
+        assert!(found.is_ok(), "never came: {xpath}\n{}", self.client.source().await.unwrap());
     }
 
     /// Waits until the figure of that key has that text.
     pub(crate) async fn wait_for_figure(&self, key: &str, text: &str) {
-        self.wait_for(&format!(
-            "//*[@data-figure='{key}' and normalize-space(.)='{text}']"
-        ))
-        .await;
+        self.wait_for(&format!("//*[@data-figure='{key}' and normalize-space(.)='{text}']")).await;
     }
 
     /// Everything axe-core finds wrong under WCAG 2.2 A and AA, one line each; empty when all is well.
@@ -209,16 +169,9 @@ impl Browser {
         let found = self.client.execute_async(script, Vec::new()).await.unwrap();
         let ran = found["passes"].as_array().unwrap();
         for rule in ["color-contrast", "document-title"] {
-            assert!(
-                ran.contains(&json!(rule)),
-                "axe-core did not check {rule}: {found}"
-            );
+            assert!(ran.contains(&json!(rule)), "axe-core did not check {rule}: {found}");
         }
-        let lines = found["violations"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|line| line.as_str().unwrap());
+        let lines = found["violations"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
         lines.collect::<Vec<_>>().join("\n")
     }
 
@@ -227,17 +180,9 @@ impl Browser {
         let Some(directory) = std::env::var_os("FLOODWALL_SCREENSHOTS") else {
             return;
         };
-        let height = self
-            .run("return document.documentElement.scrollHeight")
-            .await
-            .as_u64()
-            .unwrap();
+        let height = self.run("return document.documentElement.scrollHeight").await.as_u64().unwrap();
         self.set_viewport(width, height).await;
         let picture = self.client.screenshot().await.unwrap();
-        std::fs::write(
-            PathBuf::from(directory).join(format!("{name}.png")),
-            picture,
-        )
-        .unwrap();
+        std::fs::write(PathBuf::from(directory).join(format!("{name}.png")), picture).unwrap();
     }
 }

@@ -24,13 +24,7 @@ pub(crate) async fn first_event(sample: &Sample) -> String {
 }
 
 fn data(event: &str) -> Value {
-    serde_json::from_str(
-        event
-            .lines()
-            .find_map(|line| line.strip_prefix("data: "))
-            .unwrap(),
-    )
-    .unwrap()
+    serde_json::from_str(event.lines().find_map(|line| line.strip_prefix("data: ")).unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -45,46 +39,29 @@ async fn page_and_stream_show_the_same_figures() {
     }
     assert_eq!(page.matches("data-figure=").count(), figures.len());
     for (key, state) in event["states"].as_object().unwrap() {
-        let place = format!(
-            "data-state=\"{key}\" data-health=\"{}\"",
-            state["health"].as_str().unwrap()
-        );
+        let place = format!("data-state=\"{key}\" data-health=\"{}\"", state["health"].as_str().unwrap());
         assert_eq!(page.matches(&place).count(), 1, "{place}");
     }
-    assert!(page.contains(&format!(
-        "data-layout=\"{}\"",
-        event["layout"].as_str().unwrap()
-    )));
+    assert!(page.contains(&format!("data-layout=\"{}\"", event["layout"].as_str().unwrap())));
 }
 
 #[tokio::test]
 async fn each_snapshot_is_one_event() {
     let sample = console(snapshot());
     let mut body = sample.ask(Method::GET, "/events").await.into_body();
-    assert_eq!(
-        data(&frame(&mut body).await)["as_of"],
-        "2022-11-08T14:02:07.125Z"
-    );
-    sample.publisher.send_replace(Arc::new(Snapshot {
-        at: sample::now().plus(Duration::from_secs(1)),
-        ..snapshot()
-    }));
-    assert_eq!(
-        data(&frame(&mut body).await)["as_of"],
-        "2022-11-08T14:02:08.125Z"
-    );
+    assert_eq!(data(&frame(&mut body).await)["as_of"], "2022-11-08T14:02:07.125Z");
+    sample
+        .publisher
+        .send_replace(Arc::new(Snapshot { at: sample::now().plus(Duration::from_secs(1)), ..snapshot() }));
+    assert_eq!(data(&frame(&mut body).await)["as_of"], "2022-11-08T14:02:08.125Z");
     sample.console.close_event_streams();
-    assert!(
-        body.frame().await.is_none(),
-        "the stream goes on after the console was closed"
-    );
+    assert!(body.frame().await.is_none(), "the stream goes on after the console was closed");
 }
 
 #[tokio::test]
 async fn the_layout_changes_with_the_sites_but_not_with_the_figures() {
-    let layout = |snapshot: Snapshot| async {
-        data(&first_event(&console(snapshot)).await)["layout"].clone()
-    };
+    let layout =
+        |snapshot: Snapshot| async { data(&first_event(&console(snapshot)).await)["layout"].clone() };
     let before = layout(snapshot()).await;
     let mut busier = snapshot();
     busier.sites[0].state.counts = sample::traffic(9_999_999);
@@ -108,28 +85,14 @@ async fn live_streams_are_bounded_and_their_places_come_back() {
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(header(&refused, "retry-after"), "5");
     let metrics = sample.get("/metrics").await.1;
-    assert!(
-        metrics.contains("floodwall_console_streams_open 32\n"),
-        "{metrics}"
-    );
-    assert!(
-        metrics.contains("floodwall_console_streams_refused_total 1\n"),
-        "{metrics}"
-    );
+    assert!(metrics.contains("floodwall_console_streams_open 32\n"), "{metrics}");
+    assert!(metrics.contains("floodwall_console_streams_refused_total 1\n"), "{metrics}");
 
     drop(open);
-    while sample
-        .get("/metrics")
-        .await
-        .1
-        .contains("floodwall_console_streams_open 32\n")
-    {
+    while sample.get("/metrics").await.1.contains("floodwall_console_streams_open 32\n") {
         tokio::task::yield_now().await;
     }
-    assert_eq!(
-        sample.ask(Method::GET, "/events").await.status(),
-        StatusCode::OK
-    );
+    assert_eq!(sample.ask(Method::GET, "/events").await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
@@ -154,8 +117,5 @@ async fn an_open_stream_does_not_hold_up_the_shutdown() {
     stop.send(()).unwrap();
     server.await.unwrap();
     while lines.next_line().await.unwrap().is_some() {}
-    assert!(
-        TcpStream::connect(address).await.is_err(),
-        "it still accepts connections"
-    );
+    assert!(TcpStream::connect(address).await.is_err(), "it still accepts connections");
 }

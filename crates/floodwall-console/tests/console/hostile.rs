@@ -30,18 +30,12 @@ fn hostile() -> Snapshot {
 async fn hostile_names_stay_texts() {
     let sample = console(hostile());
     let page = sample.get("/").await.1;
-    assert!(
-        !page.contains("<script>alert") && !page.contains("\"'>"),
-        "{page}"
-    );
+    assert!(!page.contains("<script>alert") && !page.contains("\"'>"), "{page}");
     assert!(page.contains("{{7*7}}"));
 
     let metrics = sample.get("/metrics").await.1;
     for line in metrics.lines() {
-        assert!(
-            line.starts_with("floodwall_") || line.starts_with("# "),
-            "{line}"
-        );
+        assert!(line.starts_with("floodwall_") || line.starts_with("# "), "{line}");
     }
     let escaped = r#"site="\"'><script>alert(1)</script>\n\\{{7*7}}"#;
     assert!(metrics.contains(escaped), "{metrics}");
@@ -50,14 +44,7 @@ async fn hostile_names_stay_texts() {
     assert_eq!(sites["sites"][0]["name"], *hostile().sites[0].state.name);
     // One line of data: a line break inside would end the event.
     let event = first_event(&sample).await;
-    assert_eq!(
-        event
-            .lines()
-            .filter(|line| line.starts_with("data:"))
-            .count(),
-        1,
-        "{event}"
-    );
+    assert_eq!(event.lines().filter(|line| line.starts_with("data:")).count(), 1, "{event}");
 }
 
 #[tokio::test]
@@ -67,17 +54,11 @@ async fn a_history_that_fails_costs_only_the_past_minutes() {
     let sample = console(broken);
     let (status, page) = sample.get("/").await;
     assert_eq!(status, StatusCode::OK);
-    assert!(
-        page.contains("Past minutes cannot be shown: <bdi>the disk is &#60;full&#62;</bdi>."),
-        "{page}"
-    );
+    assert!(page.contains("Past minutes cannot be shown: <bdi>the disk is &#60;full&#62;</bdi>."), "{page}");
     assert!(page.contains("1,234,567"));
     let (status, answer) = sample.get("/api/v1/sites/broken/traffic").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(
-        answer.contains("Past minutes could not be read: the disk is <full>."),
-        "{answer}"
-    );
+    assert!(answer.contains("Past minutes could not be read: the disk is <full>."), "{answer}");
 }
 
 #[tokio::test]
@@ -86,9 +67,5 @@ async fn many_sites_do_not_grow_the_reads_of_the_store() {
     many.sites = (0..100).map(|_| many.sites[0].clone()).collect();
     let page = console(many).get("/").await.1;
     assert_eq!(page.matches("Last 60 minutes as a table").count(), 20);
-    assert_eq!(
-        page.matches("Past minutes of this site are not in this page")
-            .count(),
-        80
-    );
+    assert_eq!(page.matches("Past minutes of this site are not in this page").count(), 80);
 }

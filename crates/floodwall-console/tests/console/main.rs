@@ -6,10 +6,7 @@
     clippy::panic,
     reason = "a test ends with the first thing that is not as it should be"
 )]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "answers of our own routes, over made-up figures, are small"
-)]
+#![expect(clippy::disallowed_methods, reason = "answers of our own routes, over made-up figures, are small")]
 
 mod browser;
 mod chromium;

@@ -13,15 +13,7 @@ use crate::sample::{console, console_with, header, snapshot, text};
 #[tokio::test]
 async fn every_answer_carries_the_protective_headers() {
     let sample = console(snapshot());
-    for target in [
-        "/",
-        "/console.js",
-        "/metrics",
-        "/api/v1/sites",
-        "/healthz",
-        "/nowhere",
-        "/api/nowhere",
-    ] {
+    for target in ["/", "/console.js", "/metrics", "/api/v1/sites", "/healthz", "/nowhere", "/api/nowhere"] {
         let response = sample.ask(Method::GET, target).await;
         let policy = header(&response, "content-security-policy");
         assert!(
@@ -29,16 +21,8 @@ async fn every_answer_carries_the_protective_headers() {
             "{target}"
         );
         assert!(!policy.contains("unsafe"), "{target}");
-        assert_eq!(
-            header(&response, "x-content-type-options"),
-            "nosniff",
-            "{target}"
-        );
-        assert_eq!(
-            header(&response, "referrer-policy"),
-            "no-referrer",
-            "{target}"
-        );
+        assert_eq!(header(&response, "x-content-type-options"), "nosniff", "{target}");
+        assert_eq!(header(&response, "referrer-policy"), "no-referrer", "{target}");
         assert_eq!(header(&response, "cache-control"), "no-store", "{target}");
     }
 }
@@ -92,78 +76,39 @@ async fn statuses_and_types() {
 
 #[tokio::test]
 async fn a_foreign_host_name_is_refused_with_what_to_do() {
-    let request = |host: &str| {
-        Request::builder()
-            .uri("/")
-            .header("host", host)
-            .body(Body::empty())
-            .unwrap()
-    };
-    let settings = Settings {
-        host_names: vec!["flood.example.gov".to_owned()],
-        ..Settings::default()
-    };
+    let request = |host: &str| Request::builder().uri("/").header("host", host).body(Body::empty()).unwrap();
+    let settings = Settings { host_names: vec!["flood.example.gov".to_owned()], ..Settings::default() };
     let router = console_with(snapshot(), &settings).console.router();
-    let refused = router
-        .clone()
-        .oneshot(request("evil.example:9800"))
-        .await
-        .unwrap();
+    let refused = router.clone().oneshot(request("evil.example:9800")).await.unwrap();
     assert_eq!(refused.status(), StatusCode::MISDIRECTED_REQUEST);
     let page = text(refused).await;
     assert!(
         page.contains("evil.example") && page.contains("admin_hosts") && !page.contains("10.0.0.5"),
         "{page}"
     );
-    assert_eq!(
-        router
-            .oneshot(request("flood.example.gov"))
-            .await
-            .unwrap()
-            .status(),
-        StatusCode::OK
-    );
+    assert_eq!(router.oneshot(request("flood.example.gov")).await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
 async fn alive_while_the_control_loop_reports() {
     let sample = console(snapshot());
     sample.clock.advance(5);
-    assert_eq!(
-        sample.get("/healthz").await,
-        (StatusCode::OK, "ok\n".to_owned())
-    );
+    assert_eq!(sample.get("/healthz").await, (StatusCode::OK, "ok\n".to_owned()));
     sample.clock.advance(1);
     let late = "the control loop has not reported for 6 s\n".to_owned();
-    assert_eq!(
-        sample.get("/healthz").await,
-        (StatusCode::SERVICE_UNAVAILABLE, late)
-    );
+    assert_eq!(sample.get("/healthz").await, (StatusCode::SERVICE_UNAVAILABLE, late));
 }
 
 #[tokio::test]
 async fn ready_only_when_ready() {
     let sample = console(snapshot());
-    assert_eq!(
-        sample.get("/readyz").await,
-        (StatusCode::OK, "ready\n".to_owned())
-    );
+    assert_eq!(sample.get("/readyz").await, (StatusCode::OK, "ready\n".to_owned()));
     let readiness = Readiness::NotReady("the listeners are not open yet".to_owned());
-    sample.publisher.send_replace(Arc::new(Snapshot {
-        readiness,
-        ..snapshot()
-    }));
+    sample.publisher.send_replace(Arc::new(Snapshot { readiness, ..snapshot() }));
     let reason = "not ready: the listeners are not open yet\n".to_owned();
-    assert_eq!(
-        sample.get("/readyz").await,
-        (StatusCode::SERVICE_UNAVAILABLE, reason)
-    );
+    assert_eq!(sample.get("/readyz").await, (StatusCode::SERVICE_UNAVAILABLE, reason));
     assert!(
-        sample
-            .get("/")
-            .await
-            .1
-            .contains("Visitors are not being served: the listeners are not open yet")
+        sample.get("/").await.1.contains("Visitors are not being served: the listeners are not open yet")
     );
 }
 
@@ -176,19 +121,12 @@ async fn metrics_read_as_openmetrics() {
 
 #[tokio::test]
 async fn json_of_one_site() {
-    insta::assert_snapshot!(pretty(
-        &console(snapshot()).get("/api/v1/sites/sos").await.1
-    ));
+    insta::assert_snapshot!(pretty(&console(snapshot()).get("/api/v1/sites/sos").await.1));
 }
 
 #[tokio::test]
 async fn json_of_past_minutes() {
-    insta::assert_snapshot!(pretty(
-        &console(snapshot())
-            .get("/api/v1/sites/sos/traffic?minutes=2")
-            .await
-            .1
-    ));
+    insta::assert_snapshot!(pretty(&console(snapshot()).get("/api/v1/sites/sos/traffic?minutes=2").await.1));
 }
 
 fn pretty(json: &str) -> String {
@@ -232,23 +170,8 @@ fn words(html: &str) -> String {
 
 #[tokio::test]
 async fn losses_are_admitted() {
-    let losses = Losses {
-        store_records_dropped: 7,
-        ..Losses::default()
-    };
-    let page = console(Snapshot {
-        losses,
-        ..snapshot()
-    })
-    .get("/")
-    .await
-    .1;
+    let losses = Losses { store_records_dropped: 7, ..Losses::default() };
+    let page = console(Snapshot { losses, ..snapshot() }).get("/").await.1;
     assert!(page.contains("Some records were lost since the start"));
-    assert!(
-        console(snapshot())
-            .get("/")
-            .await
-            .1
-            .contains("Nothing was lost since the start.")
-    );
+    assert!(console(snapshot()).get("/").await.1.contains("Nothing was lost since the start."));
 }

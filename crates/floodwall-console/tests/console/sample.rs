@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
-use floodwall_console::{
-    Console, History, HistoryError, Losses, Readiness, Settings, SiteFigures, Snapshot,
-};
+use floodwall_console::{Console, History, HistoryError, Losses, Readiness, Settings, SiteFigures, Snapshot};
 use floodwall_model::{
     Clock, EdgeCounts, MinuteTraffic, OriginHealth, OriginStatus, SiteId, SiteSnapshot, Timestamp,
     TrafficCounts,
@@ -40,9 +38,7 @@ impl HandClock {
 
 impl Clock for HandClock {
     fn now(&self) -> Timestamp {
-        now().plus(Duration::from_secs(
-            self.0.load(Ordering::SeqCst).unsigned_abs(),
-        ))
+        now().plus(Duration::from_secs(self.0.load(Ordering::SeqCst).unsigned_abs()))
     }
 }
 
@@ -59,11 +55,7 @@ impl History for SampleHistory {
             .map(|minute| {
                 let wave = u64::try_from(minute % 23).unwrap();
                 let counts = traffic(400 + wave * wave * 20);
-                MinuteTraffic {
-                    site: site.into(),
-                    minute_unix_seconds: minute * 60,
-                    counts,
-                }
+                MinuteTraffic { site: site.into(), minute_unix_seconds: minute * 60, counts }
             })
             .collect())
     }
@@ -95,13 +87,8 @@ fn site(id: u16, name: &str, requests: u64, origins: Vec<OriginStatus>) -> SiteF
         state: SiteSnapshot {
             site: SiteId(id),
             name: name.into(),
-            hosts: vec![
-                format!("www.{name}.example.gov").into(),
-                format!("{name}.example.gov").into(),
-            ],
-            role: Some(
-                "voter information; unreachable means people cannot look up where to vote".into(),
-            ),
+            hosts: vec![format!("www.{name}.example.gov").into(), format!("{name}.example.gov").into()],
+            role: Some("voter information; unreachable means people cannot look up where to vote".into()),
             counts: traffic(requests),
             origins,
         },
@@ -135,10 +122,7 @@ pub(crate) fn snapshot() -> Snapshot {
         started: ago(3720),
         version: "0.1.0",
         readiness: Readiness::Ready,
-        sites: vec![
-            site(0, "sos", 1_234_567, vec![up, down]),
-            site(1, "results", 40_000, vec![unknown]),
-        ],
+        sites: vec![site(0, "sos", 1_234_567, vec![up, down]), site(1, "results", 40_000, vec![unknown])],
         edge: EdgeCounts {
             connections_accepted: 61_234,
             connections_open: 1_024,
@@ -157,10 +141,7 @@ pub(crate) fn snapshot() -> Snapshot {
             access_records_dropped: 0,
         },
         losses: Losses::default(),
-        listeners: vec![
-            "http://0.0.0.0:80".to_owned(),
-            "https://0.0.0.0:443".to_owned(),
-        ],
+        listeners: vec!["http://0.0.0.0:80".to_owned(), "https://0.0.0.0:443".to_owned()],
         admin_listener: "http://127.0.0.1:9800".to_owned(),
     }
 }
@@ -182,11 +163,7 @@ pub(crate) fn console_with(snapshot: Snapshot, settings: &Settings) -> Sample {
     let (publisher, receiver) = watch::channel(Arc::new(snapshot));
     let shared: Arc<dyn Clock> = Arc::<HandClock>::clone(&clock);
     let console = Console::new(receiver, Arc::new(SampleHistory), shared, settings);
-    Sample {
-        console,
-        publisher,
-        clock,
-    }
+    Sample { console, publisher, clock }
 }
 
 impl Sample {

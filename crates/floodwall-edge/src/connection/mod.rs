@@ -104,7 +104,12 @@ async fn serve_tls(worker: &Rc<Worker>, stream: TcpStream, peer: Peer, state: &R
     }
 }
 
-async fn serve_cleartext(worker: &Rc<Worker>, mut stream: TcpStream, peer: Peer, state: &Rc<ConnectionState>) {
+async fn serve_cleartext(
+    worker: &Rc<Worker>,
+    mut stream: TcpStream,
+    peer: Peer,
+    state: &Rc<ConnectionState>,
+) {
     let mut guard = None;
     loop {
         let Some(Ok(())) = until_ordered_away(state, stream.readable()).await else { return };
@@ -285,7 +290,13 @@ where
     }
 }
 
-async fn serve_h2(worker: &Rc<Worker>, transport: Transport, replay: Bytes, peer: Peer, state: &Rc<ConnectionState>) {
+async fn serve_h2(
+    worker: &Rc<Worker>,
+    transport: Transport,
+    replay: Bytes,
+    peer: Peer,
+    state: &Rc<ConnectionState>,
+) {
     state.set_hibernating(true); // HTTP/2 has connection state that cannot be set aside.
     let io = GuardedIo::new(transport, replay, None, state.clone(), worker.clone());
     let service = {
@@ -335,7 +346,12 @@ fn is_protocol_error(error: &hyper::Error) -> bool {
 
 /// Opens the request's ledger at once and not when its future is first polled: the parser may look
 /// for the next request in between, and must see that one is being answered.
-fn answer(worker: &Rc<Worker>, state: &Rc<ConnectionState>, peer: Peer, request: Request<Incoming>) -> Answer {
+fn answer(
+    worker: &Rc<Worker>,
+    state: &Rc<ConnectionState>,
+    peer: Peer,
+    request: Request<Incoming>,
+) -> Answer {
     match proxy::begin(Ledger::open(worker.clone(), state.clone()), peer, request) {
         Begun::Answered(response) => Answer::AtOnce(Some(response)),
         Begun::Waits(waiting) => Answer::Waits(proxy::answer(waiting)),
@@ -354,7 +370,9 @@ impl Future for Answer {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
             // Polled once more after it was taken, it stays silent, as any future may.
-            Self::AtOnce(response) => response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
+            Self::AtOnce(response) => {
+                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+            }
             Self::Waits(response) => response.as_mut().poll(cx).map(Ok),
         }
     }

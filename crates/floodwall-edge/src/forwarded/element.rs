@@ -50,8 +50,7 @@ fn is_port(text: &str) -> bool {
 /// `obfnode` and `obfport` of RFC 7239 6.3.
 fn is_obfuscated(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    text.strip_prefix('_')
-        .is_some_and(|name| !name.is_empty() && name.bytes().all(allowed))
+    text.strip_prefix('_').is_some_and(|name| !name.is_empty() && name.bytes().all(allowed))
 }
 
 /// Whether a scheme's name is https; `None` if it is neither http nor https.
@@ -94,16 +93,11 @@ impl Element {
                 if known {
                     return None;
                 }
-            } else if name.eq_ignore_ascii_case(b"proto")
-                && https.replace(is_https(value)?).is_some()
-            {
+            } else if name.eq_ignore_ascii_case(b"proto") && https.replace(is_https(value)?).is_some() {
                 return None;
             }
         }
-        Some(Self {
-            node: node.unwrap_or(Node::Hidden),
-            https,
-        })
+        Some(Self { node: node.unwrap_or(Node::Hidden), https })
     }
 }
 
@@ -112,10 +106,7 @@ impl Element {
 fn split_value(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (value, rest) = if let Some(quoted) = text.strip_prefix(b"\"") {
         let end = closing_quote(quoted)?;
-        (
-            quoted.get(..end)?,
-            quoted.get(end + 1..)?.trim_ascii_start(),
-        )
+        (quoted.get(..end)?, quoted.get(end + 1..)?.trim_ascii_start())
     } else {
         let end = memchr::memchr(b';', text).unwrap_or(text.len());
         let (value, rest) = text.split_at_checked(end)?;
@@ -158,8 +149,7 @@ pub(super) fn from_right(line: &[u8]) -> impl Iterator<Item = &[u8]> {
         let text = rest?;
         let comma = last_unquoted_comma(text);
         rest = comma.and_then(|at| text.get(..at));
-        text.get(comma.map_or(0, |at| at + 1)..)
-            .map(<[u8]>::trim_ascii)
+        text.get(comma.map_or(0, |at| at + 1)..).map(<[u8]>::trim_ascii)
     });
     elements.filter(|element| !element.is_empty())
 }
@@ -167,10 +157,8 @@ pub(super) fn from_right(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn last_unquoted_comma(text: &[u8]) -> Option<usize> {
     let mut quoted = false;
     let mut at = text.len();
-    while let Some((before, byte)) = text
-        .get(..at)
-        .and_then(<[u8]>::split_last)
-        .map(|(byte, before)| (before, *byte))
+    while let Some((before, byte)) =
+        text.get(..at).and_then(<[u8]>::split_last).map(|(byte, before)| (before, *byte))
     {
         at = before.len();
         match byte {

@@ -12,9 +12,7 @@ fn ip(text: &str) -> IpAddr {
 }
 
 fn trusted() -> Vec<Prefix> {
-    ["10.0.0.0/8", "2001:db8:aaaa::/48"]
-        .map(|prefix| prefix.parse().unwrap())
-        .to_vec()
+    ["10.0.0.0/8", "2001:db8:aaaa::/48"].map(|prefix| prefix.parse().unwrap()).to_vec()
 }
 
 fn headers(lines: &[(&str, &str)]) -> HeaderMap {
@@ -76,12 +74,7 @@ fn x_forwarded_for_is_read_from_the_right() {
             ("192.0.2.1", "192.0.2.1", 1, false),
             ("192.0.2.66, 192.0.2.1", "192.0.2.1", 1, false),
             ("192.0.2.1, 10.0.0.2", "192.0.2.1", 2, false),
-            (
-                "192.0.2.66,192.0.2.1,10.0.0.2 ,\t2001:db8:aaaa::1",
-                "192.0.2.1",
-                3,
-                false,
-            ),
+            ("192.0.2.66,192.0.2.1,10.0.0.2 ,\t2001:db8:aaaa::1", "192.0.2.1", 3, false),
             ("10.0.0.3, 10.0.0.2", "10.0.0.3", 3, false),
             ("192.0.2.1:4711", "192.0.2.1", 1, false),
             ("2001:db8::1", "2001:db8::1", 1, false),
@@ -120,34 +113,19 @@ fn forwarded_is_read_from_the_right() {
         "forwarded",
         &[
             ("for=192.0.2.1", "192.0.2.1", 1, false),
-            (
-                "FOR=192.0.2.1; Proto=HTTP ;by=10.0.0.1",
-                "192.0.2.1",
-                1,
-                false,
-            ),
+            ("FOR=192.0.2.1; Proto=HTTP ;by=10.0.0.1", "192.0.2.1", 1, false),
             ("for=\"192.0.2.1:4711\"", "192.0.2.1", 1, false),
             ("for=192.0.2.1:4711", "192.0.2.1", 1, false),
             ("for=\"[2001:db8::1]\"", "2001:db8::1", 1, false),
             ("for=\"[2001:db8::1]:_port\"", "2001:db8::1", 1, false),
             ("for=[2001:db8::1]", "2001:db8::1", 1, false),
-            (
-                "for=192.0.2.66, for=192.0.2.1;host=\"a,b;c\\\"d\", for=10.0.0.2",
-                "192.0.2.1",
-                2,
-                false,
-            ),
+            ("for=192.0.2.66, for=192.0.2.1;host=\"a,b;c\\\"d\", for=10.0.0.2", "192.0.2.1", 2, false),
             (";;for=192.0.2.1;", "192.0.2.1", 1, false),
             ("for=unknown", PEER, 1, false),
             ("for=_hidden, for=10.0.0.2", "10.0.0.2", 2, false),
             ("for=\"_a.b-c:_d\"", PEER, 1, false),
             ("proto=https", PEER, 1, false),
-            (
-                "for=192.0.2.66, by=10.0.0.1, for=10.0.0.2",
-                "10.0.0.2",
-                2,
-                false,
-            ),
+            ("for=192.0.2.66, by=10.0.0.1, for=10.0.0.2", "10.0.0.2", 2, false),
             ("for", PEER, 1, true),
             ("for=", PEER, 1, true),
             ("=192.0.2.1", PEER, 1, true),
@@ -164,12 +142,7 @@ fn forwarded_is_read_from_the_right() {
             ("for=\", for=192.0.2.1", "192.0.2.1", 1, false),
             ("for=\"\\, for=192.0.2.1", "192.0.2.1", 1, false),
             ("for=\", for=\"[2001:db8::1]\"", "2001:db8::1", 1, false),
-            (
-                "for=\"192.0.2.66, for=192.0.2.1;host=\"a\", for=10.0.0.2",
-                "192.0.2.1",
-                2,
-                false,
-            ),
+            ("for=\"192.0.2.66, for=192.0.2.1;host=\"a\", for=10.0.0.2", "192.0.2.1", 2, false),
         ],
     );
 }
@@ -177,16 +150,8 @@ fn forwarded_is_read_from_the_right() {
 #[test]
 fn lines_are_joined() {
     for (name, first, second) in [
-        (
-            "x-forwarded-for",
-            "192.0.2.66, 192.0.2.1",
-            "10.0.0.3, 10.0.0.2",
-        ),
-        (
-            "forwarded",
-            "for=192.0.2.66, for=192.0.2.1",
-            "for=10.0.0.3, for=10.0.0.2",
-        ),
+        ("x-forwarded-for", "192.0.2.66, 192.0.2.1", "10.0.0.3, 10.0.0.2"),
+        ("forwarded", "for=192.0.2.66, for=192.0.2.1", "for=10.0.0.3, for=10.0.0.2"),
     ] {
         let found = resolve(PEER, &[(name, first), (name, second)]);
         assert_eq!((found.address, found.trusted_hops), (ip("192.0.2.1"), 3));
@@ -195,16 +160,12 @@ fn lines_are_joined() {
 
 #[test]
 fn hops_are_bounded() {
-    for (name, hop, client) in [
-        ("x-forwarded-for", "10.0.0.2", "192.0.2.1"),
-        ("forwarded", "for=10.0.0.2", "for=192.0.2.1"),
-    ] {
+    for (name, hop, client) in
+        [("x-forwarded-for", "10.0.0.2", "192.0.2.1"), ("forwarded", "for=10.0.0.2", "for=192.0.2.1")]
+    {
         let chain = |proxies: usize| format!("{client}{}", format!(", {hop}").repeat(proxies));
         let at_bound = resolve(PEER, &[(name, &chain(HOPS_MAX - 1))]);
-        assert_eq!(
-            (at_bound.address, at_bound.malformed),
-            (ip("192.0.2.1"), false)
-        );
+        assert_eq!((at_bound.address, at_bound.malformed), (ip("192.0.2.1"), false));
         let beyond = resolve(PEER, &[(name, &chain(HOPS_MAX))]);
         assert_eq!((beyond.address, beyond.malformed), (ip("10.0.0.2"), true));
     }
@@ -240,11 +201,7 @@ fn schemes() {
         (&[(XFF, chain), (XFP, "https")], Some(true), false),
         (&[(FWD, elements)], Some(true), false),
         // A visitor's claim is not heard, whether or not the truth is appended to it.
-        (
-            &[(XFF, "192.0.2.1"), (XFP, "https, http")],
-            Some(false),
-            false,
-        ),
+        (&[(XFF, "192.0.2.1"), (XFP, "https, http")], Some(false), false),
         (&[(FWD, outvoted)], Some(false), false),
         (&[(FWD, forged)], None, false),
     ];
@@ -253,11 +210,7 @@ fn schemes() {
         (&[], None, false),
         (&[(XFP, "https")], Some(true), false),
         (&[(FWD, "for=unknown;proto=https")], Some(true), false),
-        (
-            &[("x-real-ip", "192.0.2.1"), ("client-ip", "192.0.2.1")],
-            None,
-            false,
-        ),
+        (&[("x-real-ip", "192.0.2.1"), ("client-ip", "192.0.2.1")], None, false),
     ];
     check_rows(PEER, rows);
 }
@@ -276,9 +229,11 @@ fn disagreements() {
 
 #[test]
 fn an_introduction_says_what_appending_says() {
-    for (peer, https, host) in
-        [("203.0.113.7", false, "a.test"), ("2001:db8::1", true, "a.test:8443"), ("::ffff:192.0.2.1", true, "")]
-    {
+    for (peer, https, host) in [
+        ("203.0.113.7", false, "a.test"),
+        ("2001:db8::1", true, "a.test:8443"),
+        ("::ffff:192.0.2.1", true, ""),
+    ] {
         let peer: IpAddr = peer.parse().unwrap();
         let mut claims = HeaderMap::new();
         claims.insert("x-forwarded-for", HeaderValue::from_static("198.51.100.1"));

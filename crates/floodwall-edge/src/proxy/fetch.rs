@@ -14,8 +14,8 @@ use super::visit::Visit;
 use super::{counters, note_cache, reference};
 use crate::body::{Ledger, Payload};
 use crate::cache::{
-    CachedResponse, Exchange, Fill, Forwarded, Freshened, NotStored, Revalidation, Served, Unstored, after_revalidation,
-    prepare_fill, prepare_revalidation,
+    CachedResponse, Exchange, Fill, Forwarded, Freshened, NotStored, Revalidation, Served, Unstored,
+    after_revalidation, prepare_fill, prepare_revalidation,
 };
 use crate::flights::{Landing, Lead};
 use crate::headers;
@@ -122,7 +122,12 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
 }
 
 /// A stale copy instead of an error. Counted as stale and never as a refusal: it is an answer.
-fn stale_instead(ledger: &mut Ledger, visit: &Visit, copy: &CachedResponse, now: Timestamp) -> Response<Payload> {
+fn stale_instead(
+    ledger: &mut Ledger,
+    visit: &Visit,
+    copy: &CachedResponse,
+    now: Timestamp,
+) -> Response<Payload> {
     from_cache(ledger, visit, copy, Served::StaleIfError, now)
 }
 
@@ -205,11 +210,7 @@ async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>) -> Ou
 }
 
 /// Asks without conditions, after a 304 that was about something else.
-async fn ask_anew(
-    worker: &Rc<Worker>,
-    visit: &Visit,
-    patience: std::time::Duration,
-) -> Outcome {
+async fn ask_anew(worker: &Rc<Worker>, visit: &Visit, patience: std::time::Duration) -> Outcome {
     let mut fields = visit.header_to_origin(visit.headers.clone(), &worker.shared.via);
     prepare_fill(&mut fields);
     match ask_once(worker, visit, fields, RequestBody::Empty, patience).await {
@@ -219,14 +220,19 @@ async fn ask_anew(
 }
 
 /// Stores an answer of known, small size at once; begins to store any other that may be.
-async fn judge(worker: &Rc<Worker>, visit: &Visit, response: Response<OriginBody>, times: &Exchange) -> Outcome {
+async fn judge(
+    worker: &Rc<Worker>,
+    visit: &Visit,
+    response: Response<OriginBody>,
+    times: &Exchange,
+) -> Outcome {
     let cache = &worker.shared.cache;
     let request = visit.cache_request(false);
     let fill = match cache.begin_fill(&request, response.status(), response.headers(), times) {
         Ok(fill) => fill,
         Err(reason) => return Outcome::Passing(Box::new(response), Err(reason)),
     };
-    if !announced_bytes(response.headers()).is_some_and(|bytes| bytes <= READ_WHOLE_BYTES_MAX) {
+    if announced_bytes(response.headers()).is_none_or(|bytes| bytes > READ_WHOLE_BYTES_MAX) {
         return Outcome::Passing(Box::new(response), Ok(Box::new(fill)));
     }
     let mut fill = fill;
@@ -264,7 +270,8 @@ async fn ask_once(
     let origin = worker.shared.origins.choose(visit.site)?;
     counters.origin_requests.add(1);
     let request_sent = worker.now();
-    let outcome = exchange(worker, origin, visit.request_to_origin(fields, body), request_sent, patience).await;
+    let outcome =
+        exchange(worker, origin, visit.request_to_origin(fields, body), request_sent, patience).await;
     match outcome {
         Ok((mut response, response_received)) => {
             let waited = response_received.since(request_sent).as_micros();

@@ -167,14 +167,20 @@ fn reference(ledger: &Ledger) -> floodwall_model::ReferenceId {
 
 fn access_record(ledger: &Ledger, client: std::net::IpAddr, parts: &Parts) -> AccessRecord {
     let text = |name| {
-        parts.headers.get(name).map(|v: &header::HeaderValue| String::from_utf8_lossy(v.as_bytes()).into_owned())
+        parts
+            .headers
+            .get(name)
+            .map(|v: &header::HeaderValue| String::from_utf8_lossy(v.as_bytes()).into_owned())
     };
     AccessRecord {
         received: ledger.received,
         client,
         site: None,
         method: parts.method.as_str().to_owned(),
-        target: parts.uri.path_and_query().map_or_else(|| "*".to_owned(), |target| target.as_str().to_owned()),
+        target: parts
+            .uri
+            .path_and_query()
+            .map_or_else(|| "*".to_owned(), |target| target.as_str().to_owned()),
         host: authority(parts).unwrap_or_default().to_owned(),
         protocol: match parts.version {
             Version::HTTP_2 => Protocol::Http2,

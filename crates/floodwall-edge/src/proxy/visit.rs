@@ -48,7 +48,18 @@ impl Visit {
             _ => PathAndQuery::from_static("/"),
         };
         let (method, headers) = (parts.method, parts.headers);
-        Self { site, authority, client, peer, peer_trusted, https, method, target, headers, introduction: None }
+        Self {
+            site,
+            authority,
+            client,
+            peer,
+            peer_trusted,
+            https,
+            method,
+            target,
+            headers,
+            introduction: None,
+        }
     }
 
     /// What policy decides on.
@@ -82,7 +93,8 @@ impl Visit {
         headers::remove_hop_by_hop(&mut fields);
         // Interim answers are given by the edge itself (RFC 9110 section 10.1.1).
         fields.remove(header::EXPECT);
-        let host_stands = fields.get(header::HOST).is_some_and(|host| host.as_bytes() == self.authority.as_bytes());
+        let host_stands =
+            fields.get(header::HOST).is_some_and(|host| host.as_bytes() == self.authority.as_bytes());
         if !host_stands && let Ok(host) = header::HeaderValue::from_str(&self.authority) {
             fields.insert(header::HOST, host);
         }
@@ -91,7 +103,13 @@ impl Visit {
             Some(introduction) => forwarded::introduce(&mut fields, introduction),
             None => {
                 let peer = self.peer.address.ip();
-                forwarded::append_forwarding(&mut fields, peer, self.https, &self.authority, self.peer_trusted);
+                forwarded::append_forwarding(
+                    &mut fields,
+                    peer,
+                    self.https,
+                    &self.authority,
+                    self.peer_trusted,
+                );
             }
         }
         headers::append_via(&mut fields, via);

@@ -26,10 +26,7 @@ pub(super) fn check(line: &[u8]) -> Result<ChunkLine, FaultKind> {
     if memchr::memchr(b'\r', line).is_some() {
         return Err(FaultKind::BareCr);
     }
-    let digits = line
-        .iter()
-        .position(|b| !b.is_ascii_hexdigit())
-        .unwrap_or(line.len());
+    let digits = line.iter().position(|b| !b.is_ascii_hexdigit()).unwrap_or(line.len());
     let (size, extension) = line.split_at_checked(digits).ok_or(FaultKind::ChunkSize)?;
     if !matches!(extension.first(), None | Some(b';')) {
         return Err(FaultKind::ChunkSize);
@@ -38,20 +35,10 @@ pub(super) fn check(line: &[u8]) -> Result<ChunkLine, FaultKind> {
     if size.is_empty() || size.len() > 16 {
         return Err(FaultKind::ChunkSize);
     }
-    let size = std::str::from_utf8(size)
-        .ok()
-        .and_then(|text| u64::from_str_radix(text, 16).ok());
-    let size = size
-        .filter(|&size| i64::try_from(size).is_ok())
-        .ok_or(FaultKind::ChunkSize)?;
-    if !extension
-        .iter()
-        .all(|&b| b == b'\t' || (b' '..=b'~').contains(&b))
-    {
+    let size = std::str::from_utf8(size).ok().and_then(|text| u64::from_str_radix(text, 16).ok());
+    let size = size.filter(|&size| i64::try_from(size).is_ok()).ok_or(FaultKind::ChunkSize)?;
+    if !extension.iter().all(|&b| b == b'\t' || (b' '..=b'~').contains(&b)) {
         return Err(FaultKind::ChunkExtension);
     }
-    Ok(ChunkLine {
-        size,
-        extension_bytes: extension.len(),
-    })
+    Ok(ChunkLine { size, extension_bytes: extension.len() })
 }

@@ -7,10 +7,7 @@ const TOKEN_BYTES: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0u8;
     while byte < 128 {
-        #[expect(
-            clippy::indexing_slicing,
-            reason = "evaluated by the compiler, which checks the bound"
-        )]
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which checks the bound")]
         {
             table[byte as usize] = byte.is_ascii_alphanumeric()
                 || matches!(
@@ -53,13 +50,8 @@ pub(super) enum Field<'a> {
 /// Checks one field line, given without its line end; values come without surrounding whitespace.
 /// Lines that begin with whitespace are the caller's: what they are depends on the line before.
 pub(super) fn check(line: &[u8]) -> Result<Field<'_>, FaultKind> {
-    let name_length = line
-        .iter()
-        .position(|&b| !is_token_byte(b))
-        .ok_or(FaultKind::FieldName)?;
-    let (name, rest) = line
-        .split_at_checked(name_length)
-        .ok_or(FaultKind::FieldName)?;
+    let name_length = line.iter().position(|&b| !is_token_byte(b)).ok_or(FaultKind::FieldName)?;
+    let (name, rest) = line.split_at_checked(name_length).ok_or(FaultKind::FieldName)?;
     match rest.first() {
         Some(b':') if !name.is_empty() => {}
         Some(b' ' | b'\t') if trim(rest).first() == Some(&b':') => {
@@ -73,11 +65,7 @@ pub(super) fn check(line: &[u8]) -> Result<Field<'_>, FaultKind> {
     let is_control = |b: u8| (b < b' ') & (b != b'\t') | (b == 0x7f);
     if value.iter().fold(false, |found, &b| found | is_control(b)) {
         let cr = memchr::memchr(b'\r', value).is_some();
-        return Err(if cr {
-            FaultKind::BareCr
-        } else {
-            FaultKind::ControlCharacter
-        });
+        return Err(if cr { FaultKind::BareCr } else { FaultKind::ControlCharacter });
     }
     classify(name, value)
 }
@@ -99,11 +87,7 @@ fn is_or_looks_like(name: &[u8], wanted: &[u8]) -> Result<bool, FaultKind> {
     let alike = |(&given, &wanted): (&u8, &u8)| {
         given.to_ascii_lowercase() == wanted || (given == b'_' && wanted == b'-')
     };
-    if name.iter().zip(wanted).all(alike) {
-        Err(FaultKind::FramingLookalike)
-    } else {
-        Ok(false)
-    }
+    if name.iter().zip(wanted).all(alike) { Err(FaultKind::FramingLookalike) } else { Ok(false) }
 }
 
 /// Without surrounding spaces and tabs: OWS of RFC 9110 5.6.3, and nothing else that some
@@ -123,14 +107,8 @@ pub(super) fn content_length(value: &[u8]) -> Result<u64, FaultKind> {
     }
     let digits = value.iter().map(|b| u64::from(b - b'0'));
     // 19 digits stay below 2^64.
-    let length = digits.fold(0u64, |sum, digit| {
-        sum.saturating_mul(10).saturating_add(digit)
-    });
-    if i64::try_from(length).is_err() {
-        Err(FaultKind::ContentLengthValue)
-    } else {
-        Ok(length)
-    }
+    let length = digits.fold(0u64, |sum, digit| sum.saturating_mul(10).saturating_add(digit));
+    if i64::try_from(length).is_err() { Err(FaultKind::ContentLengthValue) } else { Ok(length) }
 }
 
 /// Accepts exactly `chunked` in any case; says of everything else which answer it deserves
@@ -142,9 +120,8 @@ pub(super) fn transfer_encoding(value: &[u8]) -> Result<(), FaultKind> {
     }
     let mut codings = value.rsplit(|&b| b == b',').map(trim);
     let last_is_chunked = codings.next().is_some_and(is_chunked);
-    let is_other_coding = |coding: &[u8]| {
-        !coding.is_empty() && !is_chunked(coding) && coding.iter().all(|&b| is_token_byte(b))
-    };
+    let is_other_coding =
+        |coding: &[u8]| !coding.is_empty() && !is_chunked(coding) && coding.iter().all(|&b| is_token_byte(b));
     if last_is_chunked && codings.all(is_other_coding) {
         return Err(FaultKind::TransferCodingUnsupported);
     }
@@ -178,9 +155,7 @@ const NOT_IN_TRAILERS: [&[u8]; 18] = [
 /// Whether this field must not stand in a trailer section.
 pub(super) fn is_forbidden_in_trailers(field: Field<'_>) -> bool {
     match field {
-        Field::Other(name) => NOT_IN_TRAILERS
-            .iter()
-            .any(|forbidden| name.eq_ignore_ascii_case(forbidden)),
+        Field::Other(name) => NOT_IN_TRAILERS.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden)),
         Field::Host(_) | Field::ContentLength(_) | Field::TransferEncoding(_) => true,
     }
 }

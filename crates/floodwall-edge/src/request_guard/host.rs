@@ -24,17 +24,13 @@ impl<'a> HostPort<'a> {
         } else {
             let end = memchr::memchr(b':', text).unwrap_or(text.len());
             let (host, port) = text.split_at_checked(end)?;
-            let named =
-                |&b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+            let named = |&b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
             if host.is_empty() || !host.iter().all(named) {
                 return None;
             }
             (host, port)
         };
-        Some(Self {
-            host,
-            port: parse_port(port)?,
-        })
+        Some(Self { host, port: parse_port(port)? })
     }
 
     /// Whether both mean the same server, given the port that is meant where none is written.
@@ -71,10 +67,7 @@ impl TargetAuthority {
     /// no host with optional port (user information is refused with it: RFC 9110 4.2.4).
     pub(super) fn parse(text: &[u8], default_port: u16) -> Option<Self> {
         HostPort::parse(text)?;
-        Some(Self {
-            text: text.into(),
-            default_port,
-        })
+        Some(Self { text: text.into(), default_port })
     }
 
     /// Whether Host names the same server.

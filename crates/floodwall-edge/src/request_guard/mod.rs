@@ -52,10 +52,7 @@ pub(crate) struct GuardLimits {
 
 impl Default for GuardLimits {
     fn default() -> Self {
-        Self {
-            head_bytes_max: 64 * 1024,
-            fields_max: 128,
-        }
+        Self { head_bytes_max: 64 * 1024, fields_max: 128 }
     }
 }
 
@@ -144,9 +141,7 @@ impl RequestGuard {
     #[must_use]
     pub(crate) fn position(&self) -> Position {
         match self.expecting {
-            Expecting::RequestLine if self.section_bytes == 0 && self.carry.is_empty() => {
-                Position::Between
-            }
+            Expecting::RequestLine if self.section_bytes == 0 && self.carry.is_empty() => Position::Between,
             Expecting::RequestLine | Expecting::Fields => Position::Head,
             _ => Position::Body,
         }
@@ -170,10 +165,7 @@ impl RequestGuard {
                 Err(kind) => {
                     self.faulted = Some(kind);
                     self.carry = Vec::new();
-                    return Err(Fault {
-                        kind,
-                        accepted: request_start,
-                    });
+                    return Err(Fault { kind, accepted: request_start });
                 }
             }
             if self.position() == Position::Between {
@@ -188,10 +180,9 @@ impl RequestGuard {
     fn step(&mut self, rest: &[u8]) -> Result<usize, FaultKind> {
         let next = rest.first().copied().unwrap_or_default();
         match self.expecting {
-            Expecting::RequestLine
-            | Expecting::Fields
-            | Expecting::ChunkSize
-            | Expecting::Trailers => self.take_line(rest),
+            Expecting::RequestLine | Expecting::Fields | Expecting::ChunkSize | Expecting::Trailers => {
+                self.take_line(rest)
+            }
             Expecting::BodyBytes | Expecting::ChunkBytes => Ok(self.skip_body(rest.len())),
             Expecting::ChunkEndCr if next == b'\r' => {
                 self.expecting = Expecting::ChunkEndLf;
@@ -207,8 +198,7 @@ impl RequestGuard {
     }
 
     fn skip_body(&mut self, available: usize) -> usize {
-        let skipped =
-            usize::try_from(self.remaining).map_or(available, |remaining| remaining.min(available));
+        let skipped = usize::try_from(self.remaining).map_or(available, |remaining| remaining.min(available));
         self.remaining = self.remaining.saturating_sub(skipped as u64);
         if self.remaining == 0 {
             if self.expecting == Expecting::ChunkBytes {
@@ -222,9 +212,7 @@ impl RequestGuard {
 
     fn take_line(&mut self, rest: &[u8]) -> Result<usize, FaultKind> {
         let line_end = memchr::memchr(b'\n', rest);
-        let taken = rest
-            .get(..line_end.map_or(rest.len(), |lf| lf + 1))
-            .unwrap_or_default();
+        let taken = rest.get(..line_end.map_or(rest.len(), |lf| lf + 1)).unwrap_or_default();
         // Checked before anything is kept, and before the line's content is: so the verdict on a
         // line that is both too long and faulty does not depend on the split.
         let (room, too_long) = self.line_room();
@@ -251,16 +239,10 @@ impl RequestGuard {
     fn line_room(&self) -> (usize, FaultKind) {
         match self.expecting {
             Expecting::ChunkSize => (chunk::LINE_BYTES_MAX, FaultKind::ChunkExtension),
-            Expecting::Trailers => (
-                TRAILER_BYTES_MAX.saturating_sub(self.section_bytes),
-                FaultKind::TrailersTooLarge,
-            ),
-            _ => (
-                self.limits
-                    .head_bytes_max
-                    .saturating_sub(self.section_bytes),
-                FaultKind::HeadTooLarge,
-            ),
+            Expecting::Trailers => {
+                (TRAILER_BYTES_MAX.saturating_sub(self.section_bytes), FaultKind::TrailersTooLarge)
+            }
+            _ => (self.limits.head_bytes_max.saturating_sub(self.section_bytes), FaultKind::HeadTooLarge),
         }
     }
 
@@ -299,11 +281,7 @@ impl RequestGuard {
 
     fn field_line(&mut self, line: &[u8]) -> Result<(), FaultKind> {
         if matches!(line.first(), Some(b' ' | b'\t')) {
-            return Err(if self.fields == 0 {
-                FaultKind::LeadingWhitespace
-            } else {
-                FaultKind::ObsFold
-            });
+            return Err(if self.fields == 0 { FaultKind::LeadingWhitespace } else { FaultKind::ObsFold });
         }
         self.fields += 1;
         if self.fields > self.limits.fields_max {
@@ -386,22 +364,14 @@ impl RequestGuard {
 
     fn trailer_line(&mut self, line: &[u8]) -> Result<(), FaultKind> {
         if matches!(line.first(), Some(b' ' | b'\t')) {
-            return Err(if self.fields == 0 {
-                FaultKind::LeadingWhitespace
-            } else {
-                FaultKind::ObsFold
-            });
+            return Err(if self.fields == 0 { FaultKind::LeadingWhitespace } else { FaultKind::ObsFold });
         }
         self.fields += 1;
         if self.fields > TRAILER_FIELDS_MAX {
             return Err(FaultKind::TrailersTooLarge);
         }
         let trailer = field::check(line)?;
-        if field::is_forbidden_in_trailers(trailer) {
-            Err(FaultKind::TrailerField)
-        } else {
-            Ok(())
-        }
+        if field::is_forbidden_in_trailers(trailer) { Err(FaultKind::TrailerField) } else { Ok(()) }
     }
 
     fn end_request(&mut self) {

@@ -58,24 +58,14 @@ fn check_version(version: &[u8]) -> Result<bool, FaultKind> {
 
 fn check_target(method: &[u8], target: &[u8]) -> Result<Option<Box<TargetAuthority>>, FaultKind> {
     if target.first() == Some(&b'/') {
-        return if is_path_and_query(target) {
-            Ok(None)
-        } else {
-            Err(FaultKind::Target)
-        };
+        return if is_path_and_query(target) { Ok(None) } else { Err(FaultKind::Target) };
     }
     if target == b"*" {
-        return if method == b"OPTIONS" {
-            Ok(None)
-        } else {
-            Err(FaultKind::Target)
-        };
+        return if method == b"OPTIONS" { Ok(None) } else { Err(FaultKind::Target) };
     }
     let (after_scheme, default_port) = after_scheme(target).ok_or(FaultKind::Target)?;
     let end = memchr::memchr3(b'/', b'?', b'#', after_scheme).unwrap_or(after_scheme.len());
-    let (authority, path) = after_scheme
-        .split_at_checked(end)
-        .ok_or(FaultKind::Target)?;
+    let (authority, path) = after_scheme.split_at_checked(end).ok_or(FaultKind::Target)?;
     if !is_path_and_query(path) {
         return Err(FaultKind::Target);
     }
@@ -85,12 +75,10 @@ fn check_target(method: &[u8], target: &[u8]) -> Result<Option<Box<TargetAuthori
 
 /// What follows `http://` or `https://`, and that scheme's port.
 fn after_scheme(target: &[u8]) -> Option<(&[u8], u16)> {
-    [(&b"http://"[..], 80), (&b"https://"[..], 443)]
-        .into_iter()
-        .find_map(|(scheme, port)| {
-            let (start, rest) = target.split_at_checked(scheme.len())?;
-            start.eq_ignore_ascii_case(scheme).then_some((rest, port))
-        })
+    [(&b"http://"[..], 80), (&b"https://"[..], 443)].into_iter().find_map(|(scheme, port)| {
+        let (start, rest) = target.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some((rest, port))
+    })
 }
 
 /// Whether a target's path and query hold only bytes that the HTTP library takes as well.
@@ -99,9 +87,7 @@ fn after_scheme(target: &[u8]) -> Option<(&[u8], u16)> {
 /// unencoded. Bytes beyond ASCII must be UTF-8. A fragment is refused: it never belongs into a
 /// request, and is dropped by some recipients and kept by others.
 fn is_path_and_query(text: &[u8]) -> bool {
-    let plain = text
-        .iter()
-        .fold(true, |fine, &b| fine & (0x21..=0x7e).contains(&b));
+    let plain = text.iter().fold(true, |fine, &b| fine & (0x21..=0x7e).contains(&b));
     if !plain {
         let control = |&b: &u8| b <= b' ' || b == 0x7f;
         if text.iter().any(control) || std::str::from_utf8(text).is_err() {

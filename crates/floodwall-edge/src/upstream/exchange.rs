@@ -62,7 +62,8 @@ async fn attempt_all(
             Ok(response) => {
                 let now = worker.now();
                 let (worker, origin) = (worker.clone(), origin.clone());
-                let response = response.map(|body| OriginBody::new(body, connection, worker, origin, now, turn));
+                let response =
+                    response.map(|body| OriginBody::new(body, connection, worker, origin, now, turn));
                 return Ok((response, now));
             }
             Err(Attempt { failure, unsent }) => match (connection.reused, unsent.or(spare)) {
@@ -138,9 +139,5 @@ fn explain(error: &hyper::Error) -> OriginFailure {
         words = format!("{words}: {cause}");
         source = cause.source();
     }
-    if error.is_user() {
-        OriginFailure::Visitor(words.into())
-    } else {
-        OriginFailure::Broken(words.into())
-    }
+    if error.is_user() { OriginFailure::Visitor(words.into()) } else { OriginFailure::Broken(words.into()) }
 }

@@ -89,7 +89,10 @@ impl Pool {
 }
 
 /// Opens a connection to an origin.
-pub(crate) async fn connect(origin: &Origin, patience: Duration) -> Result<Box<OriginConnection>, OriginFailure> {
+pub(crate) async fn connect(
+    origin: &Origin,
+    patience: Duration,
+) -> Result<Box<OriginConnection>, OriginFailure> {
     let (host, port) = (origin.config.host.as_str(), origin.config.port);
     let stream = match tokio::time::timeout(patience, TcpStream::connect((host, port))).await {
         Ok(Ok(stream)) => stream,

@@ -42,7 +42,10 @@ pub(crate) struct DemoOriginArguments {
 /// Runs the sample site alone.
 pub(crate) fn run_origin(arguments: &DemoOriginArguments) -> ExitCode {
     if !arguments.listen.ip().is_loopback() {
-        return fail("floodwall: the sample site serves on loopback only; write for example 127.0.0.1:3000", 2);
+        return fail(
+            "floodwall: the sample site serves on loopback only; write for example 127.0.0.1:3000",
+            2,
+        );
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -7,10 +7,7 @@ use super::*;
 
 /// Text as a visitor may put it into a header: no control characters.
 fn visitors_text() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "[ -~]{0,40}",
-        "([0-9a-f.:,;=\"\\\\ _\\[\\]]|for|proto|unknown|10\\.0\\.0\\.2){0,12}"
-    ]
+    prop_oneof!["[ -~]{0,40}", "([0-9a-f.:,;=\"\\\\ _\\[\\]]|for|proto|unknown|10\\.0\\.0\\.2){0,12}"]
 }
 
 fn stranger() -> impl Strategy<Value = IpAddr> {
@@ -18,9 +15,7 @@ fn stranger() -> impl Strategy<Value = IpAddr> {
         any::<u32>().prop_map(|bits| IpAddr::V4(bits.into())),
         any::<u128>().prop_map(|bits| IpAddr::V6(bits.into()).to_canonical()),
     ];
-    addresses.prop_filter("trusted", |address| {
-        !trusted().iter().any(|prefix| prefix.contains(*address))
-    })
+    addresses.prop_filter("trusted", |address| !trusted().iter().any(|prefix| prefix.contains(*address)))
 }
 
 proptest! {

@@ -4,13 +4,7 @@ use super::*;
 
 /// Rows of the request's headers and those the origin gets.
 #[track_caller]
-fn check_told(
-    peer: &str,
-    trusted: bool,
-    host: &str,
-    given: &[(&str, &str)],
-    told: &[(&str, &str)],
-) {
+fn check_told(peer: &str, trusted: bool, host: &str, given: &[(&str, &str)], told: &[(&str, &str)]) {
     let mut forwarding = headers(given);
     append_forwarding(&mut forwarding, ip(peer), true, host, trusted);
     assert_eq!(forwarding, headers(told), "{given:?}");
@@ -35,30 +29,10 @@ fn origins_are_told_of_a_visitor() {
     ];
     let kept = [("accept", "*/*"), ("x-forward", "not ours")];
     for (peer, host, address, element) in [
-        (
-            "192.0.2.1",
-            "a.example",
-            "192.0.2.1",
-            "for=192.0.2.1;host=a.example;proto=https",
-        ),
-        (
-            "::ffff:192.0.2.1",
-            "a:8080",
-            "192.0.2.1",
-            "for=192.0.2.1;host=\"a:8080\";proto=https",
-        ),
-        (
-            "2001:db8::1",
-            "[::1]:80",
-            "2001:db8::1",
-            "for=\"[2001:db8::1]\";host=\"[::1]:80\";proto=https",
-        ),
-        (
-            "192.0.2.1",
-            "a\"b\\c",
-            "192.0.2.1",
-            "for=192.0.2.1;host=\"a\\\"b\\\\c\";proto=https",
-        ),
+        ("192.0.2.1", "a.example", "192.0.2.1", "for=192.0.2.1;host=a.example;proto=https"),
+        ("::ffff:192.0.2.1", "a:8080", "192.0.2.1", "for=192.0.2.1;host=\"a:8080\";proto=https"),
+        ("2001:db8::1", "[::1]:80", "2001:db8::1", "for=\"[2001:db8::1]\";host=\"[::1]:80\";proto=https"),
+        ("192.0.2.1", "a\"b\\c", "192.0.2.1", "for=192.0.2.1;host=\"a\\\"b\\\\c\";proto=https"),
     ] {
         let set = [
             ("x-forwarded-for", address),
@@ -76,26 +50,17 @@ fn origins_are_told_of_the_proxies_in_between() {
     for (given, addresses, elements) in [
         (&[][..], "10.0.0.1", own.to_owned()),
         (
-            &[
-                ("x-forwarded-for", "192.0.2.1, 2001:db8::1"),
-                ("x-forwarded-for", "unknown"),
-            ],
+            &[("x-forwarded-for", "192.0.2.1, 2001:db8::1"), ("x-forwarded-for", "unknown")],
             "192.0.2.1, 2001:db8::1, unknown, 10.0.0.1",
             format!("for=192.0.2.1, for=\"[2001:db8::1]\", for=unknown, {own}"),
         ),
         (
-            &[(
-                "forwarded",
-                "for=\"192.0.2.1:80\";proto=http;secret=x, for=_x, by=_y",
-            )],
+            &[("forwarded", "for=\"192.0.2.1:80\";proto=http;secret=x, for=_x, by=_y")],
             "192.0.2.1, unknown, unknown, 10.0.0.1",
             format!("for=\"192.0.2.1:80\";proto=http;secret=x, for=_x, by=_y, {own}"),
         ),
         (
-            &[
-                ("x-forwarded-for", "192.0.2.1"),
-                ("forwarded", "for=192.0.2.1"),
-            ],
+            &[("x-forwarded-for", "192.0.2.1"), ("forwarded", "for=192.0.2.1")],
             "192.0.2.1, 10.0.0.1",
             format!("for=192.0.2.1, {own}"),
         ),
@@ -110,11 +75,7 @@ fn origins_are_told_of_the_proxies_in_between() {
             "192.0.2.1, 10.0.0.1",
             format!("for=192.0.2.1, {own}"),
         ),
-        (
-            &[("x_forwarded_for", "192.0.2.66")],
-            "10.0.0.1",
-            own.to_owned(),
-        ),
+        (&[("x_forwarded_for", "192.0.2.66")], "10.0.0.1", own.to_owned()),
     ] {
         let told = [
             ("x-forwarded-for", addresses),
@@ -124,10 +85,7 @@ fn origins_are_told_of_the_proxies_in_between() {
         ];
         check_told(PEER, true, "a", given, &told);
     }
-    let mut rewritten = headers(&[
-        ("x-forwarded-host", "outside.example"),
-        ("x-real-ip", "192.0.2.1"),
-    ]);
+    let mut rewritten = headers(&[("x-forwarded-host", "outside.example"), ("x-real-ip", "192.0.2.1")]);
     append_forwarding(&mut rewritten, ip(PEER), false, "inside", true);
     assert_eq!(rewritten["x-forwarded-host"], "outside.example");
     assert_eq!(rewritten["x-real-ip"], "192.0.2.1");

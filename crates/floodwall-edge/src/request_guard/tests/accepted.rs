@@ -8,24 +8,13 @@ fn check(stream: &[u8], bodies: &[&[u8]]) {
     let shown = stream.escape_ascii();
     let (framed, verdict) = frame(stream);
     assert_eq!(verdict, Ok(()), "{shown}");
-    assert_eq!(
-        framed
-            .iter()
-            .map(|request| &request.body[..])
-            .collect::<Vec<_>>(),
-        bodies,
-        "{shown}"
-    );
+    assert_eq!(framed.iter().map(|request| &request.body[..]).collect::<Vec<_>>(), bodies, "{shown}");
     for at in 0..=stream.len() {
         let (first, second) = stream.split_at(at);
         let mut guard = guard();
         assert_eq!(guard.inspect(first), Ok(()), "split at {at}: {shown}");
         assert_eq!(guard.inspect(second), Ok(()), "split at {at}: {shown}");
-        assert_eq!(
-            guard.position(),
-            Position::Between,
-            "split at {at}: {shown}"
-        );
+        assert_eq!(guard.position(), Position::Between, "split at {at}: {shown}");
         assert_eq!(guard.carry.capacity(), 0, "an idle guard owns no memory");
     }
 }
@@ -71,24 +60,15 @@ fn absolute_targets_that_agree_with_host() {
         ("http://a:8080/", "a:8080"),
         ("http://[2001:db8::1]:81/", "[2001:DB8::1]:81"),
     ] {
-        check(
-            format!("GET {target} HTTP/1.1\r\nX: y\r\nHost: {host}\r\n\r\n").as_bytes(),
-            &[b""],
-        );
+        check(format!("GET {target} HTTP/1.1\r\nX: y\r\nHost: {host}\r\n\r\n").as_bytes(), &[b""]);
     }
     check(b"GET http://a/ HTTP/1.0\r\n\r\n", &[b""]);
 }
 
 #[test]
 fn bodies() {
-    check(
-        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
-        &[b"hello"],
-    );
-    check(
-        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\t 0005 \r\n\r\n\r\n\n\0\r",
-        &[b"\r\n\n\0\r"],
-    );
+    check(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", &[b"hello"]);
+    check(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\t 0005 \r\n\r\n\r\n\n\0\r", &[b"\r\n\n\0\r"]);
     check(b"POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi", &[b"hi"]);
     let chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \tChunKed \r\n\r\n";
     for (body, data) in [
@@ -96,10 +76,7 @@ fn bodies() {
         (b"000\r\n\r\n", b""),
         (b"5\r\nhello\r\n0\r\n\r\n", b"hello"),
         (b"5;a=b;c=\"d e\"\r\nhello\r\n00;x\r\n\r\n", b"hello"),
-        (
-            b"0000000000000002\r\n\r\n\r\n1\r\n\n\r\n0\r\n\r\n",
-            b"\r\n\n",
-        ),
+        (b"0000000000000002\r\n\r\n\r\n1\r\n\n\r\n0\r\n\r\n", b"\r\n\n"),
         (b"A\r\n0\r\n\r\nGET /\r\n0\r\n\r\n", b"0\r\n\r\nGET /"),
         (b"1\r\nx\r\n0\r\nX-Checksum: 1\r\nY:\r\n\r\n", b"x"),
     ] {
@@ -138,22 +115,10 @@ fn the_position_in_an_unfinished_request_is_told() {
         (b"\r\n", Position::Head),
         (b"GET / HTTP/1.1\r\n", Position::Head),
         (b"GET / HTTP/1.1\r\nHost: a\r\n\r", Position::Head),
-        (
-            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx",
-            Position::Body,
-        ),
-        (
-            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
-            Position::Body,
-        ),
-        (
-            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx",
-            Position::Body,
-        ),
-        (
-            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX",
-            Position::Body,
-        ),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx", Position::Body),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", Position::Body),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx", Position::Body),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX", Position::Body),
     ] {
         let mut guard = guard();
         assert_eq!(guard.inspect(stream), Ok(()));
@@ -163,9 +128,5 @@ fn the_position_in_an_unfinished_request_is_told() {
 
 #[test]
 fn an_idle_guard_is_small() {
-    assert!(
-        size_of::<RequestGuard>() <= 104,
-        "{}",
-        size_of::<RequestGuard>()
-    );
+    assert!(size_of::<RequestGuard>() <= 104, "{}", size_of::<RequestGuard>());
 }

@@ -55,20 +55,14 @@ fn compare(stream: &[u8]) -> bool {
         return false;
     }
     let ours: Vec<Vec<u8>> = framed.into_iter().map(|request| request.body).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let theirs = runtime.block_on(bodies_by_library(stream));
     let shown = stream.escape_ascii();
     // After these the library stops reading; the guard goes on checking, which is harmless.
-    let may_end_early = [&b"HTTP/1.0"[..], b"onnection"]
-        .iter()
-        .any(|sign| memchr::memmem::find(stream, sign).is_some());
+    let may_end_early =
+        [&b"HTTP/1.0"[..], b"onnection"].iter().any(|sign| memchr::memmem::find(stream, sign).is_some());
     if may_end_early {
-        assert!(
-            ours.starts_with(&theirs),
-            "{ours:?} and {theirs:?} in {shown}"
-        );
+        assert!(ours.starts_with(&theirs), "{ours:?} and {theirs:?} in {shown}");
     } else {
         assert_eq!(ours, theirs, "{shown}");
     }
@@ -92,27 +86,16 @@ fn edge_cases_are_framed_alike() {
 
 #[test]
 fn requests_at_the_limits_are_framed_alike() {
-    let long = format!(
-        "GET /{} HTTP/1.1\r\nHost: a\r\n\r\n",
-        "x".repeat(65536 - 30)
-    );
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(65536 - 30));
     assert!(compare(&[long.as_bytes(), GOOD].concat()));
-    let fields = format!(
-        "GET / HTTP/1.1\r\nHost: a\r\n{}\r\n",
-        "X: y\r\n".repeat(127)
-    );
+    let fields = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(127));
     assert!(compare(&[fields.as_bytes(), GOOD].concat()));
     let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     let chunk = format!("1;{}\r\nx\r\n", "e".repeat(127));
     let trailers = "X: y\r\n".repeat(63);
     let long_trailer = "z".repeat(8192 - trailers.len() - "Z: \r\n\r\n".len());
-    let body = format!(
-        "{}0\r\n{trailers}Z: {long_trailer}\r\n\r\n",
-        chunk.repeat(64)
-    );
-    assert!(compare(
-        &[chunked.as_bytes(), body.as_bytes(), GOOD].concat()
-    ));
+    let body = format!("{}0\r\n{trailers}Z: {long_trailer}\r\n\r\n", chunk.repeat(64));
+    assert!(compare(&[chunked.as_bytes(), body.as_bytes(), GOOD].concat()));
 }
 
 /// Every byte in every place where one byte may stand: method, target, names, values, chunk line.
@@ -129,26 +112,11 @@ fn single_bytes_are_framed_alike() {
             (b"GET / HTTP/1.1\r\n", b"Host: a\r\n\r\n"),
             (b"GET / HTTP/1.1\r\nHost: a\r\nX", b": b\r\n\r\n"),
             (b"GET / HTTP/1.1\r\nHost: a\r\nX:", b"b\r\n\r\n"),
-            (
-                b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1",
-                b"\r\n\r\n0123456789abcdefgh",
-            ),
-            (
-                b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked",
-                b"\r\n\r\n0\r\n\r\n",
-            ),
-            (
-                b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1",
-                b"\r\nx\r\n0\r\n\r\n",
-            ),
-            (
-                b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;",
-                b"\r\nx\r\n0\r\n\r\n",
-            ),
-            (
-                b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
-                b"\r\n\r\n",
-            ),
+            (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1", b"\r\n\r\n0123456789abcdefgh"),
+            (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked", b"\r\n\r\n0\r\n\r\n"),
+            (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1", b"\r\nx\r\n0\r\n\r\n"),
+            (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"\r\nx\r\n0\r\n\r\n"),
+            (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"\r\n\r\n"),
         ] {
             passed += usize::from(compare(&[before, &[byte], after].concat()));
         }

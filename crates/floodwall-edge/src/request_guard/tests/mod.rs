@@ -30,20 +30,14 @@ fn frame(stream: &[u8]) -> (Vec<Framed>, Result<(), FaultKind>) {
     let mut framed = Vec::new();
     let (mut start, mut body) = (0, Vec::new());
     for (at, byte) in stream.iter().enumerate() {
-        if matches!(
-            guard.expecting,
-            Expecting::BodyBytes | Expecting::ChunkBytes
-        ) {
+        if matches!(guard.expecting, Expecting::BodyBytes | Expecting::ChunkBytes) {
             body.push(*byte);
         }
         if let Err(fault) = guard.inspect(&[*byte]) {
             return (framed, Err(fault.kind));
         }
         if guard.position() == Position::Between {
-            framed.push(Framed {
-                start,
-                body: mem::take(&mut body),
-            });
+            framed.push(Framed { start, body: mem::take(&mut body) });
             start = at + 1;
         }
     }
@@ -63,13 +57,7 @@ fn feed<'a>(
             Err(fault) => {
                 assert!(fault.accepted <= chunk.len());
                 assert!(guard.carry.capacity() == 0, "a faulted guard keeps nothing");
-                assert_eq!(
-                    guard.inspect(b"GET"),
-                    Err(Fault {
-                        kind: fault.kind,
-                        accepted: 0
-                    })
-                );
+                assert_eq!(guard.inspect(b"GET"), Err(Fault { kind: fault.kind, accepted: 0 }));
                 return (Err(fault.kind), passed + fault.accepted);
             }
         }
@@ -84,27 +72,15 @@ fn check_refused(limits: GuardLimits, request: &[u8], kind: FaultKind) {
     for before in [&b""[..], GOOD] {
         let stream = [before, request].concat();
         let shown = request.escape_ascii();
-        assert_eq!(
-            feed(limits, [&stream[..]]),
-            (Err(kind), before.len()),
-            "whole: {shown}"
-        );
-        assert_eq!(
-            feed(limits, stream.chunks(1)).0,
-            Err(kind),
-            "byte by byte: {shown}"
-        );
+        assert_eq!(feed(limits, [&stream[..]]), (Err(kind), before.len()), "whole: {shown}");
+        assert_eq!(feed(limits, stream.chunks(1)).0, Err(kind), "byte by byte: {shown}");
         for at in 1..stream.len() {
             let (first, second) = stream.split_at(at);
             let (verdict, passed) = feed(limits, [first, second]);
             assert_eq!(verdict, Err(kind), "split at {at}: {shown}");
             // Either the fault shows in the first chunk, or that chunk has gone already.
             let held_back = feed(limits, [first]).0.is_err();
-            let expected = if held_back {
-                before.len()
-            } else {
-                before.len().max(at)
-            };
+            let expected = if held_back { before.len() } else { before.len().max(at) };
             assert_eq!(passed, expected, "split at {at}: {shown}");
         }
     }
@@ -122,12 +98,7 @@ fn check_streams(rows: &[(&[u8], FaultKind)]) {
 #[track_caller]
 fn check_fields(rows: &[(&[u8], FaultKind)]) {
     for (fields, kind) in rows {
-        let request = [
-            b"POST /x HTTP/1.1\r\nHost: a.example\r\n",
-            *fields,
-            b"\r\n\r\n",
-        ]
-        .concat();
+        let request = [b"POST /x HTTP/1.1\r\nHost: a.example\r\n", *fields, b"\r\n\r\n"].concat();
         check_refused(GuardLimits::default(), &request, *kind);
     }
 }

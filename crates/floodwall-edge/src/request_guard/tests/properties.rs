@@ -7,13 +7,7 @@ use super::*;
 
 /// A request as a client might build it, or nearly so.
 pub(super) fn request() -> impl Strategy<Value = Vec<u8>> {
-    let target = prop_oneof![
-        Just("/"),
-        Just("/a?b=c"),
-        Just("http://a/x"),
-        Just("//x"),
-        Just("/%2e")
-    ];
+    let target = prop_oneof![Just("/"), Just("/a?b=c"), Just("http://a/x"), Just("//x"), Just("/%2e")];
     let fields = vec(("[A-Za-z][A-Za-z0-9-]{0,8}", "[ -~]{0,12}"), 0..4);
     (target, fields, body()).prop_map(|(target, fields, body)| {
         let mut request = format!("POST {target} HTTP/1.1\r\nHost: a\r\n").into_bytes();
@@ -34,10 +28,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
             let head = format!("Content-Length: {}\r\n\r\n", data.len());
             [head.as_bytes(), &data].concat()
         }),
-        (
-            vec((data(), "(;[a-z]{1,3}(=[a-z]{1,3})?)?"), 0..4),
-            "(T-[a-z]{1,4}: [a-z]{0,4}\r\n){0,2}"
-        )
+        (vec((data(), "(;[a-z]{1,3}(=[a-z]{1,3})?)?"), 0..4), "(T-[a-z]{1,4}: [a-z]{0,4}\r\n){0,2}")
             .prop_map(|(chunks, trailers)| {
                 let mut body = b"Transfer-Encoding: chunked\r\n\r\n".to_vec();
                 for (data, extension) in chunks {
@@ -88,10 +79,7 @@ const PIECES: [&[u8]; 30] = [
 /// Streams of requests, some with a piece put somewhere, some of pieces alone.
 pub(super) fn stream() -> impl Strategy<Value = Vec<u8>> {
     let piece = || prop::sample::select(&PIECES[..]);
-    let broken = (
-        vec(request(), 1..4),
-        vec((any::<prop::sample::Index>(), piece(), 0..4usize), 0..3),
-    );
+    let broken = (vec(request(), 1..4), vec((any::<prop::sample::Index>(), piece(), 0..4usize), 0..3));
     prop_oneof![
         broken.prop_map(|(requests, edits)| {
             let mut stream = requests.concat();

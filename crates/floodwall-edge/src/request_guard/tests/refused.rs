@@ -9,17 +9,11 @@ fn line_ends() {
         (b"GET / HTTP/1.1\nHost: a\n\n", BareLf),
         (b"GET / HTTP/1.1\r\nHost: a\n\r\n", BareLf),
         (b"GET / HTTP/1.1\r\nHost: a\r\n\n", BareLf),
-        (
-            b"GET / HTTP/1.1\r\nHost: a\r\nX: y\nContent-Length: 3\r\n\r\nabc",
-            BareLf,
-        ),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: y\nContent-Length: 3\r\n\r\nabc", BareLf),
         (b"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", BareLf),
         (b"GET / HTTP/1.1\r\r\nHost: a\r\n\r\n", BareCr),
         (b"GET /\rx HTTP/1.1\r\nHost: a\r\n\r\n", BareCr),
-        (
-            b"GET / HTTP/1.1\r\nHost: a\r\nX: y\rTransfer-Encoding: chunked\r\n\r\n",
-            BareCr,
-        ),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: y\rTransfer-Encoding: chunked\r\n\r\n", BareCr),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX\r: y\r\n\r\n", BareCr),
         (b"GET / HTTP/1.1\r\nHost: a\r\n\r\r\n\r\n", BareCr),
         (b"\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", EmptyLines),
@@ -120,18 +114,9 @@ fn hosts() {
     check_streams(&[
         (b"GET / HTTP/1.1\r\n\r\n", HostMissing),
         (b"GET http://a/ HTTP/1.1\r\n\r\n", HostMissing),
-        (
-            b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
-            HostRepeated,
-        ),
-        (
-            b"GET / HTTP/1.1\r\nHost: a\r\nhOST: b\r\n\r\n",
-            HostRepeated,
-        ),
-        (
-            b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n",
-            HostRepeated,
-        ),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", HostRepeated),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nhOST: b\r\n\r\n", HostRepeated),
+        (b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", HostRepeated),
         (b"GET / HTTP/1.1\r\nHost:\r\n\r\n", HostValue),
         (b"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", HostValue),
         (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", HostValue),
@@ -147,58 +132,31 @@ fn hosts() {
         (b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", HostValue),
         (b"GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n", HostValue),
         (b"GET / HTTP/1.1\r\nHost: [g]\r\n\r\n", HostValue),
-        (
-            b"GET / HTTP/1.1\r\nHost: b\xc3\xbccher.example\r\n\r\n",
-            HostValue,
-        ),
+        (b"GET / HTTP/1.1\r\nHost: b\xc3\xbccher.example\r\n\r\n", HostValue),
         (b"GET / HTTP/1.1\r\nHost: \"a\"\r\n\r\n", HostValue),
         (b"GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", HostDisagrees),
         (b"GET http://a/ HTTP/1.0\r\nHost: b\r\n\r\n", HostDisagrees),
-        (
-            b"GET http://a/ HTTP/1.1\r\nX: y\r\nHost: a.b\r\n\r\n",
-            HostDisagrees,
-        ),
-        (
-            b"GET http://a:81/ HTTP/1.1\r\nHost: a\r\n\r\n",
-            HostDisagrees,
-        ),
-        (
-            b"GET https://a/ HTTP/1.1\r\nHost: a:80\r\n\r\n",
-            HostDisagrees,
-        ),
-        (
-            b"GET http://[::1]/ HTTP/1.1\r\nHost: [::2]\r\n\r\n",
-            HostDisagrees,
-        ),
+        (b"GET http://a/ HTTP/1.1\r\nX: y\r\nHost: a.b\r\n\r\n", HostDisagrees),
+        (b"GET http://a:81/ HTTP/1.1\r\nHost: a\r\n\r\n", HostDisagrees),
+        (b"GET https://a/ HTTP/1.1\r\nHost: a:80\r\n\r\n", HostDisagrees),
+        (b"GET http://[::1]/ HTTP/1.1\r\nHost: [::2]\r\n\r\n", HostDisagrees),
     ]);
 }
 
 #[test]
 fn every_kind_is_told_apart_and_explained() {
-    let names: std::collections::BTreeSet<_> =
-        FaultKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let names: std::collections::BTreeSet<_> = FaultKind::ALL.iter().map(|kind| kind.as_str()).collect();
     assert_eq!(names.len(), FaultKind::ALL.len());
     for kind in FaultKind::ALL {
         assert!(kind.status().is_client_error() || kind.status().is_server_error());
-        assert!(
-            kind.as_str()
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        );
+        assert!(kind.as_str().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
         assert!(kind.explanation().ends_with('.'));
     }
-    for (kind, status) in [
-        (BareLf, 400),
-        (Version, 505),
-        (ConnectMethod, 501),
-        (HeadTooLarge, 431),
-        (TooManyFields, 431),
-    ] {
+    for (kind, status) in
+        [(BareLf, 400), (Version, 505), (ConnectMethod, 501), (HeadTooLarge, 431), (TooManyFields, 431)]
+    {
         assert_eq!(kind.status().as_u16(), status);
     }
-    let fault = Fault {
-        kind: HostMissing,
-        accepted: 0,
-    };
+    let fault = Fault { kind: HostMissing, accepted: 0 };
     assert_eq!(fault.to_string(), "The Host header is missing.");
 }

@@ -6,18 +6,9 @@ use super::*;
 #[test]
 fn content_lengths() {
     check_fields(&[
-        (
-            b"Content-Length: 5\r\nContent-Length: 5",
-            ContentLengthRepeated,
-        ),
-        (
-            b"Content-Length: 5\r\nContent-Length: 6",
-            ContentLengthRepeated,
-        ),
-        (
-            b"Content-Length: 0\r\ncontent-LENGTH: 0",
-            ContentLengthRepeated,
-        ),
+        (b"Content-Length: 5\r\nContent-Length: 5", ContentLengthRepeated),
+        (b"Content-Length: 5\r\nContent-Length: 6", ContentLengthRepeated),
+        (b"Content-Length: 0\r\ncontent-LENGTH: 0", ContentLengthRepeated),
         (b"Content-Length: 5, 5", ContentLengthValue),
         (b"Content-Length: 5,", ContentLengthValue),
         (b"Content-Length: +5", ContentLengthValue),
@@ -46,38 +37,14 @@ fn content_lengths() {
 #[test]
 fn transfer_encodings_repeated_or_beside_a_length() {
     check_fields(&[
-        (
-            b"Content-Length: 4\r\nTransfer-Encoding: chunked",
-            LengthBesideTransferEncoding,
-        ),
-        (
-            b"Transfer-Encoding: chunked\r\nContent-Length: 4",
-            LengthBesideTransferEncoding,
-        ),
-        (
-            b"Content-Length: 0\r\nTransfer-Encoding: chunked",
-            LengthBesideTransferEncoding,
-        ),
-        (
-            b"Content-Length: 4\r\nTransfer-Encoding: identity",
-            LengthBesideTransferEncoding,
-        ),
-        (
-            b"Content-Length: 4\r\nTransfer-Encoding:",
-            LengthBesideTransferEncoding,
-        ),
-        (
-            b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
-            TransferEncodingRepeated,
-        ),
-        (
-            b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
-            TransferEncodingRepeated,
-        ),
-        (
-            b"Transfer-Encoding: chunked\r\nTransfer-encoding: cow",
-            TransferEncodingRepeated,
-        ),
+        (b"Content-Length: 4\r\nTransfer-Encoding: chunked", LengthBesideTransferEncoding),
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 4", LengthBesideTransferEncoding),
+        (b"Content-Length: 0\r\nTransfer-Encoding: chunked", LengthBesideTransferEncoding),
+        (b"Content-Length: 4\r\nTransfer-Encoding: identity", LengthBesideTransferEncoding),
+        (b"Content-Length: 4\r\nTransfer-Encoding:", LengthBesideTransferEncoding),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", TransferEncodingRepeated),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", TransferEncodingRepeated),
+        (b"Transfer-Encoding: chunked\r\nTransfer-encoding: cow", TransferEncodingRepeated),
     ]);
 }
 
@@ -86,14 +53,8 @@ fn transfer_encodings_disguised() {
     check_fields(&[
         (b"Transfer-Encoding: xchunked", TransferEncodingValue),
         (b"Transfer-Encoding: chunkedx", TransferEncodingValue),
-        (
-            b"Transfer-Encoding: chunked, identity",
-            TransferEncodingValue,
-        ),
-        (
-            b"Transfer-Encoding: chunked, chunked",
-            TransferEncodingValue,
-        ),
+        (b"Transfer-Encoding: chunked, identity", TransferEncodingValue),
+        (b"Transfer-Encoding: chunked, chunked", TransferEncodingValue),
         (b"Transfer-Encoding: chunked,", TransferEncodingValue),
         (b"Transfer-Encoding: ,chunked", TransferEncodingValue),
         (b"Transfer-Encoding: chunked;q=1", TransferEncodingValue),
@@ -106,14 +67,8 @@ fn transfer_encodings_disguised() {
         (b"Transfer-Encoding: chun\xc2\xadked", TransferEncodingValue),
         (b"Transfer-Encoding: \xa0chunked", TransferEncodingValue),
         (b"Transfer-Encoding:", TransferEncodingValue),
-        (
-            b"Transfer-Encoding: gzip, chunked",
-            TransferCodingUnsupported,
-        ),
-        (
-            b"Transfer-Encoding: identity,chunked",
-            TransferCodingUnsupported,
-        ),
+        (b"Transfer-Encoding: gzip, chunked", TransferCodingUnsupported),
+        (b"Transfer-Encoding: identity,chunked", TransferCodingUnsupported),
         (b"Transfer-Encoding: \x0bchunked", ControlCharacter),
         (b"Transfer-Encoding: chunked\x00", ControlCharacter),
         (b"Transfer-Encoding : chunked", SpaceBeforeColon),
@@ -229,10 +184,7 @@ fn what_follows_a_body_is_judged_by_itself() {
         let stream = [&post[..], next].concat();
         assert_eq!(
             guard().inspect(&stream),
-            Err(Fault {
-                kind,
-                accepted: post.len()
-            }),
+            Err(Fault { kind, accepted: post.len() }),
             "{}",
             next.escape_ascii()
         );
