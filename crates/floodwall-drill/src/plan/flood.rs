@@ -1,0 +1,75 @@
+//! A flood's arrivals, one after the other: not held in memory, because there can be millions.
+
+use crate::random::{Chance, Seed};
+use crate::scenario::{Flood, FloodKind};
+
+use super::session::PAGES;
+use super::{Source, micros};
+
+/// One request, connection or packet of a flood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FloodArrival {
+    /// When, microseconds from the scenario's start.
+    pub at_us: u64,
+    /// Where from, within the flood host's networks.
+    pub source: Source,
+    /// Path and query to ask for.
+    pub target: String,
+}
+
+/// Iterates over a flood's arrivals in order of time: a Poisson process at its rate while it is on,
+/// each from a source drawn evenly.
+#[derive(Clone, Debug)]
+pub struct FloodArrivals {
+    flood: Flood,
+    chance: Chance,
+    at_s: f64,
+}
+
+impl FloodArrivals {
+    pub(super) fn new(flood: Flood, place: u64, seed: Seed) -> Self {
+        let at_s = f64::from(flood.from_s);
+        Self { flood, chance: seed.stream("flood", place), at_s }
+    }
+
+    fn target(&mut self) -> String {
+        let chance = &mut self.chance;
+        let page = usize::try_from(chance.below(PAGES.len() as u64)).unwrap_or(0);
+        let page = PAGES.get(page).map_or("/", |(target, _)| *target);
+        match self.flood.kind {
+            FloodKind::LookUps => {
+                let (house, street) = (1 + chance.below(9_999), chance.number());
+                format!("/polling-place/lookup?address={house}+{street:x}+Street")
+            }
+            FloodKind::CacheBust => format!("{page}?{:x}={:x}", chance.number(), chance.number()),
+            // The largest page: the more there is to hold back, the longer it can be held.
+            FloodKind::SlowRead => "/".to_owned(),
+            _ => page.to_owned(),
+        }
+    }
+}
+
+impl Iterator for FloodArrivals {
+    type Item = FloodArrival;
+
+    fn next(&mut self) -> Option<FloodArrival> {
+        let rate = self.flood.rate;
+        if rate <= 0.0 {
+            return None;
+        }
+        loop {
+            self.at_s += self.chance.exponential(1.0 / rate);
+            if self.at_s >= f64::from(self.flood.until_s) {
+                return None;
+            }
+            if self.flood.is_on(self.at_s) {
+                break;
+            }
+        }
+        // Source 0 is the network's own name.
+        let source = 1 + self.chance.below(u64::from(self.flood.sources.min(u32::from(u16::MAX))));
+        let source = Source::V4(u16::try_from(source).unwrap_or(u16::MAX));
+        let target = self.target();
+        Some(FloodArrival { at_us: micros(self.at_s), source, target })
+    }
+}

@@ -1,0 +1,350 @@
+//! Scenarios as data: who visits, who floods, what the origin does, when and for how long.
+//!
+//! The file format (TOML; `docs/drill.md` explains it for people):
+//!
+//! ```toml
+//! title      = "5,000 sources at one request a second each"
+//! why        = "Passes every limit per address."
+//! duration_s = 60
+//!
+//! [[visitors]]
+//! kind                = "browser"
+//! sessions_per_second = 3.0
+//! surge               = { from_s = 10, ramp_s = 20, times = 20.0 }   # optional
+//!
+//! [[flood]]
+//! kind    = "look-ups"
+//! sources = 5000
+//! rate    = 5000.0          # a second, all sources together
+//! from_s  = 15
+//! until_s = 45
+//! pulse   = { on_s = 30, off_s = 30 }                                # optional
+//!
+//! [[origin]]
+//! trouble = "down"
+//! from_s  = 15
+//! until_s = 30
+//! ```
+//!
+//! Without `[[visitors]]` the usual mix comes ([`Visitors::usual`]). Unknown keys are faults. Everything is bounded ([`bounds`]); a file beyond them is refused whole.
+
+pub mod bounds;
+mod shipped;
+
+use serde::{Deserialize, Serialize};
+
+pub use shipped::{SHIPPED, shipped};
+
+/// A checked scenario. Times are whole seconds from its start.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Scenario {
+    /// What people call it on the command line.
+    pub name: String,
+    /// In one line.
+    pub title: String,
+    /// Why it matters.
+    pub why: String,
+    /// Seconds from start to end.
+    pub duration_s: u32,
+    /// Who visits.
+    pub visitors: Vec<Visitors>,
+    /// Who floods.
+    pub floods: Vec<Flood>,
+    /// What befalls the origin.
+    pub origin: Vec<OriginTrouble>,
+}
+
+/// A file as it is written, before it is checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Draft {
+    title: String,
+    why: String,
+    duration_s: u32,
+    #[serde(default = "Visitors::usual")]
+    visitors: Vec<Visitors>,
+    #[serde(default)]
+    flood: Vec<Flood>,
+    #[serde(default)]
+    origin: Vec<OriginTrouble>,
+}
+
+/// Visitors of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Visitors {
+    /// Who they are.
+    pub kind: VisitorKind,
+    /// Sessions that begin per second, before any surge. They do not wait for one another.
+    pub sessions_per_second: f64,
+    /// When more come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surge: Option<Surge>,
+}
+
+impl Visitors {
+    /// Who visits a public office's site on an ordinary day: 8 sessions a second of all kinds.
+    #[must_use]
+    pub fn usual() -> Vec<Self> {
+        let mix = [
+            (VisitorKind::Browser, 3.0),
+            (VisitorKind::BrowserNoScript, 0.5),
+            (VisitorKind::Phone, 1.5),
+            (VisitorKind::Office, 1.5),
+            (VisitorKind::Ipv6, 1.0),
+            (VisitorKind::Crawler, 0.2),
+            (VisitorKind::Monitor, 0.3),
+        ];
+        mix.map(|(kind, sessions_per_second)| Self { kind, sessions_per_second, surge: None }).to_vec()
+    }
+}
+
+/// More visitors than before.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Surge {
+    /// When the rate begins to rise.
+    pub from_s: u32,
+    /// How long it rises, in a straight line; then it stays.
+    pub ramp_s: u32,
+    /// How many times the rate before it.
+    pub times: f64,
+}
+
+/// Kinds of visitors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VisitorKind {
+    /// A browser with JavaScript, one address each.
+    Browser,
+    /// A browser without JavaScript, one address each.
+    BrowserNoScript,
+    /// A phone that changes its address in mid-session.
+    Phone,
+    /// One of 500 people behind one address.
+    Office,
+    /// A browser over IPv6, in a /64 of its own.
+    Ipv6,
+    /// A search engine's crawler: pages only, one address.
+    Crawler,
+    /// A monitoring probe: the home page, from one address.
+    Monitor,
+}
+
+impl VisitorKind {
+    /// All of them, in the order in which tables show them.
+    pub const ALL: [Self; 7] = [
+        Self::Browser,
+        Self::BrowserNoScript,
+        Self::Phone,
+        Self::Office,
+        Self::Ipv6,
+        Self::Crawler,
+        Self::Monitor,
+    ];
+
+    /// As in scenario files and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Browser => "browser",
+            Self::BrowserNoScript => "browser-no-script",
+            Self::Phone => "phone",
+            Self::Office => "office",
+            Self::Ipv6 => "ipv6",
+            Self::Crawler => "crawler",
+            Self::Monitor => "monitor",
+        }
+    }
+}
+
+/// One flood.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flood {
+    /// What is sent.
+    pub kind: FloodKind,
+    /// Different source addresses.
+    pub sources: u32,
+    /// Requests, connections or packets begun per second, all sources together.
+    pub rate: f64,
+    /// When it begins.
+    pub from_s: u32,
+    /// When it ends.
+    pub until_s: u32,
+    /// Comes and goes, where given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pulse: Option<Pulse>,
+    /// Connections held open at once at the most; what would be one more is left out and counted.
+    #[serde(default = "Flood::connections_default")]
+    pub connections_max: u32,
+}
+
+impl Flood {
+    fn connections_default() -> u32 {
+        2_000
+    }
+
+    /// Whether it is on at this time of the scenario, in seconds.
+    #[must_use]
+    pub fn is_on(&self, at_s: f64) -> bool {
+        if at_s < f64::from(self.from_s) || at_s >= f64::from(self.until_s) {
+            return false;
+        }
+        self.pulse.is_none_or(|pulse| {
+            let into = (at_s - f64::from(self.from_s)) % f64::from(pulse.on_s + pulse.off_s);
+            into < f64::from(pulse.on_s)
+        })
+    }
+}
+
+/// On and off in turn, from the flood's beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pulse {
+    /// Seconds on.
+    pub on_s: u32,
+    /// Seconds off.
+    pub off_s: u32,
+}
+
+/// Kinds of floods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FloodKind {
+    /// The site's pages, as fast as the rate says.
+    Pages,
+    /// The look-up form with values that never repeat: each costs the origin work.
+    LookUps,
+    /// Pages with random query strings, to miss every cache.
+    CacheBust,
+    /// Requests for a host nobody serves: the server's bare address.
+    BareAddress,
+    /// New connections that say nothing and stay.
+    Connections,
+    /// Request headers that arrive a few bytes at a time.
+    SlowHeaders,
+    /// Request bodies that arrive a few bytes at a time.
+    SlowBody,
+    /// Answers that are asked for and taken a few bytes at a time.
+    SlowRead,
+}
+
+impl FloodKind {
+    /// As in scenario files and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pages => "pages",
+            Self::LookUps => "look-ups",
+            Self::CacheBust => "cache-bust",
+            Self::BareAddress => "bare-address",
+            Self::Connections => "connections",
+            Self::SlowHeaders => "slow-headers",
+            Self::SlowBody => "slow-body",
+            Self::SlowRead => "slow-read",
+        }
+    }
+}
+
+/// What befalls the origin for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OriginTrouble {
+    /// What it is.
+    pub trouble: Trouble,
+    /// When it begins.
+    pub from_s: u32,
+    /// When it ends.
+    pub until_s: u32,
+}
+
+/// Kinds of trouble at the origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// It refuses connections.
+    Down,
+    /// Every answer takes ten seconds longer.
+    Slow,
+    /// Every answer is a 500.
+    Errors,
+}
+
+impl Scenario {
+    /// Reads and checks a scenario file.
+    ///
+    /// # Errors
+    /// Where it is not TOML or has keys or kinds we do not know, or every value beyond its bound.
+    pub fn read(name: &str, text: &str) -> Result<Self, Vec<ScenarioFault>> {
+        let draft: Draft = toml::from_str(text)
+            .map_err(|error| vec![ScenarioFault { place: name.to_owned(), what: error.to_string() }])?;
+        let scenario = Self {
+            name: name.to_owned(),
+            title: draft.title,
+            why: draft.why,
+            duration_s: draft.duration_s,
+            visitors: draft.visitors,
+            floods: draft.flood,
+            origin: draft.origin,
+        };
+        let faults = bounds::faults(&scenario);
+        if faults.is_empty() { Ok(scenario) } else { Err(faults) }
+    }
+
+    /// The same in `duration_s` seconds, every time in proportion; rates stay. For a quick answer.
+    #[must_use]
+    pub fn shortened(&self, duration_s: u32) -> Self {
+        let mut short = self.clone();
+        if duration_s >= self.duration_s {
+            return short;
+        }
+        let (to, from) = (u64::from(duration_s), u64::from(self.duration_s.max(1)));
+        let scale = |seconds: u32| u32::try_from(u64::from(seconds) * to / from).unwrap_or(seconds);
+        short.duration_s = duration_s;
+        for surge in short.visitors.iter_mut().filter_map(|visitors| visitors.surge.as_mut()) {
+            (surge.from_s, surge.ramp_s) = (scale(surge.from_s), scale(surge.ramp_s));
+        }
+        for flood in &mut short.floods {
+            (flood.from_s, flood.until_s) = (scale(flood.from_s), scale(flood.until_s));
+            if let Some(pulse) = flood.pulse.as_mut() {
+                (pulse.on_s, pulse.off_s) = (scale(pulse.on_s).max(1), scale(pulse.off_s).max(1));
+            }
+        }
+        for trouble in &mut short.origin {
+            (trouble.from_s, trouble.until_s) = (scale(trouble.from_s), scale(trouble.until_s));
+        }
+        short
+    }
+
+    /// When trouble begins, in seconds: the first flood, surge or origin trouble. `None` when it is
+    /// calm throughout.
+    #[must_use]
+    pub fn onset_s(&self) -> Option<u32> {
+        let floods = self.floods.iter().map(|flood| flood.from_s);
+        let surges = self.visitors.iter().filter_map(|visitors| visitors.surge).map(|surge| surge.from_s);
+        floods.chain(surges).chain(self.origin.iter().map(|trouble| trouble.from_s)).min()
+    }
+
+    /// What the origin suffers from at this time, in seconds.
+    #[must_use]
+    pub fn trouble_at(&self, at_s: f64) -> Option<Trouble> {
+        let on =
+            |trouble: &&OriginTrouble| at_s >= f64::from(trouble.from_s) && at_s < f64::from(trouble.until_s);
+        self.origin.iter().find(on).map(|trouble| trouble.trouble)
+    }
+}
+
+/// What is wrong with a scenario.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {what}")]
+pub struct ScenarioFault {
+    /// The key, with its place in the list: `flood[1].rate`.
+    pub place: String,
+    /// What is wrong and what to write.
+    pub what: String,
+}
+
+#[cfg(test)]
+mod tests;

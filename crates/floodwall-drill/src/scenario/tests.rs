@@ -1,0 +1,56 @@
+use super::*;
+
+#[test]
+fn every_shipped_scenario_is_within_the_bounds() {
+    for (name, text) in SHIPPED {
+        let scenario = Scenario::read(name, text).unwrap_or_else(|faults| panic!("{name}: {faults:?}"));
+        assert_eq!(scenario.onset_s().is_none(), *name == "calm", "{name}");
+        // Long enough before the onset to know what calm is.
+        assert!(scenario.onset_s().is_none_or(|onset| onset >= 10), "{name}");
+    }
+}
+
+#[test]
+fn every_fault_is_told_at_once() {
+    let text = r#"
+        title = ""
+        why = "because"
+        duration_s = 6000
+        [[visitors]]
+        kind = "phone"
+        sessions_per_second = nan
+        [[flood]]
+        kind = "look-ups"
+        sources = 0
+        rate = 1e9
+        from_s = 20
+        until_s = 10
+        pulse = { on_s = 0, off_s = 1 }
+        [[origin]]
+        trouble = "down"
+        from_s = 0
+        until_s = 7000
+    "#;
+    let faults = Scenario::read("own", text).unwrap_err();
+    insta::assert_snapshot!(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn a_target_cannot_be_named() {
+    for line in ["target = \"http://198.51.100.1/\"", "host = \"example.gov\"", "address = \"198.51.100.1\""]
+    {
+        let text = format!("title = \"t\"\nwhy = \"w\"\nduration_s = 10\n{line}\n");
+        let faults = Scenario::read("own", &text).unwrap_err();
+        assert!(faults[0].what.contains("unknown field"), "{faults:?}");
+    }
+}
+
+#[test]
+fn a_shortened_scenario_keeps_its_shape() {
+    for (name, text) in SHIPPED {
+        let short = Scenario::read(name, text).unwrap().shortened(20);
+        assert_eq!(short.duration_s, 20);
+        let faults = bounds::faults(&short);
+        assert!(faults.is_empty(), "{name}: {faults:?}");
+    }
+}
