@@ -7,8 +7,15 @@
 //! This is no attack tool: generators connect only to addresses of the drill's own hosts, every
 //! scenario lies within [`scenario::bounds`], and nothing here takes a target from outside.
 
+pub mod agent;
+pub mod clock;
+pub mod edges;
+pub mod hosts;
+mod machine;
+pub mod measure;
 pub mod plan;
 pub mod random;
+pub mod run;
 pub mod scenario;
 
 pub use plan::Plan;

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 pub use shipped::{SHIPPED, shipped};
 
 /// A checked scenario. Times are whole seconds from its start.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Scenario {
     /// What people call it on the command line.
@@ -289,8 +289,16 @@ impl Scenario {
             floods: draft.flood,
             origin: draft.origin,
         };
-        let faults = bounds::faults(&scenario);
-        if faults.is_empty() { Ok(scenario) } else { Err(faults) }
+        scenario.checked()
+    }
+
+    /// Itself, if it lies within the bounds.
+    ///
+    /// # Errors
+    /// Every value beyond its bound.
+    pub fn checked(self) -> Result<Self, Vec<ScenarioFault>> {
+        let faults = bounds::faults(&self);
+        if faults.is_empty() { Ok(self) } else { Err(faults) }
     }
 
     /// The same in `duration_s` seconds, every time in proportion; rates stay. For a quick answer.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::settings::{Faults, Settings};
-use crate::{check, demo, doctor, logging, serve};
+use crate::{check, demo, doctor, drill, logging, serve};
 
 /// The answer is no, or something failed.
 const EXIT_NO: u8 = 1;
@@ -60,6 +60,20 @@ Examples:
   floodwall doctor
   floodwall doctor --json")]
     Doctor(DoctorArguments),
+    /// Rehearse: real visitors and floods against this program, on hosts of its own
+    #[command(after_help = "\
+Examples:
+  floodwall drill --quick
+  floodwall drill many-light crowd
+  floodwall drill --config floodwall.toml --json many-light
+  floodwall drill --list
+
+Everything happens on hosts that the drill makes itself: network namespaces as root, loopback
+otherwise. Exit status: 0 measured, 1 a measurement is void or failed, 2 usage or configuration.")]
+    Drill(drill::DrillArguments),
+    /// A process of the drill
+    #[command(hide = true)]
+    DrillAgent(drill::AgentArguments),
     /// The sample site of `demo` alone
     #[command(hide = true)]
     DemoOrigin(demo::DemoOriginArguments),
@@ -119,6 +133,14 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
         Command::DemoOrigin(arguments) => {
             drop((out, err));
             demo::run_origin(&arguments)
+        }
+        Command::Drill(arguments) => {
+            drop((out, err));
+            drill::run(&arguments)
+        }
+        Command::DrillAgent(arguments) => {
+            drop((out, err));
+            drill::run_agent(&arguments)
         }
         Command::Check(arguments) => {
             let options = check::Options {

@@ -7,6 +7,7 @@ mod commands;
 mod control;
 mod demo;
 mod doctor;
+mod drill;
 mod edge_config;
 mod history;
 mod logging;

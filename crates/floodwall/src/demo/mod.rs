@@ -1,6 +1,6 @@
 //! `floodwall demo`: a sample voter-information site behind the whole of Floodwall, on loopback.
 
-mod origin;
+pub(crate) mod origin;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};

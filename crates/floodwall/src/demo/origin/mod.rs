@@ -16,6 +16,7 @@ mod site;
 mod stable_hash;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -33,7 +34,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use counters::Counters;
-use site::Site;
+pub(crate) use site::Site;
+pub(crate) use trouble::Trouble;
 
 const CONNECTIONS_MAX: usize = 1024;
 /// Also ends connections that stay idle. Longer than proxies usually keep an idle one, so that
@@ -76,6 +78,11 @@ impl DemoOrigin {
     /// [`DemoOriginError::Listen`] when the address is in use or not this machine's.
     pub(crate) async fn bind(address: SocketAddr) -> Result<Self, DemoOriginError> {
         let site = Arc::new(Site::new(Arc::new(Counters::default()))?);
+        Self::bind_for(address, site).await
+    }
+
+    /// As [`bind`](Self::bind), for a site that was served before: its counts go on.
+    pub(crate) async fn bind_for(address: SocketAddr, site: Arc<Site>) -> Result<Self, DemoOriginError> {
         let listening =
             TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
         match listening {
@@ -87,6 +94,11 @@ impl DemoOrigin {
     /// The address in use, with the port that the system chose where 0 was asked for.
     pub(crate) fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The site itself, to bring it into trouble or to serve it again.
+    pub(crate) fn site(&self) -> Arc<Site> {
+        Arc::clone(&self.site)
     }
 
     /// Serves until `shutdown` is done, then lets answers in progress end (5 s at most).

@@ -18,6 +18,7 @@ use super::layout::{self, Language, Page, escape};
 use super::lookup_form::{self, LookUp};
 use super::percent::percent_decode;
 use super::places::Place;
+use super::trouble::{SLOW, Trouble, TroubleSwitch};
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
@@ -33,6 +34,7 @@ pub(crate) struct Site {
     pub(crate) documents: Documents,
     pub(crate) database: Database,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) trouble: TroubleSwitch,
 }
 
 /// What a path stands for.
@@ -50,13 +52,18 @@ enum Resource<'a> {
 impl Site {
     pub(crate) fn new(counters: Arc<Counters>) -> Result<Self, InvalidHeaderValue> {
         let database = Database::new(Arc::clone(&counters));
-        Ok(Self { documents: Documents::load()?, database, counters })
+        Ok(Self { documents: Documents::load()?, database, counters, trouble: TroubleSwitch::default() })
     }
 
     /// Answers one request. Its body, if any, is not read. The server leaves out the answer's body
     /// where the method is HEAD.
     pub(crate) async fn answer<B>(&self, request: &Request<B>) -> Answer {
         self.counters.requests.fetch_add(1, Relaxed);
+        match self.trouble.get() {
+            Trouble::None => {}
+            Trouble::Slow => tokio::time::sleep(SLOW).await,
+            Trouble::Errors => return refusal(&BROKEN),
+        }
         let resource = self.resource(request.uri().path());
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         match resource {
@@ -212,6 +219,11 @@ const BUSY: Refusal = Refusal {
     status: StatusCode::SERVICE_UNAVAILABLE,
     heading: "Many people are looking up their polling place",
     words: "Please wait a few seconds and reload this page. Your polling place is also on your voter card.",
+};
+const BROKEN: Refusal = Refusal {
+    status: StatusCode::INTERNAL_SERVER_ERROR,
+    heading: "Something went wrong",
+    words: "We are working on it. Your polling place is also on your voter card.",
 };
 
 fn refusal(refusal: &Refusal) -> Answer {

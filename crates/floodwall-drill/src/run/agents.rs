@@ -1,0 +1,155 @@
+//! Processes of one drill: started, told, heard, and gone when dropped.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{AGENT_PATIENCE, DrillError};
+use crate::agent::Orders;
+use crate::clock::Moment;
+use crate::hosts::Host;
+
+/// Lines an agent may be ahead of us; it says two.
+const LINES_AHEAD: usize = 4;
+/// Of its last words, this many bytes are shown.
+const LAST_WORDS_BYTES: usize = 2_000;
+
+/// One process on one host.
+#[derive(Debug)]
+pub(super) struct Agent {
+    host: Host,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    errors: PathBuf,
+}
+
+impl Agent {
+    /// Starts it and gives it its orders, if it takes any. What it writes to standard error goes
+    /// to a file in `directory`.
+    pub(super) fn start(
+        host: Host,
+        mut command: Command,
+        orders: Option<&Orders>,
+        directory: &Path,
+    ) -> Result<Self, DrillError> {
+        let errors = directory.join(format!("{}.stderr", host.as_str()));
+        let failed = |what: String| DrillError::Agent { host: host.as_str(), what };
+        let file = std::fs::File::create(&errors).map_err(DrillError::Directory)?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file).spawn().map_err(|error| {
+                failed(format!("cannot be started ({:?}): {error}", command.get_program()))
+            })?;
+        let (sender, lines) = sync_channel(LINES_AHEAD);
+        if let Some(stdout) = child.stdout.take() {
+            std::thread::spawn(move || {
+                for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                    // A server that talks on standard output is not waited for.
+                    let _ = sender.try_send(line);
+                }
+            });
+        }
+        let mut agent = Self { host, stdin: child.stdin.take(), child, lines, errors };
+        if let Some(orders) = orders {
+            agent.tell(orders)?;
+        }
+        Ok(agent)
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Writes one line of JSON to it.
+    pub(super) fn tell(&mut self, what: &impl Serialize) -> Result<(), DrillError> {
+        let line = serde_json::to_string(what).unwrap_or_default();
+        let written = match self.stdin.as_mut() {
+            Some(stdin) => writeln!(stdin, "{line}").and_then(|()| stdin.flush()),
+            None => Ok(()),
+        };
+        written.map_err(|_| self.failed("ended too early"))
+    }
+
+    /// Waits until it says that it is ready.
+    pub(super) fn ready(&mut self, stop: &AtomicBool) -> Result<(), DrillError> {
+        match self.line(AGENT_PATIENCE, stop)?.as_str() {
+            "ready" => Ok(()),
+            other => Err(self.failed(&format!("said `{other}` instead of being ready"))),
+        }
+    }
+
+    /// Waits for what it saw.
+    pub(super) fn result<T: DeserializeOwned>(
+        &mut self,
+        patience: Duration,
+        stop: &AtomicBool,
+    ) -> Result<T, DrillError> {
+        let line = self.line(patience, stop)?;
+        serde_json::from_str(&line)
+            .map_err(|error| self.failed(&format!("gave no result that can be read: {error}")))
+    }
+
+    fn line(&mut self, patience: Duration, stop: &AtomicBool) -> Result<String, DrillError> {
+        let began = Moment::now();
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                return Err(DrillError::Stopped);
+            }
+            match self.lines.recv_timeout(Duration::from_millis(100)) {
+                Ok(line) => return Ok(line),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.failed("ended too early")),
+                Err(RecvTimeoutError::Timeout) if Moment::now().since(began) > patience => {
+                    return Err(self.failed("did not answer in time"));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// What it said, if it ended though nobody asked it to.
+    pub(super) fn ended_early(&mut self) -> Option<String> {
+        let status = self.child.try_wait().ok().flatten()?;
+        Some(format!("ended during the drill ({status}): {}", self.last_words()))
+    }
+
+    /// Says of an error that it is this process's, if it has ended.
+    pub(super) fn blame(&mut self, error: DrillError) -> DrillError {
+        match self.ended_early() {
+            Some(what) => DrillError::Agent { host: self.host.as_str(), what },
+            None => error,
+        }
+    }
+
+    fn failed(&mut self, what: &str) -> DrillError {
+        DrillError::Agent { host: self.host.as_str(), what: format!("{what}: {}", self.last_words()) }
+    }
+
+    fn last_words(&self) -> String {
+        let words = std::fs::read(&self.errors).unwrap_or_default();
+        let tail = words.get(words.len().saturating_sub(LAST_WORDS_BYTES)..).unwrap_or_default();
+        String::from_utf8_lossy(tail).trim().to_owned()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // Asked first, so that a server takes its own children with it.
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        self.stdin.take();
+        for _ in 0..20 {
+            if self.child.try_wait().is_ok_and(|status| status.is_some()) {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

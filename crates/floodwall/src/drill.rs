@@ -1,0 +1,217 @@
+//! `floodwall drill`: scenarios against this program, and the table of what visitors got.
+
+mod origin_agent;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+use floodwall_drill::edges::Floodwall;
+use floodwall_drill::hosts::{Host, Network};
+use floodwall_drill::random::Seed;
+use floodwall_drill::run::{Drill, DrillError, Outcome};
+use floodwall_drill::scenario::{SHIPPED, Scenario, shipped};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::commands::{fail, tell};
+
+/// Scenarios of a quick drill, and the seconds that each takes then.
+const QUICK: [&str; 2] = ["calm", "many-light"];
+const QUICK_S: u32 = 20;
+
+/// What `floodwall drill` takes.
+#[derive(Args, Debug)]
+pub(crate) struct DrillArguments {
+    /// Scenarios to run, by name; all of them where none is named
+    #[arg(value_name = "SCENARIO")]
+    scenarios: Vec<String>,
+    /// A scenario file of your own; may be given several times
+    #[arg(long, value_name = "FILE")]
+    file: Vec<PathBuf>,
+    /// Rehearse the limits, cache and time-outs of this settings file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Chance is repeated with the same seed
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    /// An answer in under a minute: two scenarios, shortened
+    #[arg(long)]
+    quick: bool,
+    /// Use loopback even as root
+    #[arg(long)]
+    loopback: bool,
+    /// List the scenarios and end
+    #[arg(long, conflicts_with_all = ["scenarios", "file"])]
+    list: bool,
+    /// Print one JSON document with every figure
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `floodwall drill-agent` takes.
+#[derive(Args, Debug)]
+pub(crate) struct AgentArguments {
+    /// Which host it is
+    #[arg(value_parser = ["origin", "visitors", "flood"])]
+    host: String,
+}
+
+/// Runs one process of a drill.
+pub(crate) fn run_agent(arguments: &AgentArguments) -> ExitCode {
+    let ended = match arguments.host.as_str() {
+        "origin" => origin_agent::run(),
+        "flood" => floodwall_drill::agent::run(Host::Flood).map_err(|error| error.to_string()),
+        _ => floodwall_drill::agent::run(Host::Visitors).map_err(|error| error.to_string()),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(&message, 1),
+    }
+}
+
+/// Runs the drill.
+pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
+    if arguments.list {
+        return list(arguments.json);
+    }
+    let scenarios = match scenarios(arguments) {
+        Ok(scenarios) => scenarios,
+        Err(message) => return fail(&message, 2),
+    };
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return fail(&format!("floodwall: cannot find itself: {error}"), 1),
+    };
+    let edge = Floodwall {
+        program: program.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        settings: arguments.config.clone(),
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&stop)) {
+            return fail(&format!("floodwall: signals cannot be handled: {error}"), 1);
+        }
+    }
+    let network = network(arguments.loopback);
+    let mut outcomes = Vec::new();
+    for scenario in &scenarios {
+        let drill = Drill {
+            scenario,
+            seed: Seed(arguments.seed),
+            edge: &edge,
+            network,
+            program: program.clone(),
+            stop: &stop,
+        };
+        match run_one(&drill) {
+            Ok(outcome) => outcomes.push(outcome),
+            Err(_) if stop.load(Ordering::Relaxed) => {
+                tell("stopped; the drill's hosts and processes are gone");
+                return ExitCode::from(130);
+            }
+            Err(error) => return fail(&format!("floodwall: {}: {error}", scenario.name), status_of(&error)),
+        }
+    }
+    print(&outcomes, arguments.json)
+}
+
+fn status_of(error: &DrillError) -> u8 {
+    if matches!(error, DrillError::Edge(_)) { 2 } else { 1 }
+}
+
+fn run_one(drill: &Drill<'_>) -> Result<Outcome, DrillError> {
+    let bar = ProgressBar::new(u64::from(drill.scenario.duration_s));
+    if let Ok(style) = ProgressStyle::with_template("{msg:30} {wide_bar} {pos:>3} of {len} s") {
+        bar.set_style(style);
+    }
+    bar.set_message(format!("{} / {}", drill.scenario.name, drill.edge.label().name));
+    let outcome = drill.run(|second| bar.set_position(u64::from(second)));
+    bar.finish_and_clear();
+    outcome
+}
+
+/// Namespaces where we may make them.
+fn network(loopback: bool) -> Network {
+    if loopback {
+        return Network::Loopback;
+    }
+    if rustix::process::geteuid().is_root() {
+        return Network::Namespaces;
+    }
+    tell(
+        "floodwall: not root, so the drill runs on loopback: no IPv6 visitors, no hosts of their own. \
+         Run it as root for the whole of it.",
+    );
+    Network::Loopback
+}
+
+/// The scenarios asked for, checked.
+fn scenarios(arguments: &DrillArguments) -> Result<Vec<Scenario>, String> {
+    let mut scenarios = Vec::new();
+    for name in &arguments.scenarios {
+        scenarios.push(shipped(name).ok_or_else(|| unknown(name))?);
+    }
+    for path in &arguments.file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("floodwall: cannot read {}: {error}", path.display()))?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        scenarios.push(Scenario::read(&name, &text).map_err(|faults| {
+            let lines: Vec<_> = faults.iter().map(|fault| format!("  {fault}")).collect();
+            format!("floodwall: {} cannot be used:\n{}", path.display(), lines.join("\n"))
+        })?);
+    }
+    if scenarios.is_empty() {
+        let all = SHIPPED.iter().map(|(name, _)| *name);
+        let wanted: Vec<_> = if arguments.quick { QUICK.to_vec() } else { all.collect() };
+        scenarios = wanted.into_iter().filter_map(shipped).collect();
+    }
+    if arguments.quick {
+        scenarios = scenarios.iter().map(|scenario| scenario.shortened(QUICK_S)).collect();
+    }
+    Ok(scenarios)
+}
+
+fn unknown(name: &str) -> String {
+    let nearest = SHIPPED
+        .iter()
+        .map(|(known, _)| *known)
+        .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+    let hint = nearest.map(|known| format!(" Did you mean `{known}`?")).unwrap_or_default();
+    format!(
+        "floodwall: there is no scenario `{name}`.{hint} `floodwall drill --list` shows all; --file takes your own."
+    )
+}
+
+fn list(json: bool) -> ExitCode {
+    use std::io::Write;
+    let scenarios: Vec<Scenario> = SHIPPED.iter().filter_map(|(name, _)| shipped(name)).collect();
+    let text = if json {
+        serde_json::to_string_pretty(&scenarios).unwrap_or_default()
+    } else {
+        let lines = scenarios.iter().map(|scenario| {
+            format!(
+                "{:17} {:>4} s  {}\n{:25}{}",
+                scenario.name, scenario.duration_s, scenario.title, "", scenario.why
+            )
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let _ = writeln!(std::io::stdout(), "{text}");
+    ExitCode::SUCCESS
+}
+
+fn print(outcomes: &[Outcome], json: bool) -> ExitCode {
+    use std::io::Write;
+    let text = if json {
+        serde_json::to_string_pretty(&serde_json::json!({ "drills": outcomes })).unwrap_or_default()
+    } else {
+        table::render(outcomes)
+    };
+    let _ = writeln!(std::io::stdout(), "{text}");
+    let void = outcomes.iter().any(|outcome| outcome.void.is_some());
+    ExitCode::from(u8::from(void))
+}
