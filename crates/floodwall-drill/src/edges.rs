@@ -1,6 +1,7 @@
 //! What is put in the edge's place: Floodwall, or a rival.
 
 mod floodwall;
+mod rivals;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use floodwall::Floodwall;
+pub use rivals::Rival;
 
 /// Where an edge stands and what it stands before.
 #[derive(Clone, Debug)]

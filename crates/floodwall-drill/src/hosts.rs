@@ -331,10 +331,11 @@ impl Drop for Hosts {
     }
 }
 
-/// The other end of a link: asked for by address in IPv4, named in IPv6, whose hosts answer only for
-/// addresses of the link itself.
+/// The other end of a link, for a route: named once, so that a network of thousands of sources is one
+/// neighbour and not thousands (the kernel's table of neighbours holds a thousand).
 fn via(neighbour: &str, v6: bool) -> String {
-    if v6 { format!("via {neighbour} ") } else { String::new() }
+    let family = if v6 { "" } else { "inet6 " };
+    format!("via {family}{neighbour} ")
 }
 
 /// A process in a new network namespace that does nothing until its standard input ends.

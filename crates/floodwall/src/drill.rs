@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use floodwall_drill::edges::Floodwall;
+use floodwall_drill::edges::{Edge, Floodwall, Rival};
 use floodwall_drill::hosts::{Host, Network};
 use floodwall_drill::random::Seed;
 use floodwall_drill::run::{Drill, DrillError, Outcome};
@@ -34,6 +34,9 @@ pub(crate) struct DrillArguments {
     /// Rehearse the limits, cache and time-outs of this settings file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Run each scenario against these too, in turn: nginx, haproxy, varnish, trafficserver
+    #[arg(long, value_name = "RIVALS", value_delimiter = ',', value_parser = rival)]
+    versus: Vec<Rival>,
     /// Chance is repeated with the same seed
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
@@ -85,7 +88,16 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
         Ok(program) => program,
         Err(error) => return fail(&format!("floodwall: cannot find itself: {error}"), 1),
     };
-    let edge = Floodwall {
+    if let Some(missing) = arguments.versus.iter().find(|rival| rival.find().is_none()) {
+        let (name, packages) = (missing.as_str(), missing.packages().join(" "));
+        return fail(
+            &format!(
+                "floodwall: {name} is not installed; as root, run: apt-get install --no-install-recommends {packages}"
+            ),
+            2,
+        );
+    }
+    let floodwall = Floodwall {
         program: program.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         settings: arguments.config.clone(),
@@ -97,12 +109,17 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
         }
     }
     let network = network(arguments.loopback);
+    let rivals = arguments.versus.iter().map(|rival| rival as &dyn Edge);
+    let edges: Vec<&dyn Edge> = std::iter::once(&floodwall as &dyn Edge).chain(rivals).collect();
     let mut outcomes = Vec::new();
-    for scenario in &scenarios {
+    // In turn within each scenario, so that a machine that grows slower does so for all of them.
+    for (scenario, edge) in
+        scenarios.iter().flat_map(|scenario| edges.iter().map(move |edge| (scenario, *edge)))
+    {
         let drill = Drill {
             scenario,
             seed: Seed(arguments.seed),
-            edge: &edge,
+            edge,
             network,
             program: program.clone(),
             stop: &stop,
@@ -113,7 +130,10 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
                 tell("stopped; the drill's hosts and processes are gone");
                 return ExitCode::from(130);
             }
-            Err(error) => return fail(&format!("floodwall: {}: {error}", scenario.name), status_of(&error)),
+            Err(error) => {
+                let name = edge.label().name;
+                return fail(&format!("floodwall: {} / {name}: {error}", scenario.name), status_of(&error));
+            }
         }
     }
     print(&outcomes, arguments.json)
@@ -173,6 +193,14 @@ fn scenarios(arguments: &DrillArguments) -> Result<Vec<Scenario>, String> {
         scenarios = scenarios.iter().map(|scenario| scenario.shortened(QUICK_S)).collect();
     }
     Ok(scenarios)
+}
+
+fn rival(name: &str) -> Result<Rival, String> {
+    let known = Rival::ALL.map(Rival::as_str).join(", ");
+    Rival::ALL
+        .into_iter()
+        .find(|rival| rival.as_str() == name)
+        .ok_or_else(|| format!("the rivals are {known}"))
 }
 
 fn unknown(name: &str) -> String {
