@@ -7,13 +7,15 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use floodwall_edge::EdgeError;
+
 use crate::settings::{Faults, Settings};
 use crate::{check, demo, doctor, logging, serve};
 
 /// The answer is no, or something failed.
-const EXIT_NO: u8 = 1;
+pub(crate) const EXIT_NO: u8 = 1;
 /// The command line or the configuration is at fault.
-const EXIT_USAGE: u8 = 2;
+pub(crate) const EXIT_USAGE: u8 = 2;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,7 +28,7 @@ Exit status: 0 well, 1 the answer is no or something failed, 2 usage or configur
 
 /// Self-hosted DDoS defence for public-service websites.
 #[derive(Debug, Parser)]
-#[command(name = "floodwall", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(name = "floodwall", version, after_help = EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -66,9 +68,10 @@ Examples:
 }
 
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("what").args(["config", "origin"]).required(true).multiple(true))]
 struct ServeArguments {
     /// Settings file (TOML)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "origin"], required_unless_present = "origin")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "origin"])]
     config: Option<PathBuf>,
     /// Address to serve the site on, without a settings file; may be given several times
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -191,21 +194,37 @@ fn state_directory(
 
 fn run_server(settings: &Settings) -> ExitCode {
     let ready = |addresses: &serve::Addresses| {
-        let list = |addresses: &[SocketAddr]| {
-            addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        let list = |scheme: &str, addresses: &[SocketAddr]| {
+            let urls: Vec<_> = addresses.iter().map(|address| format!("{scheme}://{address}")).collect();
+            (!urls.is_empty()).then(|| urls.join(" "))
         };
         tracing::info!(
-            http = list(&addresses.edge.http),
-            https = list(&addresses.edge.https),
-            admin = %addresses.admin,
+            http = list("http", &addresses.edge.http),
+            https = list("https", &addresses.edge.https),
+            console = format!("http://{}/", addresses.admin),
             "serving"
         );
     };
     match serve::run(settings, ready) {
         Ok(serve::Ended { failed: false }) => ExitCode::SUCCESS,
         Ok(serve::Ended { failed: true }) => ExitCode::from(EXIT_NO),
-        Err(error) => fail(&format!("floodwall: {error}"), EXIT_NO),
+        Err(error) => fail_to_serve(&error),
     }
+}
+
+/// Says why serving could not begin. 2 where the settings must change first, so that a service
+/// manager can tell what trying again does not mend.
+pub(crate) fn fail_to_serve(error: &serve::ServeError) -> ExitCode {
+    let hint = match error {
+        serve::ServeError::Edge(EdgeError::Tls(_)) => {
+            "\nthe files are those of `certificate` and `key` below [[site]]; `floodwall check --config FILE` shows \
+             each with its line"
+        }
+        _ => "",
+    };
+    let message = format!("{error}{hint}");
+    let lines: Vec<_> = message.lines().map(|line| format!("floodwall: {line}")).collect();
+    fail(&lines.join("\n"), if error.is_about_settings() { EXIT_USAGE } else { EXIT_NO })
 }
 
 pub(crate) fn fail(message: &str, status: u8) -> ExitCode {
@@ -213,9 +232,9 @@ pub(crate) fn fail(message: &str, status: u8) -> ExitCode {
     ExitCode::from(status)
 }
 
-fn show_faults(faults: &Faults) {
+pub(crate) fn show_faults(faults: &Faults) {
     if !faults.is_empty() {
-        tell(&faults.render(stderr_takes_color()));
+        tell(faults.render(stderr_takes_color()).trim_end());
     }
 }
 
