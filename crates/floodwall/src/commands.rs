@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use floodwall_edge::EdgeError;
 
-use crate::settings::{Faults, Settings};
+use crate::settings::{Faults, Settings, TextForm};
 use crate::{check, demo, doctor, logging, serve};
 
 /// The answer is no, or something failed.
@@ -79,7 +79,7 @@ struct ServeArguments {
     /// Where the site's pages come from, without a settings file; may be given several times
     #[arg(long, value_name = "URL")]
     origin: Vec<String>,
-    /// Address of the console, without a settings file
+    /// Address of the console, without a settings file [default: 127.0.0.1:9800]
     #[arg(long, value_name = "ADDRESS", conflicts_with = "config")]
     admin: Option<String>,
     /// Directory for the store, without a settings file; by default one that is removed at the end
@@ -128,7 +128,7 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
                 config: arguments.config,
                 json: arguments.json,
                 offline: arguments.offline,
-                color: stderr_takes_color(),
+                form: stderr_form(),
             };
             check::run(&options, &mut out, &mut err).into()
         }
@@ -136,9 +136,19 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
     }
 }
 
-/// Whether messages may be coloured (<https://no-color.org>).
-pub(crate) fn stderr_takes_color() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
+/// How messages are written: as wide as the terminal, and coloured unless somebody minds
+/// (<https://no-color.org>).
+pub(crate) fn stderr_form() -> TextForm {
+    let stderr = std::io::stderr();
+    if !stderr.is_terminal() {
+        return TextForm::PLAIN;
+    }
+    let columns = rustix::termios::tcgetwinsize(&stderr).map_or(0, |size| usize::from(size.ws_col));
+    TextForm {
+        color: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        // Some terminals do not know their width.
+        columns: if columns == 0 { TextForm::PLAIN.columns } else { columns },
+    }
 }
 
 /// Prints a message for people on stderr. That it cannot be printed is nothing we could tell.
@@ -234,7 +244,7 @@ pub(crate) fn fail(message: &str, status: u8) -> ExitCode {
 
 pub(crate) fn show_faults(faults: &Faults) {
     if !faults.is_empty() {
-        tell(faults.render(stderr_takes_color()).trim_end());
+        tell(faults.render(stderr_form()).trim_end());
     }
 }
 
@@ -255,6 +265,7 @@ mod tests {
             ("floodwall serve --origin http://127.0.0.1:3000", true),
             ("floodwall serve --listen 127.0.0.1:1 --origin http://127.0.0.1:3000", true),
             ("floodwall serve", false),
+            ("floodwall serve --config f.toml --admin 127.0.0.1:1", false),
             ("floodwall serve --listen 127.0.0.1:1", false),
             ("floodwall serve --config f.toml --origin http://127.0.0.1:3000", false),
         ] {

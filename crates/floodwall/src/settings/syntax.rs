@@ -287,6 +287,12 @@ fn explain(message: &str, statement: &str) -> (String, String) {
             "write `key = value`, or # before a comment".to_owned(),
         );
     }
+    if message.starts_with("unexpected key or value, expected newline") {
+        return say(
+            "something follows the value on the same line",
+            "end the line after the value; what is only a remark goes behind #",
+        );
+    }
     if let (Line::Heading(name, double), true) = (classify(line), message.starts_with("unclosed")) {
         let fix = if double { format!("write `[[{name}]]`") } else { format!("write `[{name}]`") };
         return ("the brackets of a table's name are not closed".to_owned(), fix);
