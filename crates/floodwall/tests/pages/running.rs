@@ -54,7 +54,8 @@ impl Running {
         let mut server = Command::new(PROGRAM)
             .args(["serve", "--config"])
             .arg(&file)
-            .env("RUST_LOG", "info")
+            .env_remove("FLOODWALL_LOG")
+            .env_remove("FLOODWALL_LOG_FORMAT")
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -90,7 +91,8 @@ fn address_served_on(server: &mut Child) -> SocketAddr {
     let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
     let mut said = String::new();
     let found = lines.by_ref().map_while(Result::ok).find_map(|line| {
-        let address = line.split_once("http=\"").and_then(|(_, rest)| rest.split_once('"')?.0.parse().ok());
+        let (_, rest) = line.split_once("http=\"http://").unwrap_or_default();
+        let address = rest.split_once('"').and_then(|(address, _)| address.parse().ok());
         said.push_str(&line);
         address
     });
