@@ -182,10 +182,12 @@ fn overall(snapshot: &Snapshot) -> State {
     let (health, words) = if let Some(reason) = snapshot.readiness.fault() {
         (OriginHealth::Down, format!("Visitors are not being served: {reason}"))
     } else if down > 0 {
-        let verb = if down == 1 { "does" } else { "do" };
-        let all = if all == 1 { "1 origin".to_owned() } else { format!("{all} origins") };
-        let text = format!("{down} of {all} {verb} not answer. {}", left(snapshot, down));
-        (OriginHealth::Down, text)
+        let which = match (down, all) {
+            (1, 1) => "The origin does".to_owned(),
+            (1, _) => format!("1 of {all} origins does"),
+            _ => format!("{down} of {all} origins do"),
+        };
+        (OriginHealth::Down, format!("{which} not answer. {}", left(snapshot, down)))
     } else if all == 0 {
         (OriginHealth::Unknown, "No site is protected yet.".to_owned())
     } else if unknown > 0 {
@@ -226,4 +228,69 @@ fn layout(snapshot: &Snapshot) -> String {
         }
     }
     format!("{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use floodwall_model::{EdgeCounts, SiteId, SiteSnapshot, Timestamp};
+
+    use super::*;
+    use crate::snapshot::{Losses, Readiness};
+
+    /// The first sentence an operator reads, for sites whose origins are in these states.
+    fn check(sites: &[&[OriginHealth]], words: &str) {
+        let at = Timestamp::new(Duration::ZERO, 0);
+        let origin = |health: &OriginHealth| OriginStatus {
+            url: "http://10.0.0.5:8080".into(),
+            health: *health,
+            since: None,
+            last_failure: None,
+        };
+        let site = |origins: &&[OriginHealth]| SiteFigures {
+            state: SiteSnapshot {
+                site: SiteId(0),
+                name: "sos".into(),
+                hosts: Vec::new(),
+                role: None,
+                counts: TrafficCounts::default(),
+                origins: origins.iter().map(origin).collect(),
+            },
+            last_second: TrafficCounts::default(),
+            last_minute: TrafficCounts::default(),
+        };
+        let snapshot = Snapshot {
+            at,
+            started: at,
+            version: "0",
+            readiness: Readiness::Ready,
+            sites: sites.iter().map(site).collect(),
+            edge: EdgeCounts::default(),
+            losses: Losses::default(),
+            listeners: Vec::new(),
+            admin_listener: String::new(),
+        };
+        assert_eq!(overall(&snapshot).words.text, words, "{sites:?}");
+    }
+
+    #[test]
+    fn the_first_sentence_says_what_visitors_have() {
+        use OriginHealth::{Down, Unknown, Up};
+        let kept = "Visitors still get the pages that are in the cache.";
+        check(&[], "No site is protected yet.");
+        check(&[&[Up]], "Visitors are being served. The origin answers.");
+        check(&[&[Up], &[Up]], "Visitors are being served. All 2 origins answer.");
+        check(&[&[Unknown], &[Up]], "1 of 2 origins: nothing was asked of them yet.");
+        check(&[&[Down]], &format!("The origin does not answer. {kept}"));
+        check(&[&[Down], &[Up]], &format!("1 of 2 origins does not answer. {kept}"));
+        check(
+            &[&[Down, Up], &[Up]],
+            "1 of 3 origins does not answer. The other origins of its site take its work.",
+        );
+        check(
+            &[&[Down, Up], &[Down, Up]],
+            "2 of 4 origins do not answer. The other origins of their sites take their work.",
+        );
+    }
 }

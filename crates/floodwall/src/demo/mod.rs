@@ -169,8 +169,14 @@ fn settings(
     let site = arguments.site.unwrap_or_else(|| ports.address(8080));
     let admin = arguments.admin.unwrap_or_else(|| ports.address(9800));
     let origin = [format!("http://{origin}")];
-    Settings::from_listen_and_origin(&[site.to_string()], &origin, Some(&admin.to_string()), state)
-        .map(|(settings, _warnings)| settings)
+    Settings::from_listen_and_origin(&[site.to_string()], &origin, Some(&admin.to_string()), state).map(
+        |(mut settings, _warnings)| {
+            for site in &mut settings.sites {
+                "sample".clone_into(&mut site.name);
+            }
+            settings
+        },
+    )
 }
 
 /// The sample site in a process of its own, so that it can be killed and brought back.
