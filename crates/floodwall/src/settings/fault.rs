@@ -156,6 +156,13 @@ impl Faults {
         Self { list: vec![fault], unreadable: true, ..Self::default() }
     }
 
+    /// Whether [`FAULTS_MAX`] are kept; then a further one is counted and need not be worked out.
+    pub(super) fn count_if_full(&mut self) -> bool {
+        let full = self.list.len() >= FAULTS_MAX;
+        self.dropped += usize::from(full);
+        full
+    }
+
     /// Adds one, unless the same is there already; counts it only once [`FAULTS_MAX`] are kept.
     pub(crate) fn push(&mut self, fault: Fault) {
         if self.list.last() == Some(&fault) {

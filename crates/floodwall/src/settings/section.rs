@@ -56,6 +56,10 @@ impl Log {
         problem: String,
         fix: String,
     ) {
+        // Finding a line takes as long as the file: not for a fault that nobody is shown.
+        if self.faults.count_if_full() {
+            return;
+        }
         let place = at.map(|span| self.line_and_column(span.start));
         self.faults.push(Fault {
             severity,

@@ -329,6 +329,15 @@ fn reading_goes_on_after_syntax_faults() {
     insta::assert_snapshot!(said);
 }
 
+/// These take minutes where each fault is worked out, shown or not.
+#[test]
+fn large_files_that_are_no_settings_are_told_so() {
+    let found = faults(&"x\n".repeat(500_000));
+    assert!(found.iter().any(|fault| fault.problem == "more than 2 syntax faults"), "{found}");
+    let found = faults(&"[[site]]\n".repeat(70_000));
+    assert!(found.render(TextForm::PLAIN).contains("more faults are not shown"));
+}
+
 #[test]
 fn unreadable_files_say_so() {
     let folder = tempfile::TempDir::new().unwrap();
