@@ -170,7 +170,7 @@ fn html(words: Words<'_>, reference: ReferenceId) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
          <style>body{{font:1.125rem/1.5 system-ui,sans-serif;max-width:38rem;margin:2rem auto;padding:0 1rem;\
-         color:#1b1b1b;background:#fff}}code{{font-size:1.1em;white-space:nowrap}}\
+         color:#1b1b1b;background:#fff}}h1{{font-size:1.75rem;line-height:1.25}}code{{font-size:1.1em;white-space:nowrap}}\
          @media(prefers-color-scheme:dark){{body{{color:#f0f0f0;background:#1b1b1b}}}}</style>\n\
          </head>\n<body>\n<main>\n<h1>{title}</h1>\n<p>{what}</p>\n<p>{advice}</p>\n\
          <p>If you need help, quote this reference: <code>{reference}</code></p>\n</main>\n</body>\n</html>\n"

@@ -136,7 +136,16 @@ async fn board<'a>(
 ) -> Next<'a> {
     let boarding = shared.flights.board(visit.site, visit.https, &visit.authority, visit.target.as_str());
     let follow = match boarding {
-        Boarding::Lead(lead) => return Next::Fetch(Fetch { copy, lead: Some(lead), forwarded }),
+        Boarding::Lead(lead) => {
+            // Between our look into the cache and now, another's flight may have landed: without a
+            // second look, everybody in that gap would ask the origin for what is there already.
+            let found = shared.cache.look_up(&visit.cache_request(false), ledger.worker.now());
+            if matches!(found, LookUp::Fresh(_)) {
+                lead.land(Landing::Stored);
+                return Next::LookAgain;
+            }
+            return Next::Fetch(Fetch { copy, lead: Some(lead), forwarded });
+        }
         Boarding::Alone => return Next::Fetch(Fetch { copy, lead: None, forwarded }),
         Boarding::Follow(follow) => follow,
     };
