@@ -29,7 +29,7 @@ fn word_after<'a>(text: &'a str, before: &str) -> &'a str {
 impl Demo {
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let origin = SocketAddr::from((own_address(), 3000)).to_string();
+        let origin = SocketAddr::from((own_address(), 0)).to_string();
         let addresses = ["--site", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--origin", &origin];
         let program = Program::start(directory.path(), &[&["demo"][..], &addresses].concat());
         program.stderr.line("Ctrl-C stops everything");

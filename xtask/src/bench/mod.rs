@@ -1,0 +1,5 @@
+//! Benchmarks of the whole server.
+
+pub(crate) mod kill;
+mod live;
+pub(crate) mod outage;
