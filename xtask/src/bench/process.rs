@@ -115,13 +115,20 @@ impl Drop for Process {
             let _ = kill_process(id, Signal::TERM);
         }
         let ended = wait_until(STOP_PATIENCE, || !matches!(self.child.try_wait(), Ok(None)));
-        if !ended {
-            for id in family.into_iter().filter_map(pid) {
-                let _ = kill_process(id, Signal::KILL);
-            }
-            let _ = self.child.wait();
+        // Whoever is left of the family by then: a child that outlived its parent, or all of them.
+        let own = self.child.id();
+        let left: Vec<u32> = family.into_iter().filter(|id| *id != own || !ended).collect();
+        for id in left.iter().copied().filter_map(pid) {
+            let _ = kill_process(id, Signal::KILL);
         }
+        let _ = self.child.wait();
+        let _ = wait_until(STOP_PATIENCE, || !left.iter().any(|id| is_running(*id)));
     }
+}
+
+/// Whether there is such a process that is more than its exit status.
+fn is_running(id: u32) -> bool {
+    stat_fields(id).is_some_and(|stat| !stat.0.starts_with('Z'))
 }
 
 fn pid(id: u32) -> Option<Pid> {
@@ -140,5 +147,29 @@ impl Stat {
     /// A field by its place in proc(5), counted from 0.
     fn number(&self, place: usize) -> Option<u64> {
         self.0.split(' ').nth(place.checked_sub(2)?)?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dropping_a_process_ends_it_and_its_children() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut command = pinned(0, Path::new("sh"));
+        command.args(["-c", "sleep 1000 & echo $!; wait"]);
+        let log = directory.path().join("log");
+        let process = Process::start("sh", command, &log).unwrap();
+        let child = || fs::read_to_string(&log).unwrap_or_default().trim().parse::<u32>().ok();
+        assert!(wait_until(STOP_PATIENCE, || child().is_some()));
+        let family = process.family();
+        assert!(family.contains(&child().unwrap()), "{family:?}");
+        assert!(process.memory().unwrap().pss_bytes > 0);
+        assert!(process.cpu_seconds().is_ok());
+        drop(process);
+        for id in family {
+            assert!(!is_running(id), "{id} still runs");
+        }
     }
 }

@@ -16,6 +16,8 @@ pub(super) const HOST: &str = "www.example.gov";
 pub(super) const CACHED: &str = "/cached/page.html";
 /// The same page, never to be stored.
 pub(super) const THROUGH: &str = "/through/page.html";
+/// And once more, for the row in which nginx limits and looks into its cache as well.
+pub(super) const GUARDED: &str = "/guarded/page.html";
 /// Two bytes, never to be stored: what is measured is not the page.
 pub(super) const SMALL: &str = "/small";
 
@@ -72,7 +74,7 @@ impl Ground {
         let directory = directory.map_err(|error| format!("cannot make a temporary directory: {error}"))?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let ground = Self { directory, floodwall, server_core: 0, other_core: cores.min(2) - 1, tls };
-        for page in [CACHED, THROUGH] {
+        for page in [CACHED, THROUGH, GUARDED] {
             ground.write(&format!("pages{page}"), &page_body())?;
         }
         if tls {
@@ -115,6 +117,7 @@ impl Ground {
     root {pages};
     location /cached/ {{ add_header Cache-Control max-age=3600; }}
     location /through/ {{ add_header Cache-Control no-store; }}
+    location /guarded/ {{ add_header Cache-Control no-store; }}
     location = {SMALL} {{ add_header Cache-Control no-store; return 200 ok; }}
   }}
   server {{ listen {admin}; location / {{ stub_status; }} }}
@@ -143,6 +146,7 @@ impl Ground {
         let cache = self.path("nginx-cache");
         let site = format!(
             "  proxy_cache_path {cache} levels=1:2 keys_zone=pages:10m max_size=256m inactive=1d use_temp_path=off;
+  limit_req_zone $binary_remote_addr zone=clients:10m rate=1000000r/s;
   upstream origin {{
     server {origin};
     keepalive 256;
@@ -167,6 +171,12 @@ impl Ground {
       proxy_cache pages;
       proxy_cache_lock on;
       proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504;
+      add_header X-Cache-Status $upstream_cache_status;
+    }}
+    location /guarded/ {{
+      limit_req zone=clients burst=1000000 nodelay;
+      proxy_pass http://origin;
+      proxy_cache pages;
       add_header X-Cache-Status $upstream_cache_status;
     }}
   }}
