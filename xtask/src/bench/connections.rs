@@ -51,8 +51,6 @@ struct Figures {
     idle_bytes: f64,
     /// Of the last, what lies in huge pages.
     idle_huge_page_bytes: f64,
-    /// All connections answer once more after that.
-    again_bytes: f64,
 }
 
 /// Measures; prints with `say`. The document, and whether the target was reached.
@@ -67,10 +65,7 @@ pub(super) fn run(
     let machine = Machine::read(floodwall, &[&["nginx", "-v"]]);
     say(&machine.text());
     say(&format!("{count} connections open at once; memory of each (growth of the server's PSS)\n"));
-    say(&format!(
-        "  {:<10} {:>12} {:>12} {:>12} {:>12} {:>12}",
-        "", "at rest", "silent", "answered", "idle 5 s", "used again"
-    ));
+    say(&format!("  {:<10} {:>12} {:>12} {:>12} {:>12}", "", "at rest", "silent", "answered", "idle 5 s"));
     let origin = ground.start_origin()?;
     let room = usize::try_from(count).unwrap_or(usize::MAX).saturating_add(1000);
     let mut servers = Vec::new();
@@ -84,12 +79,11 @@ pub(super) fn run(
         };
         let figures = measure(name, count, &start)?;
         say(&format!(
-            "  {name:<10} {:>12} {:>12} {:>12} {:>12} {:>12}",
+            "  {name:<10} {:>12} {:>12} {:>12} {:>12}",
             kib(as_f64(figures.before_bytes)),
             kib(figures.silent_bytes),
             kib(figures.answered_bytes),
-            kib(figures.idle_bytes),
-            kib(figures.again_bytes)
+            kib(figures.idle_bytes)
         ));
         servers.push(figures);
     }
@@ -128,8 +122,6 @@ fn measure(
     pause(SETTLE);
     let idle_bytes = each(&server, before)?;
     let huge = server.process.memory()?.huge_bytes;
-    use_all(&mut open)?;
-    let again_bytes = each(&server, before)?;
     Ok(Figures {
         server: name,
         before_bytes,
@@ -137,7 +129,6 @@ fn measure(
         answered_bytes,
         idle_bytes,
         idle_huge_page_bytes: as_f64(huge) / f64::from(count),
-        again_bytes,
     })
 }
 
