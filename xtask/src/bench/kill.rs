@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::live::{Origin, Server, Visitor, let_pass, now, release_binary, say};
+use super::live::{Origin, Server, Visitor, let_pass, now, say};
 
 const VISITORS: usize = 4;
 
@@ -31,21 +31,20 @@ struct Round {
 ///
 /// # Errors
 /// The store did not open, is damaged, or lacks more than the last second's requests.
-pub(crate) fn run(rounds: u32) -> Result<(), String> {
-    let binary = release_binary()?;
+pub(super) fn run(binary: &Path, rounds: u32) -> Result<(), String> {
     let directory = tempfile::tempdir().map_err(|error| format!("a temporary directory: {error}"))?;
     let origin = Origin::start(0, "page", "max-age=3600")?;
     let store = directory.path().join("state").join("floodwall.db");
     let mut random = SEED;
     let mut done: Vec<Round> = Vec::new();
     let mut stored_before = 0;
-    let mut server = Server::start(&binary, directory.path(), origin.address)?;
+    let mut server = Server::start(binary, directory.path(), origin.address)?;
     for number in 1..=rounds {
         // From 0.3 to 2.8 s after the start: anywhere between two writes.
         let life = Duration::from_millis(300 + next_random(&mut random) % 2500);
         let (killed, answers) = answer_and_kill(&mut server, life)?;
         // The server itself is the first to open what the killed one left.
-        server = Server::start(&binary, directory.path(), origin.address)
+        server = Server::start(binary, directory.path(), origin.address)
             .map_err(|error| format!("round {number}: not started again: {error}"))?;
         let stored = stored_requests(&store).map_err(|error| format!("round {number}: {error}"))?;
         done.push(compare(killed, &answers, stored.saturating_sub(stored_before)));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -32,25 +32,6 @@ pub(super) fn let_pass(span: Duration) {
 /// Prints one line on standard output.
 pub(super) fn say(line: &str) -> Result<(), String> {
     writeln!(std::io::stdout(), "{line}").map_err(|error| format!("standard output: {error}"))
-}
-
-/// Builds the release binary where it is not up to date; its path.
-pub(super) fn release_binary() -> Result<PathBuf, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--release", "--quiet", "--package", "floodwall", "--message-format", "json"])
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("cargo build: {error}"))?;
-    let messages = String::from_utf8_lossy(&built.stdout).into_owned();
-    let executable = messages.lines().rev().find_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        message.get("executable")?.as_str().map(PathBuf::from)
-    });
-    match executable {
-        Some(path) if built.status.success() => Ok(path),
-        _ => Err("the release binary was not built; its messages stand above".to_owned()),
-    }
 }
 
 /// A running server; killed when it is dropped.

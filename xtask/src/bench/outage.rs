@@ -2,11 +2,12 @@
 //! were answered before, during and after, how soon it was noticed, and what reached the origin.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::live::{Origin, Server, Visitor, let_pass, now, release_binary, say};
+use super::live::{Origin, Server, Visitor, let_pass, now, say};
 
 const ROUNDS: u32 = 10;
 const PAGES: usize = 20;
@@ -49,14 +50,13 @@ struct Recovery {
 /// # Errors
 /// A cached page was answered with an error, the origin was not noticed again, or a page was asked
 /// for more than once after its return.
-pub(crate) fn run() -> Result<(), String> {
-    let binary = release_binary()?;
+pub(super) fn run(binary: &Path) -> Result<(), String> {
     let directory = tempfile::tempdir().map_err(|error| format!("a temporary directory: {error}"))?;
     let mut tally = Tally::new();
     let mut recoveries = Vec::new();
     for _ in 0..ROUNDS {
         let origin = Origin::start(0, "old", "max-age=1, stale-if-error=600")?;
-        let server = Server::start(&binary, directory.path(), origin.address)?;
+        let server = Server::start(binary, directory.path(), origin.address)?;
         recoveries.push(round(&server, origin, &mut tally)?);
     }
     report(&tally, &recoveries)

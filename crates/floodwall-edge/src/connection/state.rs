@@ -83,7 +83,8 @@ impl ConnectionState {
             read_blocked_since: Cell::new(None),
             last_progress: Cell::new(now),
             answered: Cell::new(false),
-            hibernating: Cell::new(false),
+            // Until its first bytes come, there are no buffers to give back.
+            hibernating: Cell::new(true),
             order: Cell::new(Order::Carry),
             waker: RefCell::new(None),
             introduction: RefCell::new(None),
@@ -248,8 +249,10 @@ mod tests {
     #[test]
     fn silence_before_the_first_request_is_shorter_than_keep_alive() {
         let state = fresh();
+        assert_eq!(state.due(at(9), &Timeouts::default()), Order::Carry, "nothing to give back yet");
         assert_eq!(state.due(at(10), &Timeouts::default()), Order::Close);
         let state = fresh();
+        state.set_hibernating(false);
         state.request_began(at(0));
         state.request_ended(at(0));
         assert_eq!(state.due(at(10), &Timeouts::default()), Order::Hibernate);

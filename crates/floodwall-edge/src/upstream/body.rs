@@ -152,17 +152,14 @@ impl OriginBody {
     }
 
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        // First let what is there be handed over; if nothing was, our asking is the demand that
-        // lets the connection read on.
-        for _ in 0..2 {
-            if let Some(held) = self.held.as_mut() {
-                held.connection.drive(cx);
-            }
-            if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) {
-                return Poll::Ready(frame);
-            }
+        // Our asking is the demand that lets the connection read on; what it reads is there then.
+        if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) {
+            return Poll::Ready(frame);
         }
-        Poll::Pending
+        if let Some(held) = self.held.as_mut() {
+            held.connection.drive(cx);
+        }
+        Pin::new(&mut self.incoming).poll_frame(cx)
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<OriginFailure> {

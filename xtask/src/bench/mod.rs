@@ -1,5 +1,0 @@
-//! Benchmarks of the whole server.
-
-pub(crate) mod kill;
-mod live;
-pub(crate) mod outage;
