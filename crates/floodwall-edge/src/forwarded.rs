@@ -298,9 +298,9 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: Bytes) {
     };
 }
 
-/// Headers by which origins are told the visitor's address, host or scheme; besides these, every
+/// Headers by which origins are told the visitor's address, host, scheme or path; besides these, every
 /// name beginning with [`CLAIM_PREFIX`].
-const CLAIMS: [&str; 8] = [
+const CLAIMS: [&str; 17] = [
     "cf-connecting-ip",
     "client-ip",
     "fastly-client-ip",
@@ -308,7 +308,16 @@ const CLAIMS: [&str; 8] = [
     "true-client-ip",
     "x-client-ip",
     "x-cluster-client-ip",
+    "x-host",
+    "x-http-host-override",
+    "x-original-forwarded-for",
+    "x-original-host",
+    "x-original-uri",
+    "x-original-url",
     "x-real-ip",
+    "x-remote-addr",
+    "x-remote-ip",
+    "x-rewrite-url",
 ];
 
 const CLAIM_PREFIX: &str = "x-forwarded";

@@ -69,6 +69,11 @@ pub(crate) fn header_too_large(reference: ReferenceId) -> Response<Payload> {
     page(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, malformed_words(HEADER_TOO_LARGE), reference)
 }
 
+/// An HTTP/2 request that is malformed; over HTTP/1 see [`malformed_request_bytes`].
+pub(crate) fn malformed_request(what: &str, reference: ReferenceId) -> Response<Payload> {
+    page(StatusCode::BAD_REQUEST, malformed_words(what), reference)
+}
+
 /// The request came back to the edge that sent it.
 pub(crate) fn loop_detected(reference: ReferenceId) -> Response<Payload> {
     let words = Words {

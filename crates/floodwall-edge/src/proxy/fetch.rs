@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use floodwall_model::Timestamp;
-use http::header::{CACHE_STATUS, CONTENT_LENGTH};
+use http::header::{CACHE_STATUS, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 
@@ -274,6 +274,10 @@ async fn ask_once(
         exchange(worker, origin, visit.request_to_origin(fields, body), request_sent, patience).await;
     match outcome {
         Ok((mut response, response_received)) => {
+            if let Err(failure) = keep_framing_plain(&mut response) {
+                counters.origin_errors.add(1);
+                return Err(failure);
+            }
             let waited = response_received.since(request_sent).as_micros();
             counters.origin_wait_us.add(u64::try_from(waited).unwrap_or(u64::MAX));
             counters.origin_5xx.add(u64::from(response.status().is_server_error()));
@@ -287,6 +291,24 @@ async fn ask_once(
             Err(failure)
         }
     }
+}
+
+/// Leaves nothing in an answer's header that frames it differently from how it was read.
+///
+/// # Errors
+/// It switches to another protocol, which nobody asked for: `Upgrade` is not passed on.
+fn keep_framing_plain(response: &mut Response<OriginBody>) -> Result<(), OriginFailure> {
+    let status = response.status();
+    if status.is_informational() {
+        let words = format!("the answer has the status {}, which nobody asked for", status.as_u16());
+        return Err(OriginFailure::Broken(words.into()));
+    }
+    // RFC 9112 section 6.3: the coding framed it. RFC 9110 section 8.6: 204 has no length.
+    let headers = response.headers_mut();
+    if headers.contains_key(TRANSFER_ENCODING) || status == StatusCode::NO_CONTENT {
+        headers.remove(CONTENT_LENGTH);
+    }
+    Ok(())
 }
 
 /// The origin's own answer, streamed.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use floodwall_model::{Prefix, RequestFacts, SiteId};
 use http::header::{self, HeaderMap};
 use http::request::Parts;
@@ -42,11 +43,7 @@ impl Visit {
         https: bool,
         parts: Parts,
     ) -> Self {
-        let target = match parts.uri.into_parts().path_and_query {
-            // `OPTIONS *` (RFC 9110 section 9.3.7) asks the server; the origin is asked for its root.
-            Some(target) if target.as_str().starts_with('/') => target,
-            _ => PathAndQuery::from_static("/"),
-        };
+        let target = origin_form(parts.uri.into_parts().path_and_query);
         let (method, headers) = (parts.method, parts.headers);
         Self {
             site,
@@ -93,6 +90,8 @@ impl Visit {
         headers::remove_hop_by_hop(&mut fields);
         // Interim answers are given by the edge itself (RFC 9110 section 10.1.1).
         fields.remove(header::EXPECT);
+        // Trailers are not passed on; see `RequestBody`.
+        fields.remove(header::TRAILER);
         let host_stands =
             fields.get(header::HOST).is_some_and(|host| host.as_bytes() == self.authority.as_bytes());
         if !host_stands && let Ok(host) = header::HeaderValue::from_str(&self.authority) {
@@ -125,6 +124,20 @@ impl Visit {
         *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
         *request.headers_mut() = fields;
         request
+    }
+}
+
+/// The target as the origin gets it. An absolute-form target without a path means the root, with
+/// its query where it has one (RFC 9112 section 3.2.1). `OPTIONS *` (RFC 9110 section 9.3.7) asks
+/// the server; the origin is asked for its root.
+fn origin_form(target: Option<PathAndQuery>) -> PathAndQuery {
+    const ROOT: PathAndQuery = PathAndQuery::from_static("/");
+    match target {
+        Some(target) if target.as_str().starts_with('/') => target,
+        Some(target) if target.as_str().starts_with('?') => {
+            PathAndQuery::from_maybe_shared(Bytes::from(["/", target.as_str()].concat())).unwrap_or(ROOT)
+        }
+        _ => ROOT,
     }
 }
 

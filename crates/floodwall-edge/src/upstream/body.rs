@@ -80,7 +80,14 @@ impl Body for RequestBody {
         match &mut *self {
             Self::Empty => Poll::Ready(None),
             Self::Visitor { incoming, worker, site, upload } => {
-                let polled = Pin::new(incoming).poll_frame(cx);
+                let mut polled = Pin::new(&mut *incoming).poll_frame(cx);
+                // Trailers could name who asks or what is asked for once more, past all checks of
+                // the header; a proxy may leave them out (RFC 9110 section 6.5.1).
+                while let Poll::Ready(Some(Ok(frame))) = &polled
+                    && frame.is_trailers()
+                {
+                    polled = Pin::new(&mut *incoming).poll_frame(cx);
+                }
                 upload.waits_for_visitor.set(polled.is_pending());
                 upload.parts.set(upload.parts.get().wrapping_add(u64::from(polled.is_ready())));
                 if let Poll::Ready(Some(Ok(frame))) = &polled {
