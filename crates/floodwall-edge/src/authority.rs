@@ -17,7 +17,7 @@ pub(crate) fn fault_of_h2(parts: &Parts) -> Option<&'static str> {
         return None;
     }
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-    if !target.starts_with('/') && !(target == "*" && parts.method == Method::OPTIONS) {
+    if !(target.starts_with('/') || target == "*" && parts.method == Method::OPTIONS) {
         return Some("The request target is not a path that starts with a slash.");
     }
     let default_port = if parts.uri.scheme_str() == Some("https") { 443 } else { 80 };

@@ -1,6 +1,10 @@
 //! Visitors and origins that mean harm, or are merely broken: what must not get through to whom.
 
-#![expect(clippy::unwrap_used, reason = "the lint's exception for tests does not reach the helpers of one")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the lint's exception for tests does not reach the helpers of one"
+)]
 
 mod support;
 

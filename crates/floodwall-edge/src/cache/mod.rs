@@ -43,6 +43,7 @@ mod variant;
 mod tests;
 
 pub(crate) use cache_status::{Forwarded, Served};
+pub(crate) use directives::ResponseDirectives;
 pub(crate) use entry::CachedResponse;
 pub(crate) use fill::{Fill, Unstored};
 pub(crate) use freshen::Freshened;
