@@ -102,12 +102,12 @@ pub(crate) fn origin_failed(failure: &OriginFailure, reference: ReferenceId) -> 
             what: "Very many people are asking for this page now.",
             advice: "Please try again in a few seconds. The site's other pages may answer at once.",
         },
-        OriginFailure::Visitor(_) => Words {
+        OriginFailure::Visitor(_) | OriginFailure::VisitorSlow => Words {
             title: "Your request did not arrive whole",
             what: "The form or file you sent broke off on its way.",
             advice: "Please go back and send it again.",
         },
-        OriginFailure::TimedOut { .. } => Words {
+        OriginFailure::TimedOut { .. } | OriginFailure::Slow { .. } => Words {
             title: "This page is taking too long",
             what: "The server behind this site did not answer in time.",
             advice: "Please try again in a few seconds. The site's other pages may answer at once.",

@@ -164,6 +164,9 @@ fn slow_and_silent_connections_are_closed() {
     ] {
         let mut visitor = Visitor::connect(&edge);
         visitor.send(sent.as_bytes());
+        if sent.starts_with("POST") {
+            assert_eq!(visitor.read_answer(false).status, 408, "{sent:?}");
+        }
         assert!(visitor.is_closed(), "{sent:?}");
     }
     assert_eq!(edge.counts().connections_timed_out, 4);

@@ -9,15 +9,20 @@
 mod support;
 
 use std::future::Future;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
+use floodwall_model::OriginHealth;
 use http::{HeaderMap, Request, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use support::origin::page;
-use support::raw_origin::always;
-use support::{Origin, Visitor, config, get, start};
+use support::raw_origin::{RawOrigin, always};
+use support::{Origin, Visitor, config, get, start, until};
 
 const KEPT: (&str, &str) = ("cache-control", "public, max-age=60");
 const PRIVATE: (&str, &str) = ("cache-control", "no-store");
@@ -189,4 +194,247 @@ fn an_answer_without_content_has_no_length() {
         let answer = visitor.read_answer(true);
         assert_eq!((answer.status, answer.header("content-length")), (204, None), "{method}");
     }
+}
+
+#[test]
+fn a_page_in_chunks_is_fetched_once_for_all_who_wait() {
+    let (gate, opened) = (std::sync::Arc::new(std::sync::Barrier::new(2)), std::sync::Once::new());
+    let held = gate.clone();
+    let origin = RawOrigin::start(move |_, stream| {
+        let head =
+            b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n";
+        stream.write_all(head).unwrap();
+        opened.call_once(|| drop(held.wait()));
+        stream.write_all(b"4\r\n two\r\n0\r\n\r\n").is_ok()
+    });
+    let edge = start(config(&[origin.address]));
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| assert_eq!(get(&edge, "/").text(), "one two"));
+        }
+        until("all have asked", || edge.sites()[0].counts.requests == 20);
+        gate.wait();
+    });
+    assert_eq!(origin.heads().len(), 1);
+}
+
+#[test]
+fn a_large_page_in_chunks_comes_whole_and_is_kept() {
+    const PARTS: usize = 100;
+    let origin = RawOrigin::start(|_, stream| {
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n")
+            .unwrap();
+        for part in 0..PARTS {
+            write!(stream, "8000\r\n{}\r\n", format!("{part:08x}").repeat(0x1000)).unwrap();
+        }
+        stream.write_all(b"0\r\n\r\n").is_ok()
+    });
+    let edge = start(config(&[origin.address]));
+    let whole: String = (0..PARTS).map(|part| format!("{part:08x}").repeat(0x1000)).collect();
+    let mut visitor = Visitor::connect(&edge);
+    for _ in 0..2 {
+        assert!(visitor.get("/").text() == whole, "the page is not what the origin sent");
+    }
+    assert_eq!(origin.heads().len(), 1);
+}
+
+#[test]
+fn a_page_in_chunks_that_breaks_off_is_an_error_and_not_a_short_page() {
+    let origin = RawOrigin::start(|line, stream| {
+        let kept = if line.contains("/kept") { "max-age=60" } else { "no-store" };
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nCache-Control: {kept}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+        )
+        .unwrap();
+        false
+    });
+    let edge = start(config(&[origin.address]));
+    assert_eq!(get(&edge, "/kept").status, 502);
+    let mut visitor = Visitor::connect(&edge);
+    visitor.send(b"GET /private HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    assert!(visitor.try_read_answer(false).is_none(), "a short page looks whole");
+}
+
+#[test]
+fn a_visitor_who_reads_late_gets_a_kept_page_whole() {
+    let body = "x".repeat(8 << 20);
+    let origin = Origin::start(move |_| page(&body, &[KEPT]));
+    let edge = start(config(&[origin.address]));
+    let mut warm = Visitor::connect(&edge);
+    assert_eq!(warm.get("/").status, 200);
+    let mut late = Visitor::connect(&edge);
+    late.send(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    until("the answer is on its way", || edge.sites()[0].counts.requests == 2);
+    // Longer than it takes an idle connection to hibernate: that is how the test lets time pass.
+    warm.stream.get_ref().set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    assert!(warm.stream.get_mut().read(&mut [0; 1]).is_err(), "nothing comes unasked");
+    assert_eq!(late.read_answer(false).body.len(), 8 << 20);
+    assert_eq!(late.get("/").body.len(), 8 << 20, "and the connection goes on");
+}
+
+fn hasty(origin: std::net::SocketAddr) -> floodwall_edge::EdgeConfig {
+    let mut config = config(&[origin]);
+    config.timeouts.body_idle = Duration::from_secs(1);
+    config.timeouts.write_idle = Duration::from_secs(1);
+    config.timeouts.keep_alive_idle = Duration::from_secs(1);
+    config
+}
+
+#[test]
+fn an_upload_that_stalls_or_drips_gives_its_place_back() {
+    let origin = Origin::start(|_| page("x", &[PRIVATE]));
+    let mut config = hasty(origin.address);
+    if let Some(only) = config.sites[0].origins.first_mut() {
+        only.requests_max = 1;
+    }
+    let edge = start(config);
+    // Over HTTP/2 a body that never comes.
+    let request = h2_request("http://a.test/up").method("POST").header("content-length", "5");
+    let (_held, body) = tokio::sync::mpsc::channel::<Result<Frame<Bytes>, std::convert::Infallible>>(1);
+    let body = Box::pin(http_body_util::StreamBody::new(Parts(body)));
+    assert_eq!(run(status_h2(&edge, request.body(body).unwrap())), 408);
+    // Over HTTP/1.1 one that drips, faster than any deadline on silence.
+    let mut visitor = Visitor::connect(&edge);
+    visitor.send(b"POST /up HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000000\r\n\r\n");
+    let mut sender = visitor.stream.get_ref().try_clone().unwrap();
+    let drip = std::thread::spawn(move || {
+        // Another connection's read in vain is how the test lets time pass between drops.
+        let (pause, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        pause.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let mut pause = &pause;
+        while sender.write_all(b"x").is_ok() && pause.read(&mut [0; 1]).is_err() {}
+    });
+    assert_eq!(visitor.read_answer(false).status, 408);
+    drop(visitor);
+    drip.join().unwrap();
+    assert_eq!(edge.counts().connections_timed_out, 2);
+    assert_eq!(get(&edge, "/").status, 200, "the origin's only place is free");
+}
+
+/// A channel's parts as a stream.
+struct Parts(tokio::sync::mpsc::Receiver<Result<Frame<Bytes>, std::convert::Infallible>>);
+
+impl futures_core::Stream for Parts {
+    type Item = Result<Frame<Bytes>, std::convert::Infallible>;
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        self.0.poll_recv(cx)
+    }
+}
+
+/// An HTTP/2 connection by hand: prefaced, with `frames` sent.
+fn raw_h2(edge: &floodwall_edge::EdgeHandle, frames: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(edge.addresses().http[0]).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00").unwrap();
+    stream.write_all(frames).unwrap();
+    stream
+}
+
+/// Pings every tenth of a second and reads what comes, until the edge closes.
+fn ping_until_closed(stream: &mut TcpStream) {
+    let mut scrap = vec![0; 1 << 20];
+    while stream.write_all(b"\x00\x00\x08\x06\x00\x00\x00\x00\x0012345678").is_ok() {
+        if let Ok(0) = stream.read(&mut scrap) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn pings_keep_neither_an_idle_nor_a_stuck_http2_connection_open() {
+    let origin = Origin::start(|_| page(&"x".repeat(1 << 20), &[PRIVATE]));
+    let mut config = hasty(origin.address);
+    config.timeouts.header = Duration::from_secs(1);
+    let edge = start(config);
+    ping_until_closed(&mut raw_h2(&edge, b""));
+    // GET / of a.test, the window never opened: indexed fields and one literal (RFC 7541).
+    let mut head = b"\x00\x00\x0a\x01\x05\x00\x00\x00\x01\x82\x86\x84\x41\x06".to_vec();
+    head.extend_from_slice(b"a.test");
+    head[2] = 11;
+    ping_until_closed(&mut raw_h2(&edge, &head));
+    assert_eq!(origin.count(), 1);
+    until("both were counted", || edge.counts().connections_timed_out >= 2);
+}
+
+#[test]
+fn with_one_of_two_origins_gone_nobody_sees_an_error() {
+    let alive = Origin::start(|_| page("alive", &[PRIVATE]));
+    let mut dead = Origin::start(|_| page("dead", &[PRIVATE]));
+    let edge = start(config(&[dead.address, alive.address]));
+    dead.kill();
+    let mut visitor = Visitor::connect(&edge);
+    for number in 0..8 {
+        let post = format!("POST /{number} HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nform");
+        visitor.send(post.as_bytes());
+        assert_eq!(visitor.read_answer(false).text(), "alive");
+        assert_eq!(visitor.get(&format!("/{number}")).text(), "alive");
+    }
+    assert!(
+        alive.asked().iter().filter(|asked| asked.method() == "POST").all(|asked| asked.body() == "form")
+    );
+}
+
+#[test]
+fn a_probe_does_not_wait_behind_requests_that_hang() {
+    let hangs = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let hung = hangs.clone();
+    let (held, rest) = std::sync::mpsc::sync_channel::<()>(0);
+    let rest = std::sync::Mutex::new(rest);
+    let origin = RawOrigin::start(move |_, stream| {
+        if hung.load(Ordering::SeqCst) {
+            let _ = rest.lock().unwrap().recv();
+            return false;
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Length: 2\r\n\r\nok").is_ok()
+    });
+    let mut config = config(&[origin.address]);
+    config.sites[0].origins[0].requests_max = 1;
+    let edge = start(config);
+    let mut stuck = Visitor::connect(&edge);
+    stuck.send(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    until("the only place is taken", || origin.heads().len() == 1);
+    // The raw origin answers probes at once: health is known although no place is free.
+    until("a probe came through", || edge.sites()[0].origins[0].health == OriginHealth::Up);
+    hangs.store(false, Ordering::SeqCst);
+    drop(held);
+}
+
+#[test]
+fn a_page_slower_than_patience_is_renewed_beside_its_kept_copy() {
+    let slow = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let is_slow = slow.clone();
+    let (pause, other) = std::os::unix::net::UnixStream::pair().unwrap();
+    pause.set_read_timeout(Some(Duration::from_secs(4))).unwrap();
+    let origin = RawOrigin::start(move |_, stream| {
+        let _keeps_the_pair = &other;
+        let text = if is_slow.load(Ordering::SeqCst) {
+            // Longer than a visitor waits who can be given the copy.
+            assert!((&pause).read(&mut [0; 1]).is_err());
+            "new"
+        } else {
+            "old"
+        };
+        let lifetime = if text == "old" { 0 } else { 60 };
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nCache-Control: max-age={lifetime}\r\nContent-Length: 3\r\n\r\n{text}"
+        )
+        .is_ok()
+    });
+    let edge = start(config(&[origin.address]));
+    assert_eq!(get(&edge, "/").text(), "old");
+    slow.store(true, Ordering::SeqCst);
+    assert_eq!(get(&edge, "/").text(), "old");
+    until("the new page is there", || {
+        let answer = get(&edge, "/");
+        assert_eq!(answer.status, 200);
+        answer.text() == "new"
+    });
+    assert_eq!(edge.sites()[0].origins[0].last_failure, None, "slow is not down");
+    assert_eq!(origin.heads().len(), 3, "asked by the first visitor, and once more beside");
 }

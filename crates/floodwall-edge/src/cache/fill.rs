@@ -162,6 +162,18 @@ impl Fill {
         self.request_sent
     }
 
+    /// The body as far as it has come.
+    pub(crate) fn received(&self) -> &[u8] {
+        &self.body.buffer
+    }
+
+    /// Whether `more` bytes can be pushed; makes room for them.
+    pub(crate) fn has_room(&mut self, more: usize) -> bool {
+        self.given_up.is_none()
+            && self.body.buffer.len().saturating_add(more) <= self.body_bytes_max
+            && self.body.try_reserve(more)
+    }
+
     /// Copies a piece of the body. False once the response will not be stored; the caller may then
     /// drop the fill or hand it to `finish_fill`, which names the reason.
     pub(crate) fn push(&mut self, piece: &[u8]) -> bool {

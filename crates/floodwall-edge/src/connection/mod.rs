@@ -5,6 +5,7 @@
 //! (it hibernates) until its next byte.
 
 mod io;
+mod pace;
 mod state;
 
 use std::future::{Future, poll_fn};
@@ -23,6 +24,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub(crate) use io::{GuardedIo, Transport};
+pub(crate) use pace::Pace;
 pub(crate) use state::{CoarseTime, ConnectionState, Order, Reading, TICK};
 
 use crate::body::{Ledger, ResponseBody};
@@ -198,7 +200,7 @@ async fn serve_h1(
             Order::Carry => {}
             Order::Close => return Poll::Ready(Ended::Ordered),
             Order::Hibernate if state.is_idle() => return Poll::Ready(Ended::Hibernates),
-            Order::Hibernate => state.set_hibernating(false),
+            Order::Hibernate => state.decline_hibernation(),
             Order::Drain if draining => {}
             Order::Drain => {
                 draining = true;

@@ -59,8 +59,9 @@ pub(super) fn at_once(
     match found {
         LookUp::Fresh(copy) => Some(from_cache(ledger, visit, copy, served, now)),
         LookUp::Unsatisfiable => Some(pages::not_cached(reference(ledger))),
-        LookUp::Stale { response, may_serve_on_error: true, .. }
-            if ledger.worker.shared.origins.all_down(visit.site) =>
+        LookUp::Stale { response, may_serve_on_error: true, may_serve_while_revalidating, .. }
+            if ledger.worker.shared.origins.all_down(visit.site)
+                || (!may_serve_while_revalidating && response.is_being_revalidated(now)) =>
         {
             Some(from_cache(ledger, visit, response, Served::StaleIfError, now))
         }

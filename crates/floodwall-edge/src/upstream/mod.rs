@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::config::{OriginConfig, SiteConfig};
 
 pub(crate) use body::{OriginBody, RequestBody};
-pub(crate) use exchange::exchange;
+pub(crate) use exchange::{Attempt, Patience, exchange};
 pub(crate) use pool::Pool;
 
 /// Requests that may wait for a turn at one origin; further ones are refused at once.
@@ -38,10 +38,14 @@ pub(crate) enum OriginFailure {
     Connect(Arc<str>),
     #[error("no {what} within {} s", after.as_secs_f32())]
     TimedOut { what: &'static str, after: Duration },
+    #[error("no answer within {} s, after which a kept copy stands in", after.as_secs_f32())]
+    Slow { after: Duration },
     #[error("the answer broke off or was not HTTP: {0}")]
     Broken(Arc<str>),
     #[error("the visitor's request body did not arrive: {0}")]
     Visitor(Arc<str>),
+    #[error("the visitor's request body came too slowly")]
+    VisitorSlow,
 }
 
 impl OriginFailure {
@@ -49,19 +53,20 @@ impl OriginFailure {
         match self {
             Self::KnownDown | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Connect(_) | Self::Broken(_) => StatusCode::BAD_GATEWAY,
-            Self::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::TimedOut { .. } | Self::Slow { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Visitor(_) => StatusCode::BAD_REQUEST,
+            Self::VisitorSlow => StatusCode::REQUEST_TIMEOUT,
         }
     }
 
-    /// What it says about the origin's health: nothing when we did not ask it, and nothing when the
-    /// visitor's own body failed.
+    /// What it says about the origin's health: nothing when we did not ask it, nothing when the
+    /// visitor's own body failed, and nothing when it was our patience that was short.
     fn cause(&self) -> Option<Cause> {
         match self {
             Self::Connect(_) => Some(Cause::Connect),
             Self::TimedOut { .. } => Some(Cause::TimedOut),
             Self::Broken(_) => Some(Cause::ClosedEarly),
-            Self::KnownDown | Self::Busy | Self::Visitor(_) => None,
+            Self::KnownDown | Self::Busy | Self::Visitor(_) | Self::VisitorSlow | Self::Slow { .. } => None,
         }
     }
 }
@@ -82,6 +87,8 @@ pub(crate) struct Origin {
     last_failure: Mutex<Option<Arc<str>>>,
     turns: Arc<Semaphore>,
     waiting: AtomicUsize,
+    /// A probe is on its way.
+    probed: AtomicBool,
 }
 
 impl Origin {
@@ -96,6 +103,7 @@ impl Origin {
             last_failure: Mutex::new(None),
             turns: Arc::new(Semaphore::new(config.requests_max.clamp(1, Semaphore::MAX_PERMITS))),
             waiting: AtomicUsize::new(0),
+            probed: AtomicBool::new(false),
             config: config.clone(),
         }
     }
@@ -198,6 +206,11 @@ impl Origins {
             .filter_map(|step| site.origins.get(start.wrapping_add(step) % count))
             .find(|origin| !origin.is_down())
             .ok_or(OriginFailure::KnownDown)
+    }
+
+    /// Another origin of the site that is not down.
+    pub(crate) fn other_than(&self, site: SiteId, origin: &Origin) -> Option<&Arc<Origin>> {
+        self.choose_untouched(site).find(|other| other.number != origin.number && !other.is_down())
     }
 
     /// Whether every origin of the site is down.
