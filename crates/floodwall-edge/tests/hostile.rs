@@ -204,7 +204,9 @@ fn a_page_in_chunks_is_fetched_once_for_all_who_wait() {
         let head =
             b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n";
         stream.write_all(head).unwrap();
-        opened.call_once(|| drop(held.wait()));
+        opened.call_once(|| {
+            held.wait();
+        });
         stream.write_all(b"4\r\n two\r\n0\r\n\r\n").is_ok()
     });
     let edge = start(config(&[origin.address]));
