@@ -15,6 +15,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
+use floodwall_policy::Share;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -62,9 +63,15 @@ pub(crate) struct Peer {
 }
 
 /// Runs one accepted connection until it closes.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: SocketAddr, tls: bool) {
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: bool,
+    share: Option<Share>,
+) {
     let state = Rc::new(ConnectionState::new(worker.coarse_now()));
-    let _registered = worker.register(&state);
+    let _registered = worker.register(&state, share);
     // Answers are written whole; Nagle's algorithm would only delay their last segment.
     let _ = stream.set_nodelay(true);
     let peer = Peer { address, tls };

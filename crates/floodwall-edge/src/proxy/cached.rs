@@ -135,7 +135,7 @@ async fn board<'a>(
     copy: Option<StaleCopy>,
     forwarded: Forwarded,
 ) -> Next<'a> {
-    let boarding = shared.flights.board(visit.site, visit.https, &visit.authority, visit.target.as_str());
+    let boarding = shared.flights.board(visit.site, visit.https, visit.cached_under(), visit.target.as_str());
     let follow = match boarding {
         Boarding::Lead(lead) => return Next::Fetch(Fetch { copy, lead: Some(lead), forwarded }),
         Boarding::Alone => return Next::Fetch(Fetch { copy, lead: None, forwarded }),
@@ -145,7 +145,7 @@ async fn board<'a>(
     let landing = tokio::time::timeout(FOLLOW_PATIENCE, follow.landing()).await;
     ledger.set_waits_for_origin(false);
     match landing {
-        Ok(Landing::Stored | Landing::ForOneOnly) => Next::LookAgain,
+        Ok(Landing::Stored | Landing::ForOneOnly | Landing::Abandoned) => Next::LookAgain,
         Ok(Landing::NotStored) => Next::PassThrough(forwarded),
         Ok(Landing::Failed) | Err(_) => {
             // The origin fails or is slow: what is at hand is better than asking it once more.

@@ -29,6 +29,9 @@ pub(crate) struct Visit {
     pub(crate) method: Method,
     pub(crate) target: PathAndQuery,
     pub(crate) headers: HeaderMap,
+    /// The host to cache under where a trusted proxy names another in `X-Forwarded-Host`: origins
+    /// build addresses with it, and the proxy may have it from the visitor.
+    pub(crate) told_host: Option<String>,
     /// What the origin is told of the visitor, where the peer is no trusted proxy.
     pub(crate) introduction: Option<Rc<Introduction>>,
 }
@@ -45,6 +48,7 @@ impl Visit {
     ) -> Self {
         let target = origin_form(parts.uri.into_parts().path_and_query);
         let (method, headers) = (parts.method, parts.headers);
+        let told_host = if peer_trusted { forwarded::told_host(&headers, &authority) } else { None };
         Self {
             site,
             authority,
@@ -55,6 +59,7 @@ impl Visit {
             method,
             target,
             headers,
+            told_host,
             introduction: None,
         }
     }
@@ -71,12 +76,17 @@ impl Visit {
         }
     }
 
+    /// The host as far as answers depend on it.
+    pub(crate) fn cached_under(&self) -> &str {
+        self.told_host.as_deref().unwrap_or(&self.authority)
+    }
+
     /// What the cache decides on.
     pub(crate) fn cache_request(&self, has_body: bool) -> CacheRequest<'_> {
         CacheRequest {
             site: self.site,
             https: self.https,
-            authority: &self.authority,
+            authority: self.cached_under(),
             method: &self.method,
             path_and_query: self.target.as_str(),
             headers: &self.headers,

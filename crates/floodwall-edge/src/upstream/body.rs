@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use super::pool::OriginConnection;
-use super::{Origin, OriginFailure};
+use super::{Asker, Origin, OriginFailure, PROGRESS};
 use crate::connection::Pace;
 use crate::worker::Worker;
 use floodwall_model::{SiteId, Timestamp};
@@ -244,7 +244,7 @@ impl OriginBody {
         let Some(held) = self.held.as_ref() else { return Poll::Pending };
         let after = held.worker.shared.config.timeouts.origin_idle;
         let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
-        deadline.as_mut().poll(cx).map(|()| OriginFailure::TimedOut { what: "progress of the answer", after })
+        deadline.as_mut().poll(cx).map(|()| OriginFailure::TimedOut { what: PROGRESS, after })
     }
 
     fn progressed(&mut self) {
@@ -258,7 +258,7 @@ impl OriginBody {
     fn fail(&mut self, failure: OriginFailure) -> OriginFailure {
         if let Some(held) = self.held.take() {
             let now = held.worker.now();
-            held.origin.failed(&failure, held.answer_began, now);
+            held.origin.failed(&failure, held.answer_began, now, Asker::Visitor);
         }
         failure
     }

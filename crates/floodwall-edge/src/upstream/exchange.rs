@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::{OriginBody, UploadFailure};
 use super::pool::{OriginConnection, connect};
-use super::{Origin, OriginFailure, RequestBody};
+use super::{ANSWER, Asker, Origin, OriginFailure, RequestBody};
 use crate::worker::Worker;
 
 /// How often a request is sent again because a kept connection turned out to be closed. The next
@@ -42,7 +42,7 @@ impl Patience {
 
     fn ended(self) -> OriginFailure {
         if self.is_origins_due {
-            OriginFailure::TimedOut { what: "answer", after: self.after }
+            OriginFailure::TimedOut { what: ANSWER, after: self.after }
         } else {
             OriginFailure::Slow { after: self.after }
         }
@@ -91,10 +91,11 @@ pub(super) async fn exchange_in_turn(
     patience: Patience,
     turn: Option<OwnedSemaphorePermit>,
 ) -> Result<(Response<OriginBody>, Timestamp), Attempt> {
+    let asked_by = if turn.is_some() { Asker::Visitor } else { Asker::Prober };
     let outcome = attempt_all(worker, origin, request, patience, turn).await;
     match &outcome {
         Ok((_, now)) => origin.answered(*now),
-        Err(attempt) => origin.failed(&attempt.failure, sent, worker.now()),
+        Err(attempt) => origin.failed(&attempt.failure, sent, worker.now(), asked_by),
     }
     outcome
 }
