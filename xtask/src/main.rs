@@ -1,8 +1,9 @@
 //! Development tasks, the same for people and for continuous integration: `cargo xtask up`,
-//! `cargo xtask test`.
+//! `cargo xtask test`, `cargo xtask bench`.
 //!
 //! Set-up is done by the tasks that need it, each time, and costs nothing where everything is there.
 
+mod bench;
 mod setup;
 mod test;
 mod up;
@@ -28,6 +29,8 @@ enum Task {
     Up(up::UpArguments),
     /// Set this machine up, check format and lints, and run every test
     Test(test::TestArguments),
+    /// Measure this machine's build: speed, memory, outages, `kill -9`
+    Bench(bench::BenchArguments),
     /// Set this machine up for `cargo xtask test`, and do no more
     Setup,
 }
@@ -48,6 +51,7 @@ fn run(line: CommandLine) -> Result<(), String> {
     match line.task {
         Task::Up(arguments) => up::run(&shell, &arguments),
         Task::Test(arguments) => test::run(&shell, &arguments),
+        Task::Bench(arguments) => bench::run(&shell, &arguments),
         Task::Setup => setup::for_tests(&shell),
     }
 }

@@ -114,7 +114,9 @@ fn is_there(program: &str) -> bool {
     // Where cargo installs, also when it is not in PATH: cargo finds its tools there itself.
     let own = std::env::home_dir().map(|home| home.join(".cargo"));
     let own = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(own).map(|home| home.join("bin"));
-    std::env::split_paths(&path).chain(own).any(|directory| directory.join(program).is_file())
+    // Servers are often not in the path of ordinary users.
+    let mut places = std::env::split_paths(&path).chain(own).chain([PathBuf::from("/usr/sbin")]);
+    places.any(|directory| directory.join(program).is_file())
 }
 
 /// Where the browser tests look for axe-core.

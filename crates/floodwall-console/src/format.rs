@@ -20,6 +20,12 @@ pub(crate) fn count(figure: u64) -> String {
     text
 }
 
+/// A figure with what it counts: `1 request`, `2 requests`.
+pub(crate) fn counted(figure: u64, thing: &str) -> String {
+    let ending = if figure == 1 { "" } else { "s" };
+    format!("{} {thing}{ending}", count(figure))
+}
+
 /// `part` of `whole` in per cent with one decimal, cut and not rounded, so that `100.0 %` means all;
 /// `None` when there is no whole.
 pub(crate) fn share(part: u64, whole: u64) -> Option<String> {

@@ -20,6 +20,7 @@ mod minutes;
 mod page;
 mod server;
 mod snapshot;
+mod stalled_writes;
 mod view;
 
 pub use console::{Console, ROUTES, Settings};

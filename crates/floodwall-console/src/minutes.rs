@@ -207,16 +207,17 @@ fn summary(recorded: &[(i64, Option<TrafficCounts>)], minutes: &[MinuteTraffic])
     let sum = minutes.iter().fold(TrafficCounts::default(), |sum, minute| sum.plus(&minute.counts));
     let missing = recorded.iter().filter(|(_, counts)| counts.is_none()).count();
     let mut text = format!(
-        "{} requests in {} minutes on record; {} of them answered from the cache. \
-         The busiest minute was {} UTC with {} requests.",
-        format::count(sum.requests),
-        minutes.len(),
+        "{} in {} on record; {} of them answered from the cache. The busiest minute was {} UTC with {}.",
+        format::counted(sum.requests, "request"),
+        format::counted(u64::try_from(minutes.len()).unwrap_or(u64::MAX), "minute"),
         format::count_with_share(from_cache(&sum), sum.requests),
         format::minute(busiest.minute_unix_seconds),
-        format::count(busiest.counts.requests),
+        format::counted(busiest.counts.requests, "request"),
     );
-    if missing > 0 {
-        text.push_str(&format!(" {missing} minutes have no record."));
+    match missing {
+        0 => {}
+        1 => text.push_str(" 1 minute has no record."),
+        _ => text.push_str(&format!(" {missing} minutes have no record.")),
     }
     text
 }

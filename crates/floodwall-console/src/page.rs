@@ -44,7 +44,8 @@ impl ConsolePage<'_> {
     }
 
     fn hosts(site: &SiteView) -> String {
-        site.hosts.join(", ")
+        let words = |host: &String| if host == "*" { "every host name".to_owned() } else { host.clone() };
+        site.hosts.iter().map(words).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -15,11 +15,14 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::console::Console;
+use crate::stalled_writes::StalledWrites;
 
 /// Connections at once; further ones wait in the listener's queue.
 const CONNECTIONS_MAX: usize = 256;
 /// A request's header must be complete within this, and an idle connection is closed after it.
 const HEADER_TIME_MAX: Duration = Duration::from_secs(20);
+/// A reader who takes not a byte of an answer for this long is cut off.
+const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 /// Largest header: the console sets no cookies and reads none.
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// A connection is closed after this at the latest, so that a reader who went away without a word
@@ -59,7 +62,7 @@ pub async fn serve(listener: TcpListener, console: Console, shutdown: impl Futur
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIME_MAX)
             .max_buf_size(HEADER_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), service.clone());
+            .serve_connection(TokioIo::new(StalledWrites::new(stream, WRITE_STALL_MAX)), service.clone());
         let connection = connections.watch(connection);
         tokio::spawn(async move {
             let _place = place;

@@ -3,6 +3,7 @@
 //! The page prints these texts and the live stream sends the same ones under the same keys, so the
 //! script only has to put a text in its place, and page and stream cannot disagree.
 
+mod now;
 mod tables;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,6 +12,7 @@ use floodwall_model::{OriginHealth, OriginStatus, TrafficCounts};
 
 use crate::format;
 use crate::snapshot::{SiteFigures, Snapshot};
+use now::Answer;
 
 /// A text that changes from second to second, and the key its place in the page is found by.
 #[derive(Debug)]
@@ -72,6 +74,8 @@ pub(crate) struct View {
     /// The same instant without the date, for the notice that figures have become old.
     pub(crate) time_of_day: String,
     pub(crate) overall: State,
+    /// How the last minute was, over all sites.
+    pub(crate) now: Vec<Answer>,
     pub(crate) server: Vec<Row>,
     pub(crate) sites: Vec<SiteView>,
     pub(crate) edge: Vec<Row>,
@@ -90,6 +94,7 @@ impl View {
             as_of: Figure::new("as_of", format::date_time(snapshot.at)),
             time_of_day: format::time_of_day(snapshot.at),
             overall: overall(snapshot),
+            now: now::answers(snapshot),
             server: tables::server(snapshot),
             sites: snapshot.sites.iter().enumerate().map(|(place, site)| site_view(place, site)).collect(),
             edge: tables::edge(&snapshot.edge),
@@ -115,7 +120,8 @@ impl View {
         let origins = self.sites.iter().flat_map(|site| &site.origins);
         let origins = origins.flat_map(|origin| [&origin.since, &origin.last_failure]);
         let words = self.states().map(|state| &state.words);
-        [&self.as_of, &self.losses_summary].into_iter().chain(words).chain(cells).chain(origins)
+        let now = self.now.iter().flat_map(|answer| [&answer.figure, &answer.meaning]);
+        [&self.as_of, &self.losses_summary].into_iter().chain(now).chain(words).chain(cells).chain(origins)
     }
 }
 
@@ -176,25 +182,37 @@ fn overall(snapshot: &Snapshot) -> State {
     let (health, words) = if let Some(reason) = snapshot.readiness.fault() {
         (OriginHealth::Down, format!("Visitors are not being served: {reason}"))
     } else if down > 0 {
-        let verb = if down == 1 { "does" } else { "do" };
-        let all = if all == 1 { "1 origin".to_owned() } else { format!("{all} origins") };
-        let text =
-            format!("{down} of {all} {verb} not answer. Visitors still get the pages that are in the cache.");
-        (OriginHealth::Down, text)
+        let which = match (down, all) {
+            (1, 1) => "The origin does".to_owned(),
+            (1, _) => format!("1 of {all} origins does"),
+            _ => format!("{down} of {all} origins do"),
+        };
+        (OriginHealth::Down, format!("{which} not answer. {}", left(snapshot, down)))
     } else if all == 0 {
         (OriginHealth::Unknown, "No site is protected yet.".to_owned())
     } else if unknown > 0 {
         (OriginHealth::Unknown, format!("{unknown} of {all} origins: nothing was asked of them yet."))
     } else if all == 1 {
-        (OriginHealth::Up, "The origin answers.".to_owned())
+        (OriginHealth::Up, "Visitors are being served. The origin answers.".to_owned())
     } else {
-        (OriginHealth::Up, format!("All {all} origins answer."))
+        (OriginHealth::Up, format!("Visitors are being served. All {all} origins answer."))
     };
     State {
         key: "overall".to_owned(),
         health: health.as_str(),
         words: Figure::new("overall.words", words),
         announcement: String::new(),
+    }
+}
+
+/// What visitors have left while that many origins are down.
+fn left(snapshot: &Snapshot, down: usize) -> &'static str {
+    let is_down = |origin: &OriginStatus| origin.health == OriginHealth::Down;
+    let without = snapshot.sites.iter().any(|site| site.state.origins.iter().all(is_down));
+    match (without, down) {
+        (true, _) => "Visitors still get the pages that are in the cache.",
+        (false, 1) => "The other origins of its site take its work.",
+        (false, _) => "The other origins of their sites take their work.",
     }
 }
 
@@ -210,4 +228,69 @@ fn layout(snapshot: &Snapshot) -> String {
         }
     }
     format!("{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use floodwall_model::{EdgeCounts, SiteId, SiteSnapshot, Timestamp};
+
+    use super::*;
+    use crate::snapshot::{Losses, Readiness};
+
+    /// The first sentence an operator reads, for sites whose origins are in these states.
+    fn check(sites: &[&[OriginHealth]], words: &str) {
+        let at = Timestamp::new(Duration::ZERO, 0);
+        let origin = |health: &OriginHealth| OriginStatus {
+            url: "http://10.0.0.5:8080".into(),
+            health: *health,
+            since: None,
+            last_failure: None,
+        };
+        let site = |origins: &&[OriginHealth]| SiteFigures {
+            state: SiteSnapshot {
+                site: SiteId(0),
+                name: "sos".into(),
+                hosts: Vec::new(),
+                role: None,
+                counts: TrafficCounts::default(),
+                origins: origins.iter().map(origin).collect(),
+            },
+            last_second: TrafficCounts::default(),
+            last_minute: TrafficCounts::default(),
+        };
+        let snapshot = Snapshot {
+            at,
+            started: at,
+            version: "0",
+            readiness: Readiness::Ready,
+            sites: sites.iter().map(site).collect(),
+            edge: EdgeCounts::default(),
+            losses: Losses::default(),
+            listeners: Vec::new(),
+            admin_listener: String::new(),
+        };
+        assert_eq!(overall(&snapshot).words.text, words, "{sites:?}");
+    }
+
+    #[test]
+    fn the_first_sentence_says_what_visitors_have() {
+        use OriginHealth::{Down, Unknown, Up};
+        let kept = "Visitors still get the pages that are in the cache.";
+        check(&[], "No site is protected yet.");
+        check(&[&[Up]], "Visitors are being served. The origin answers.");
+        check(&[&[Up], &[Up]], "Visitors are being served. All 2 origins answer.");
+        check(&[&[Unknown], &[Up]], "1 of 2 origins: nothing was asked of them yet.");
+        check(&[&[Down]], &format!("The origin does not answer. {kept}"));
+        check(&[&[Down], &[Up]], &format!("1 of 2 origins does not answer. {kept}"));
+        check(
+            &[&[Down, Up], &[Up]],
+            "1 of 3 origins does not answer. The other origins of its site take its work.",
+        );
+        check(
+            &[&[Down, Up], &[Down, Up]],
+            "2 of 4 origins do not answer. The other origins of their sites take their work.",
+        );
+    }
 }

@@ -14,6 +14,10 @@ use crate::proxy::Filling;
 use crate::upstream::{OriginBody, OriginFailure};
 use crate::worker::Worker;
 
+/// A kept answer is handed over in parts of this size, so that what the visitor has not taken is
+/// known to within one.
+const PART_BYTES_MAX: usize = 64 * 1024;
+
 /// The body of an answer.
 pub(crate) enum Payload {
     Empty,
@@ -33,13 +37,24 @@ pub(crate) struct Ledger {
     pub(crate) access: Option<Box<AccessRecord>>,
     body_bytes: u64,
     waits_for_origin: bool,
+    /// Its place among the connection's answers under way, once a part was handed over.
+    delivery: Option<u8>,
 }
 
 impl Ledger {
     pub(crate) fn open(worker: Rc<Worker>, state: Rc<ConnectionState>) -> Self {
         state.request_began(worker.coarse_now());
         let received = worker.now();
-        Self { worker, state, received, site: None, access: None, body_bytes: 0, waits_for_origin: false }
+        Self {
+            worker,
+            state,
+            received,
+            site: None,
+            access: None,
+            body_bytes: 0,
+            waits_for_origin: false,
+            delivery: None,
+        }
     }
 
     /// Says whether it is the origin that is waited for, and not the visitor.
@@ -51,6 +66,21 @@ impl Ledger {
             } else {
                 self.state.origin_wait_ended(self.worker.coarse_now());
             }
+        }
+    }
+
+    /// The visitor has room for the next part of the answer.
+    fn part_taken(&self) {
+        if let Some(place) = self.delivery {
+            self.state.part_taken(place, self.worker.coarse_now());
+        }
+    }
+
+    /// Counts what is handed over, and holds the visitor to taking it where more is to come.
+    fn part_handed(&mut self, bytes: usize, more: bool) {
+        self.body_bytes = self.body_bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        if more {
+            self.state.part_handed(&mut self.delivery, bytes, self.worker.coarse_now());
         }
     }
 
@@ -68,6 +98,9 @@ impl Ledger {
 impl Drop for Ledger {
     fn drop(&mut self) {
         self.set_waits_for_origin(false);
+        if let Some(place) = self.delivery.take() {
+            self.state.delivery_ended(place);
+        }
         self.state.request_ended(self.worker.coarse_now());
         if let Some(site) = self.site {
             self.worker.counters.site(site).response_body_bytes.add(self.body_bytes);
@@ -90,11 +123,6 @@ impl ResponseBody {
     pub(crate) fn new(payload: Payload, ledger: Ledger) -> Self {
         Self { payload, ledger }
     }
-
-    fn count(&mut self, bytes: &Bytes) {
-        let bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.ledger.body_bytes = self.ledger.body_bytes.saturating_add(bytes);
-    }
 }
 
 impl Body for ResponseBody {
@@ -106,13 +134,17 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, OriginFailure>>> {
         let this = &mut *self;
+        this.ledger.part_taken();
         match &mut this.payload {
             Payload::Empty => Poll::Ready(None),
             Payload::Whole(bytes) => {
-                let bytes = std::mem::take(bytes);
-                this.payload = Payload::Empty;
-                this.count(&bytes);
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
+                let part = bytes.split_to(bytes.len().min(PART_BYTES_MAX));
+                let more = !bytes.is_empty();
+                if !more {
+                    this.payload = Payload::Empty;
+                }
+                this.ledger.part_handed(part.len(), more);
+                Poll::Ready(Some(Ok(Frame::data(part))))
             }
             Payload::Origin(body, filling) => {
                 let polled = Pin::new(body.as_mut()).poll_frame(cx);
@@ -128,8 +160,7 @@ impl Body for ResponseBody {
                 if let Some(Ok(data)) = frame.as_ref().map(|f| f.as_ref().map(Frame::data_ref))
                     && let Some(bytes) = data
                 {
-                    let bytes = bytes.clone();
-                    this.count(&bytes);
+                    this.ledger.part_handed(bytes.len(), !ended);
                 }
                 Poll::Ready(frame)
             }

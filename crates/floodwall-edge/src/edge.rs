@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use floodwall_model::{AccessRecord, Clock, EdgeCounts, SiteId, SiteSnapshot, TrafficCounts};
-use floodwall_policy::{Admission, AdmissionPolicy, PrefixLimiter};
+use floodwall_policy::{Admission, AdmissionPolicy, ConnectionShares, PrefixLimiter};
 use tokio::sync::watch;
 
 use crate::cache::ResponseCache;
@@ -50,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     pub(crate) access: Option<Arc<dyn AccessSink>>,
     pub(crate) connections_open: AtomicUsize,
+    pub(crate) connection_shares: ConnectionShares,
     pub(crate) phases: watch::Sender<Phase>,
     /// This edge's name in `Via` (RFC 9110 section 7.6.3), unique so that a loop is seen.
     pub(crate) via: http::HeaderValue,
@@ -184,6 +185,7 @@ fn build_shared(
         tls,
         access,
         connections_open: AtomicUsize::new(0),
+        connection_shares: ConnectionShares::new(config.connections_max, hash_seed),
         phases: watch::Sender::new(Phase::Serving),
         via: http::HeaderValue::from_str(&format!("1.1 floodwall-{instance:08x}"))
             .unwrap_or_else(|_| http::HeaderValue::from_static("1.1 floodwall")),

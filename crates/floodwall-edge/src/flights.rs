@@ -26,6 +26,8 @@ pub(crate) enum Landing {
     /// The answer was for the one who asked alone (their cookie, their credentials): that says
     /// nothing of the others.
     ForOneOnly = 3,
+    /// Whoever fetched went away or was refused: that says nothing of the page.
+    Abandoned = 4,
 }
 
 #[derive(Debug)]
@@ -72,13 +74,13 @@ impl Flights {
             return Boarding::Alone;
         }
         let flight =
-            Arc::new(Flight { landed: Semaphore::new(0), landing: AtomicU8::new(Landing::Failed as u8) });
+            Arc::new(Flight { landed: Semaphore::new(0), landing: AtomicU8::new(Landing::Abandoned as u8) });
         open.insert(key.clone(), flight.clone());
         Boarding::Lead(Lead { flights: self, key, flight })
     }
 }
 
-/// The right and duty to fetch; dropped without a word it counts as failed.
+/// The right and duty to fetch; dropped without a word it counts as abandoned.
 pub(crate) struct Lead<'a> {
     flights: &'a Flights,
     key: Key,
@@ -110,8 +112,9 @@ impl Follow {
         match self.0.landing.load(Ordering::Acquire) {
             0 => Landing::Stored,
             1 => Landing::NotStored,
+            2 => Landing::Failed,
             3 => Landing::ForOneOnly,
-            _ => Landing::Failed,
+            _ => Landing::Abandoned,
         }
     }
 }
@@ -151,7 +154,7 @@ mod tests {
         let leader = lead(&flights, "/");
         let Boarding::Follow(follower) = board(&flights, 0, "/") else { panic!("should follow") };
         drop(leader);
-        assert_eq!(follower.landing().await, Landing::Failed);
+        assert_eq!(follower.landing().await, Landing::Abandoned);
         assert!(flights.open.lock().is_empty());
     }
 

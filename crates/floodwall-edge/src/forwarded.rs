@@ -160,6 +160,17 @@ fn proto_at(headers: &HeaderMap, place: usize) -> Result<Option<bool>, UnknownPr
     element::is_https(proto).map(Some).ok_or(UnknownProto)
 }
 
+/// Both hosts where `X-Forwarded-Host` names another than `authority`. No host holds a space, so
+/// this is none of anybody else's.
+pub(crate) fn told_host(headers: &HeaderMap, authority: &str) -> Option<String> {
+    let mut told =
+        headers.get_all(X_FORWARDED_HOST).iter().map(|host| String::from_utf8_lossy(host.as_bytes()));
+    let first = told.next()?;
+    let rest = told.fold(String::new(), |all, host| all + " " + &host);
+    let same = rest.is_empty() && first.eq_ignore_ascii_case(authority);
+    (!same).then(|| format!("{authority} {first}{rest}"))
+}
+
 /// Tells the origin whom a request is from: sets or extends `X-Forwarded-For` and `Forwarded`,
 /// and sets `X-Forwarded-Proto` and `X-Forwarded-Host`.
 ///
@@ -298,9 +309,9 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: Bytes) {
     };
 }
 
-/// Headers by which origins are told the visitor's address, host or scheme; besides these, every
+/// Headers by which origins are told the visitor's address, host, scheme or path; besides these, every
 /// name beginning with [`CLAIM_PREFIX`].
-const CLAIMS: [&str; 8] = [
+const CLAIMS: [&str; 17] = [
     "cf-connecting-ip",
     "client-ip",
     "fastly-client-ip",
@@ -308,7 +319,16 @@ const CLAIMS: [&str; 8] = [
     "true-client-ip",
     "x-client-ip",
     "x-cluster-client-ip",
+    "x-host",
+    "x-http-host-override",
+    "x-original-forwarded-for",
+    "x-original-host",
+    "x-original-uri",
+    "x-original-url",
     "x-real-ip",
+    "x-remote-addr",
+    "x-remote-ip",
+    "x-rewrite-url",
 ];
 
 const CLAIM_PREFIX: &str = "x-forwarded";

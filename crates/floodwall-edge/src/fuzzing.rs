@@ -1,11 +1,18 @@
 //! Entry points for fuzzing: each takes arbitrary bytes and panics when a promise is broken.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
-use floodwall_model::Prefix;
-use http::header::FORWARDED;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use floodwall_model::{Prefix, SiteId, Timestamp};
+use http::header::{
+    ACCEPT_ENCODING, AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, COOKIE, DATE, ETAG, EXPIRES,
+    FORWARDED, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE, SET_COOKIE, VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
+use crate::cache::{
+    CacheRequest, CacheSettings, Exchange, LookUp, ResponseCache, ResponseDirectives, Served, prepare_fill,
+};
 use crate::forwarded::{HOPS_MAX, append_forwarding, client_address};
 use crate::request_guard::{FaultKind, GuardLimits, RequestGuard};
 
@@ -82,5 +89,106 @@ pub fn forwarded(data: &[u8]) {
             (client.address, false),
             "the next edge sees another client"
         );
+    }
+}
+
+/// Header lines separated by line feeds; the first byte of each chooses the field.
+fn lines(data: &[u8], names: &[HeaderName]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for line in data.split(|&b| b == b'\n').take(24) {
+        let Some((chosen, value)) = line.split_first() else { continue };
+        let name = names.get(usize::from(*chosen).checked_rem(names.len()).unwrap_or(0));
+        if let (Some(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+            headers.append(name.clone(), value);
+        }
+    }
+    headers
+}
+
+/// Cache-Control: any bytes are read, `no-store` on a line of its own is never overlooked, no number
+/// goes beyond its bound, and lines mean what they mean joined. `data` is lines of the field.
+pub fn cache_control(data: &[u8]) {
+    const SECONDS_MAX: Duration = Duration::from_secs(1 << 31);
+    let mut headers = HeaderMap::new();
+    for line in data.split(|&b| b == b'\n').take(24) {
+        if let Ok(value) = HeaderValue::from_bytes(line) {
+            headers.append(CACHE_CONTROL, value);
+        }
+    }
+    let read = ResponseDirectives::of(&headers);
+    for seconds in [read.max_age, read.s_maxage, read.stale_if_error, read.stale_while_revalidate] {
+        assert!(seconds.is_none_or(|seconds| seconds <= SECONDS_MAX), "beyond the bound");
+    }
+    let all: Vec<&[u8]> = headers.get_all(CACHE_CONTROL).iter().map(HeaderValue::as_bytes).collect();
+    let mut joined = HeaderMap::new();
+    if let Ok(value) = HeaderValue::from_bytes(&all.join(&b","[..])) {
+        joined.append(CACHE_CONTROL, value);
+    }
+    // A quote left open on one line swallows the next when they are joined, and is no-store before.
+    if !read.no_store && data.len() < 2048 {
+        assert_eq!(ResponseDirectives::of(&joined), read, "lines and their join differ");
+    }
+    headers.append(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    assert!(ResponseDirectives::of(&headers).no_store, "no-store was overlooked");
+}
+
+/// The cache as a whole: an answer that must not be shared never is, what is stored comes back to the
+/// request that asked for it and with the body it came with, and memory stays within its bound.
+/// `data` is a request's lines, an answer's and a second request's, separated by NUL.
+pub fn cache(data: &[u8]) {
+    const ASKED: [HeaderName; 8] = [
+        ACCEPT_ENCODING,
+        COOKIE,
+        AUTHORIZATION,
+        IF_NONE_MATCH,
+        IF_MODIFIED_SINCE,
+        RANGE,
+        CACHE_CONTROL,
+        HeaderName::from_static("accept-language"),
+    ];
+    const ANSWERED: [HeaderName; 9] =
+        [CACHE_CONTROL, VARY, ETAG, LAST_MODIFIED, EXPIRES, DATE, AGE, SET_COOKIE, CONTENT_LENGTH];
+    let mut parts = data.split(|&b| b == b'\0');
+    let mut next = || parts.next().unwrap_or_default();
+    let (first, answer, second) = (lines(next(), &ASKED), lines(next(), &ANSWERED), lines(next(), &ASKED));
+    let cache = ResponseCache::new(CacheSettings { memory_bytes_max: 1 << 20, ..CacheSettings::default() });
+    let asks = |headers: &HeaderMap, check: &mut dyn FnMut(&CacheRequest<'_>)| {
+        check(&CacheRequest {
+            site: SiteId(0),
+            https: false,
+            authority: "a.test",
+            method: &Method::GET,
+            path_and_query: "/",
+            headers,
+            has_body: false,
+        });
+    };
+    let now = Timestamp::new(Duration::from_secs(10), 1_790_000_000_000_000);
+    let exchange = Exchange { request_sent: now, response_received: now, stale_if_error: None };
+    let mut stored = false;
+    asks(&first, &mut |request| {
+        if let Ok(mut fill) = cache.begin_fill(request, StatusCode::OK, &answer, &exchange) {
+            fill.push(b"body");
+            stored = cache.finish_fill(fill, now).is_ok();
+        }
+    });
+    let directives = ResponseDirectives::of(&answer);
+    let refused = directives.private
+        || (directives.no_store && !directives.must_understand)
+        || answer.contains_key(SET_COOKIE);
+    assert!(!(stored && refused), "stored what must not be");
+    assert!(cache.bytes() <= cache.bytes_max(), "over the bound");
+    for (headers, asked_first) in [(&first, true), (&second, false)] {
+        asks(headers, &mut |request| match cache.look_up(request, now) {
+            LookUp::Fresh(copy) | LookUp::Stale { response: copy, .. } => {
+                assert!(stored, "found what was not stored");
+                let answer = copy.answer(headers, Served::Hit, now);
+                let expected = if answer.status == StatusCode::OK { &b"body"[..] } else { b"" };
+                assert_eq!(&answer.body[..], expected, "another body");
+            }
+            LookUp::Miss { .. } => assert!(!(stored && asked_first), "stored, and not found again"),
+            _ => {}
+        });
+        prepare_fill(&mut headers.clone());
     }
 }

@@ -9,6 +9,7 @@
 //!   request ever waits for it.
 //! - [`EdgeHandle::shut_down`] drains.
 
+mod authority;
 mod body;
 mod cache;
 mod config;

@@ -69,6 +69,11 @@ pub(crate) fn header_too_large(reference: ReferenceId) -> Response<Payload> {
     page(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, malformed_words(HEADER_TOO_LARGE), reference)
 }
 
+/// An HTTP/2 request that is malformed; over HTTP/1 see [`malformed_request_bytes`].
+pub(crate) fn malformed_request(what: &str, reference: ReferenceId) -> Response<Payload> {
+    page(StatusCode::BAD_REQUEST, malformed_words(what), reference)
+}
+
 /// The request came back to the edge that sent it.
 pub(crate) fn loop_detected(reference: ReferenceId) -> Response<Payload> {
     let words = Words {
@@ -97,12 +102,12 @@ pub(crate) fn origin_failed(failure: &OriginFailure, reference: ReferenceId) -> 
             what: "Very many people are asking for this page now.",
             advice: "Please try again in a few seconds. The site's other pages may answer at once.",
         },
-        OriginFailure::Visitor(_) => Words {
+        OriginFailure::Visitor(_) | OriginFailure::VisitorSlow => Words {
             title: "Your request did not arrive whole",
             what: "The form or file you sent broke off on its way.",
             advice: "Please go back and send it again.",
         },
-        OriginFailure::TimedOut { .. } => Words {
+        OriginFailure::TimedOut { .. } | OriginFailure::Slow { .. } => Words {
             title: "This page is taking too long",
             what: "The server behind this site did not answer in time.",
             advice: "Please try again in a few seconds. The site's other pages may answer at once.",
@@ -170,7 +175,7 @@ fn html(words: Words<'_>, reference: ReferenceId) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
          <style>body{{font:1.125rem/1.5 system-ui,sans-serif;max-width:38rem;margin:2rem auto;padding:0 1rem;\
-         color:#1b1b1b;background:#fff}}code{{font-size:1.1em;white-space:nowrap}}\
+         color:#1b1b1b;background:#fff}}h1{{font-size:1.75rem;line-height:1.25}}code{{font-size:1.1em;white-space:nowrap}}\
          @media(prefers-color-scheme:dark){{body{{color:#f0f0f0;background:#1b1b1b}}}}</style>\n\
          </head>\n<body>\n<main>\n<h1>{title}</h1>\n<p>{what}</p>\n<p>{advice}</p>\n\
          <p>If you need help, quote this reference: <code>{reference}</code></p>\n</main>\n</body>\n</html>\n"

@@ -7,12 +7,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::hash_map::RandomState;
 use std::future::pending;
 use std::hash::BuildHasher;
-use std::net::TcpListener as StdListener;
+use std::net::{IpAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use floodwall_model::{ReferenceId, Timestamp};
+use floodwall_model::{Prefix, ReferenceId, Timestamp};
+use floodwall_policy::Share;
 use slab::Slab;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -92,11 +93,11 @@ impl Worker {
     }
 
     /// Puts a connection under the reaper's eyes until the returned value is dropped.
-    pub(crate) fn register(self: &Rc<Self>, state: &Rc<ConnectionState>) -> Registered {
+    pub(crate) fn register(self: &Rc<Self>, state: &Rc<ConnectionState>, share: Option<Share>) -> Registered {
         let slot = self.connections.borrow_mut().insert(state.clone());
         self.counters.worker.connections_accepted.add(1);
         self.counters.worker.connections_open.add(1);
-        Registered { worker: self.clone(), slot }
+        Registered { worker: self.clone(), slot, share }
     }
 
     /// One look at every connection: turns the coarse clock and gives the orders that are due.
@@ -128,6 +129,7 @@ impl Worker {
 pub(crate) struct Registered {
     worker: Rc<Worker>,
     slot: usize,
+    share: Option<Share>,
 }
 
 impl Drop for Registered {
@@ -135,6 +137,9 @@ impl Drop for Registered {
         self.worker.connections.borrow_mut().try_remove(self.slot);
         self.worker.counters.worker.connections_open.sub(1);
         self.worker.shared.connections_open.fetch_sub(1, Ordering::Relaxed);
+        if let Some(share) = self.share.take() {
+            self.worker.shared.connection_shares.release(share);
+        }
     }
 }
 
@@ -221,7 +226,24 @@ fn admit_connection(worker: &Rc<Worker>, stream: TcpStream, address: std::net::S
         worker.counters.worker.connections_refused.add(1);
         return;
     }
-    tokio::task::spawn_local(connection::serve(worker.clone(), stream, address, tls));
+    let Ok(share) = connection_share(worker, address.ip(), open) else {
+        worker.shared.connections_open.fetch_sub(1, Ordering::Relaxed);
+        worker.counters.worker.connections_refused.add(1);
+        return;
+    };
+    tokio::task::spawn_local(connection::serve(worker.clone(), stream, address, tls, share));
+}
+
+struct HasItsShare;
+
+/// Counts a connection under its peer's prefix. Trusted proxies bring many people's connections and
+/// are not counted.
+fn connection_share(worker: &Worker, peer: IpAddr, open: usize) -> Result<Option<Share>, HasItsShare> {
+    if worker.shared.config.trusted_proxies.iter().any(|proxy| proxy.contains(peer)) {
+        return Ok(None);
+    }
+    let share = worker.shared.connection_shares.take(Prefix::of_client(peer), open);
+    share.map(Some).ok_or(HasItsShare)
 }
 
 async fn until_draining(phases: &mut tokio::sync::watch::Receiver<Phase>) {

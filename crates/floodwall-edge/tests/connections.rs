@@ -164,6 +164,9 @@ fn slow_and_silent_connections_are_closed() {
     ] {
         let mut visitor = Visitor::connect(&edge);
         visitor.send(sent.as_bytes());
+        if sent.starts_with("POST") {
+            assert_eq!(visitor.read_answer(false).status, 408, "{sent:?}");
+        }
         assert!(visitor.is_closed(), "{sent:?}");
     }
     assert_eq!(edge.counts().connections_timed_out, 4);
@@ -264,10 +267,34 @@ fn a_drain_ends_at_its_deadline() {
 }
 
 #[test]
+fn one_address_cannot_take_all_connections() {
+    let origin = Origin::start(|_| page("x", &[PRIVATE]));
+    let mut config = config(&[origin.address]);
+    config.connections_max = 16;
+    let edge = start(config);
+    let mut held: Vec<Visitor> = (0..8).map(|_| Visitor::connect(&edge)).collect();
+    for visitor in &mut held {
+        assert_eq!(visitor.get("/").status, 200);
+    }
+    assert!(Visitor::connect(&edge).is_closed(), "half are taken, and all by this address");
+    // Another loopback address is another visitor.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&"127.0.0.2:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    socket.connect(&edge.addresses().http[0].into()).unwrap();
+    let mut other = Visitor { stream: std::io::BufReader::new(socket.into()) };
+    assert_eq!(other.get("/").status, 200);
+    drop(held);
+    until("places are free again", || edge.counts().connections_open == 1);
+    assert_eq!(get(&edge, "/").status, 200);
+}
+
+#[test]
 fn beyond_the_limit_new_connections_are_refused_and_old_ones_go_on() {
     let origin = Origin::start(|_| page("x", &[PRIVATE]));
     let mut config = config(&[origin.address]);
     config.connections_max = 3;
+    // Not counted by address, so that the limit itself is met.
+    config.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
     let edge = start(config);
     let mut held: Vec<Visitor> = (0..3).map(|_| Visitor::connect(&edge)).collect();
     for visitor in &mut held {

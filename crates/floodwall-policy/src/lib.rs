@@ -42,12 +42,14 @@
 //! - An answer from the cache is not metered unless the operator asked for it.
 
 mod admission;
+mod connection_shares;
 mod origin_health;
 mod prefix_limiter;
 mod rate_limit;
 mod shared_circuit;
 
 pub use admission::{Admission, AdmissionPolicy, SitePolicy};
+pub use connection_shares::{ConnectionShares, Share};
 pub use origin_health::{CircuitSettings, CircuitSettingsError, OriginCircuit, OriginFailure, Permit};
 pub use prefix_limiter::{Meter, PrefixLimiter};
 pub use rate_limit::{RateLimit, RateLimitError};

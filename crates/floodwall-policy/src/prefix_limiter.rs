@@ -152,7 +152,7 @@ impl PrefixLimiter {
 /// SipHash-2-4 of two words: a pseudo-random function, so that without the keys no collision can be
 /// constructed. Faster hashes for tables do not promise that.
 #[expect(deprecated, reason = "the only keyed SipHash of the standard library; its successor takes no keys")]
-fn hash_words(keys: (u64, u64), first: u64, second: u64) -> u64 {
+pub(crate) fn hash_words(keys: (u64, u64), first: u64, second: u64) -> u64 {
     let mut hasher = std::hash::SipHasher::new_with_keys(keys.0, keys.1);
     hasher.write(&first.to_le_bytes());
     hasher.write(&second.to_le_bytes());

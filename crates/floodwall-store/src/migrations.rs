@@ -79,7 +79,11 @@ pub(crate) fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(),
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", number)?;
         transaction.commit()?;
-        tracing::info!(format = number, "store brought to its present format");
+        if found == 0 && number == 1 {
+            tracing::info!("a new store was made");
+        } else {
+            tracing::info!(format = number, "the store was brought to a newer format");
+        }
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::doctor::machine::{Machine, ThisMachine};
-use crate::settings::{Faults, Place, Reading, Settings, Severity};
+use crate::settings::{Faults, Place, Reading, Settings, Severity, TextForm};
 
 /// All is well, warnings notwithstanding.
 const GOOD: u8 = 0;
@@ -31,8 +31,8 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     /// Look at the file alone.
     pub(crate) offline: bool,
-    /// Colour the text.
-    pub(crate) color: bool,
+    /// How text is written.
+    pub(crate) form: TextForm,
 }
 
 /// A fault found by looking at the machine.
@@ -112,7 +112,7 @@ fn write_text(
     err: &mut dyn Write,
 ) -> std::io::Result<()> {
     if !faults.is_empty() {
-        write!(err, "{}", faults.render(options.color))?;
+        write!(err, "{}", faults.render(options.form))?;
     }
     let file = options.config.display();
     let warnings = count(faults.count(Severity::Warning), "warning");

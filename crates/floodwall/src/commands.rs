@@ -7,13 +7,15 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{Faults, Settings};
+use floodwall_edge::EdgeError;
+
+use crate::settings::{Faults, Settings, TextForm};
 use crate::{check, demo, doctor, drill, logging, serve};
 
 /// The answer is no, or something failed.
-const EXIT_NO: u8 = 1;
+pub(crate) const EXIT_NO: u8 = 1;
 /// The command line or the configuration is at fault.
-const EXIT_USAGE: u8 = 2;
+pub(crate) const EXIT_USAGE: u8 = 2;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,7 +28,7 @@ Exit status: 0 well, 1 the answer is no or something failed, 2 usage or configur
 
 /// Self-hosted DDoS defence for public-service websites.
 #[derive(Debug, Parser)]
-#[command(name = "floodwall", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(name = "floodwall", version, after_help = EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -40,7 +42,10 @@ Examples:
   floodwall serve --config /etc/floodwall/floodwall.toml
   floodwall serve --listen 127.0.0.1:8080 --origin http://127.0.0.1:3000
 
-Signals: SIGTERM and SIGINT drain and stop (a second one stops at once); SIGHUP opens the access log anew.")]
+Signals: SIGTERM and SIGINT drain and stop (a second one stops at once); SIGHUP opens the access log anew.
+
+Exit status: 0 stopped, 1 failed now (a port in use, a disk that is full: starting again may help),
+2 the command line or the settings must be changed first (for systemd: RestartPreventExitStatus=2).")]
     Serve(ServeArguments),
     /// Show a sample voter-information site behind the whole of it, on loopback
     #[command(after_help = "\
@@ -80,9 +85,10 @@ otherwise. Exit status: 0 measured, 1 a measurement is void or failed, 2 usage o
 }
 
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("what").args(["config", "origin"]).required(true).multiple(true))]
 struct ServeArguments {
     /// Settings file (TOML)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "origin"], required_unless_present = "origin")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "origin"])]
     config: Option<PathBuf>,
     /// Address to serve the site on, without a settings file; may be given several times
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -90,7 +96,7 @@ struct ServeArguments {
     /// Where the site's pages come from, without a settings file; may be given several times
     #[arg(long, value_name = "URL")]
     origin: Vec<String>,
-    /// Address of the console, without a settings file
+    /// Address of the console, without a settings file [default: 127.0.0.1:9800]
     #[arg(long, value_name = "ADDRESS", conflicts_with = "config")]
     admin: Option<String>,
     /// Directory for the store, without a settings file; by default one that is removed at the end
@@ -147,7 +153,7 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
                 config: arguments.config,
                 json: arguments.json,
                 offline: arguments.offline,
-                color: stderr_takes_color(),
+                form: stderr_form(),
             };
             check::run(&options, &mut out, &mut err).into()
         }
@@ -155,9 +161,19 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
     }
 }
 
-/// Whether messages may be coloured (<https://no-color.org>).
-pub(crate) fn stderr_takes_color() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
+/// How messages are written: as wide as the terminal, and coloured unless somebody minds
+/// (<https://no-color.org>).
+pub(crate) fn stderr_form() -> TextForm {
+    let stderr = std::io::stderr();
+    if !stderr.is_terminal() {
+        return TextForm::PLAIN;
+    }
+    let columns = rustix::termios::tcgetwinsize(&stderr).map_or(0, |size| usize::from(size.ws_col));
+    TextForm {
+        color: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        // Some terminals do not know their width.
+        columns: if columns == 0 { TextForm::PLAIN.columns } else { columns },
+    }
 }
 
 /// Prints a message for people on stderr. That it cannot be printed is nothing we could tell.
@@ -213,21 +229,37 @@ fn state_directory(
 
 fn run_server(settings: &Settings) -> ExitCode {
     let ready = |addresses: &serve::Addresses| {
-        let list = |addresses: &[SocketAddr]| {
-            addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        let list = |scheme: &str, addresses: &[SocketAddr]| {
+            let urls: Vec<_> = addresses.iter().map(|address| format!("{scheme}://{address}")).collect();
+            (!urls.is_empty()).then(|| urls.join(" "))
         };
         tracing::info!(
-            http = list(&addresses.edge.http),
-            https = list(&addresses.edge.https),
-            admin = %addresses.admin,
+            http = list("http", &addresses.edge.http),
+            https = list("https", &addresses.edge.https),
+            console = format!("http://{}/", addresses.admin),
             "serving"
         );
     };
     match serve::run(settings, ready) {
         Ok(serve::Ended { failed: false }) => ExitCode::SUCCESS,
         Ok(serve::Ended { failed: true }) => ExitCode::from(EXIT_NO),
-        Err(error) => fail(&format!("floodwall: {error}"), EXIT_NO),
+        Err(error) => fail_to_serve(&error),
     }
+}
+
+/// Says why serving could not begin. 2 where the settings must change first, so that a service
+/// manager can tell what trying again does not mend.
+pub(crate) fn fail_to_serve(error: &serve::ServeError) -> ExitCode {
+    let hint = match error {
+        serve::ServeError::Edge(EdgeError::Tls(_)) => {
+            "\nthe files are those of `certificate` and `key` below [[site]]; `floodwall check --config FILE` shows \
+             each with its line"
+        }
+        _ => "",
+    };
+    let message = format!("{error}{hint}");
+    let lines: Vec<_> = message.lines().map(|line| format!("floodwall: {line}")).collect();
+    fail(&lines.join("\n"), if error.is_about_settings() { EXIT_USAGE } else { EXIT_NO })
 }
 
 pub(crate) fn fail(message: &str, status: u8) -> ExitCode {
@@ -235,9 +267,9 @@ pub(crate) fn fail(message: &str, status: u8) -> ExitCode {
     ExitCode::from(status)
 }
 
-fn show_faults(faults: &Faults) {
+pub(crate) fn show_faults(faults: &Faults) {
     if !faults.is_empty() {
-        tell(&faults.render(stderr_takes_color()));
+        tell(faults.render(stderr_form()).trim_end());
     }
 }
 
@@ -258,6 +290,7 @@ mod tests {
             ("floodwall serve --origin http://127.0.0.1:3000", true),
             ("floodwall serve --listen 127.0.0.1:1 --origin http://127.0.0.1:3000", true),
             ("floodwall serve", false),
+            ("floodwall serve --config f.toml --admin 127.0.0.1:1", false),
             ("floodwall serve --listen 127.0.0.1:1", false),
             ("floodwall serve --config f.toml --origin http://127.0.0.1:3000", false),
         ] {

@@ -18,6 +18,8 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 pub(crate) enum Event {
     /// A second has passed; these are the data plane's figures.
     Second { now: Timestamp, sites: Vec<SiteSnapshot>, edge: EdgeCounts },
+    /// Half a second has passed: time to hand traffic to the store, and for nothing else.
+    HalfSecond { now: Timestamp, sites: Vec<SiteSnapshot> },
     /// The operator asks for log files to be opened anew (SIGHUP).
     ReopenLogs,
     /// The operator or the service manager asks to stop (SIGTERM, SIGINT).
@@ -70,7 +72,10 @@ pub(crate) struct Control {
 
 #[derive(Debug, Default)]
 struct SiteHistory {
+    /// As of the last second.
     total: TrafficCounts,
+    /// As of when traffic was last handed to the store.
+    handed_over: TrafficCounts,
     seconds: VecDeque<TrafficCounts>,
     health: HashMap<Arc<str>, OriginHealth>,
 }
@@ -85,6 +90,10 @@ impl Control {
     pub(crate) fn handle(&mut self, event: Event) -> Vec<Command> {
         match event {
             Event::Second { now, sites, edge } => self.second(now, sites, edge),
+            Event::HalfSecond { now, sites } => {
+                let traffic = self.traffic(now, &sites);
+                if traffic.is_empty() { Vec::new() } else { vec![Command::AddTraffic(traffic)] }
+            }
             Event::ReopenLogs => vec![Command::ReopenLogs],
             Event::Stop { signal } => self.stop(signal, false),
             Event::WorkerEnded => self.stop("a worker thread ended", true),
@@ -105,19 +114,12 @@ impl Control {
 
     fn second(&mut self, now: Timestamp, sites: Vec<SiteSnapshot>, edge: EdgeCounts) -> Vec<Command> {
         let mut commands = Vec::new();
-        let mut traffic = Vec::new();
+        let traffic = self.traffic(now, &sites);
         let mut figures = Vec::new();
         for snapshot in sites {
             let history = self.sites.entry(snapshot.name.clone()).or_default();
             let added = snapshot.counts.since(&history.total);
             history.total = snapshot.counts;
-            if added != TrafficCounts::default() {
-                traffic.push(MinuteTraffic {
-                    site: snapshot.name.clone(),
-                    minute_unix_seconds: now.minute_start_unix_seconds(),
-                    counts: added,
-                });
-            }
             if history.seconds.len() == SECONDS_KEPT {
                 history.seconds.pop_front();
             }
@@ -137,6 +139,21 @@ impl Control {
         }
         commands.push(Command::Publish(Figures { at: now, sites: figures, edge }));
         commands
+    }
+
+    /// What each site has counted since traffic was last handed to the store.
+    fn traffic(&mut self, now: Timestamp, sites: &[SiteSnapshot]) -> Vec<MinuteTraffic> {
+        let mut traffic = Vec::new();
+        for snapshot in sites {
+            let history = self.sites.entry(snapshot.name.clone()).or_default();
+            let counts = snapshot.counts.since(&history.handed_over);
+            history.handed_over = snapshot.counts;
+            if counts != TrafficCounts::default() {
+                let (site, minute_unix_seconds) = (snapshot.name.clone(), now.minute_start_unix_seconds());
+                traffic.push(MinuteTraffic { site, minute_unix_seconds, counts });
+            }
+        }
+        traffic
     }
 }
 
@@ -219,6 +236,28 @@ mod tests {
         let Some(Command::Publish(figures)) = last.pop() else { panic!("figures are published each second") };
         assert_eq!(figures.sites[0].last_minute.requests, 60);
         assert_eq!(figures.sites[0].last_second.requests, 1);
+    }
+
+    #[test]
+    fn half_seconds_hand_over_what_is_new_and_leave_the_last_second_whole() {
+        let mut control = Control::new(Duration::from_secs(3600));
+        second(&mut control, 0, 0, OriginHealth::Up);
+        let half = Event::HalfSecond { now: at(0), sites: vec![site(30, OriginHealth::Up)] };
+        let handed_over = |commands: &[Command]| -> u64 {
+            let rows = commands.iter().filter_map(|command| match command {
+                Command::AddTraffic(rows) => Some(rows),
+                _ => None,
+            });
+            rows.flatten().map(|row| row.counts.requests).sum()
+        };
+        assert_eq!(handed_over(&control.handle(half.clone())), 30);
+        assert_eq!(control.handle(half), []);
+        let mut commands = second(&mut control, 1, 50, OriginHealth::Up);
+        assert_eq!(handed_over(&commands), 20);
+        let Some(Command::Publish(figures)) = commands.pop() else {
+            panic!("figures are published each second")
+        };
+        assert_eq!(figures.sites[0].last_second.requests, 50);
     }
 
     #[test]

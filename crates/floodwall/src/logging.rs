@@ -12,7 +12,7 @@ pub(crate) fn start() {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(crate::commands::stderr_takes_color());
+        .with_ansi(crate::commands::stderr_form().color);
     // Called twice (tests do) the first one stays; there is nothing to mend.
     let _ = if as_json { builder.json().try_init() } else { builder.with_target(false).try_init() };
 }

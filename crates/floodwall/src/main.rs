@@ -18,8 +18,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// The system allocator fragments under the mix of short-lived and cached bodies; this one was
-/// measured against it (docs/benchmarks.md).
+/// Against the system's allocator it saves a few per cent of CPU time where requests go to the origin
+/// and a fifth of an idle connection's memory, for 11 MiB more at rest (docs/benchmarks.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -3,6 +3,7 @@
 //! The edge has its own threads. This thread runs the control loop and the console; the store and
 //! the access log have a thread each behind bounded queues. Nothing here is waited for by a request.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use floodwall_console::{Console, Losses, Readiness, SiteFigures, Snapshot};
 use floodwall_edge::{AccessSink, BoundAddresses, BoundEdge, EdgeError, EdgeHandle};
 use floodwall_model::{Clock, EdgeCounts, OriginHealth, Timestamp};
-use floodwall_store::{HandleSettings, Store, StoreError, StoreHandle};
+use floodwall_store::{HandleSettings, Store, StoreError, StoreFigures, StoreHandle};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -22,6 +23,10 @@ use crate::control::{Command, Control, Event, Figures};
 use crate::edge_config::edge_config;
 use crate::history::StoreHistory;
 use crate::settings::Settings;
+
+/// How often traffic is handed to the store. Twice a second and not once, so that a killed process
+/// loses the last second at the most: what came since, and what is on its way to the disk.
+const HAND_OVER_EVERY: Duration = Duration::from_millis(500);
 
 /// How long writing the last records may take after the last connection has ended.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
@@ -47,28 +52,66 @@ pub(crate) struct Ended {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
     #[error(
-        "the state directory {directory} cannot be made: {source}; make it, or name another with server.state (--state)"
+        "the state directory {directory} cannot be made: {source}; run `install -d -o USER {directory}` as root, \
+         with the user Floodwall runs as, or name another with server.state (--state)"
     )]
-    State { directory: String, source: std::io::Error },
+    State { directory: String, source: io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     AccessLog(#[from] AccessLogError),
     #[error(transparent)]
     Edge(#[from] EdgeError),
+    #[error("cannot listen on {address} for the console: {}", explain_admin(source))]
+    Admin { address: SocketAddr, source: io::Error },
     #[error(
-        "cannot listen on the admin address {address}: {source}; choose another with server.admin (--admin)"
+        "the operating system gave no event loop or signals: {0}; see the limit on open files (ulimit -n, LimitNOFILE)"
     )]
-    Admin { address: SocketAddr, source: std::io::Error },
-    #[error("the operating system gave no event loop or signals: {0}")]
-    Runtime(std::io::Error),
+    Runtime(io::Error),
+}
+
+impl ServeError {
+    /// Whether another program listens where this one was to.
+    pub(crate) fn is_about_a_port_in_use(&self) -> bool {
+        match self {
+            Self::Edge(EdgeError::Listen { source, .. }) | Self::Admin { source, .. } => {
+                source.kind() == io::ErrorKind::AddrInUse
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it is the settings' fault: then starting again without changing them does not help,
+    /// while a port in use, a locked store or a full disk may pass.
+    pub(crate) fn is_about_settings(&self) -> bool {
+        let is_about_address = |source: &io::Error| source.kind() == io::ErrorKind::AddrNotAvailable;
+        match self {
+            Self::State { .. } => true,
+            Self::Edge(EdgeError::Tls(_)) => true,
+            Self::AccessLog(error) => !matches!(error, AccessLogError::Thread(_)),
+            Self::Edge(EdgeError::Listen { source, .. }) | Self::Admin { source, .. } => {
+                is_about_address(source)
+            }
+            Self::Edge(_) | Self::Store(_) | Self::Runtime(_) => false,
+        }
+    }
+}
+
+fn explain_admin(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program listens there already; stop it (`ss -ltnp` names it) or \
+             choose another address with server.admin (--admin)"
+                .to_owned()
+        }
+        _ => format!("{error}; choose another address with server.admin (--admin)"),
+    }
 }
 
 /// Serves until told to stop. `ready` is called once everything listens.
 pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result<Ended, ServeError> {
     raise_open_file_limit();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let store = open_store(&settings.server.state)?;
     let access_log = match &settings.server.access_log {
         Some(log) => Some(Arc::new(AccessLog::start(log)?)),
         None => None,
@@ -82,6 +125,8 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         let admin =
             TcpListener::bind(address).await.map_err(|source| ServeError::Admin { address, source })?;
         let admin_address = admin.local_addr().map_err(ServeError::Runtime)?;
+        // Last, so that whoever cannot serve for want of a port has not touched the store.
+        let store = open_store(&settings.server.state)?;
         let edge = bound.start()?;
         let addresses = Addresses { edge: edge.addresses().clone(), admin: admin_address };
         let driver = Driver {
@@ -149,8 +194,7 @@ impl Driver {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Runtime)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Runtime)?;
         let mut hang_up = signal(SignalKind::hangup()).map_err(ServeError::Runtime)?;
-        let mut seconds = tokio::time::interval(Duration::from_secs(1));
-        seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut pace = Pace::start();
 
         let second = self.second();
         self.carry_out(second);
@@ -166,7 +210,7 @@ impl Driver {
 
         let ended = loop {
             let event = tokio::select! {
-                _ = seconds.tick() => if self.edge.is_alive() { self.second() } else { Event::WorkerEnded },
+                beat = pace.next() => if self.edge.is_alive() { self.count(beat) } else { Event::WorkerEnded },
                 _ = interrupt.recv() => Event::Stop { signal: "SIGINT" },
                 _ = terminate.recv() => Event::Stop { signal: "SIGTERM" },
                 _ = hang_up.recv() => Event::ReopenLogs,
@@ -178,10 +222,17 @@ impl Driver {
         let impatient = async {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
         };
-        self.drain(impatient).await;
+        self.drain(pace, impatient).await;
         let _ = stop_console.send(());
         let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
         Ok(ended)
+    }
+
+    fn count(&self, beat: Beat) -> Event {
+        match beat {
+            Beat::Second => self.second(),
+            Beat::Between => Event::HalfSecond { now: self.clock.now(), sites: self.edge.sites() },
+        }
     }
 
     /// What the data plane has counted up to now.
@@ -195,9 +246,11 @@ impl Driver {
 
     fn carry_out(&mut self, event: Event) -> Option<Ended> {
         let mut ended = None;
+        // Before more is handed over: what still waits now is what the disk has not taken in time.
+        let store = self.store.figures();
         for command in self.control.handle(event) {
             match command {
-                Command::Publish(figures) => self.publish(figures),
+                Command::Publish(figures) => self.publish(figures, &store),
                 Command::AddTraffic(minutes) => self.store.add_traffic(&minutes),
                 Command::Prune { before_unix_seconds } => self.store.prune(before_unix_seconds),
                 Command::ReportOrigin { site, url, health, why } => {
@@ -205,11 +258,16 @@ impl Driver {
                 }
                 Command::ReopenLogs => {
                     if let Some(log) = &self.access_log {
+                        tracing::info!("reopening the access log");
                         log.reopen();
                     }
                 }
                 Command::Drain { reason, failed } => {
-                    tracing::info!(reason, deadline_s = self.drain.as_secs_f32(), "draining");
+                    tracing::info!(
+                        reason,
+                        deadline_ms = u64::try_from(self.drain.as_millis()).unwrap_or(u64::MAX),
+                        "stopping: no new connections, requests in progress may finish"
+                    );
                     ended = Some(Ended { failed });
                 }
             }
@@ -217,14 +275,13 @@ impl Driver {
         ended
     }
 
-    fn publish(&self, figures: Figures) {
+    fn publish(&self, figures: Figures, store: &StoreFigures) {
         let draining = self.control.is_stopping();
         let readiness = if draining {
             Readiness::NotReady("the server is stopping".to_owned())
         } else {
             Readiness::Ready
         };
-        let store = self.store.figures();
         let listeners = self.addresses.edge.http.iter().map(|address| format!("http://{address}"));
         let tls = self.addresses.edge.https.iter().map(|address| format!("https://{address}"));
         self.snapshots.send_replace(Arc::new(Snapshot {
@@ -253,21 +310,33 @@ impl Driver {
     }
 
     /// Lets requests in progress finish, then writes every record. `impatient` cuts the first short.
-    async fn drain(&mut self, impatient: impl Future<Output = ()>) {
+    async fn drain(&mut self, mut pace: Pace, impatient: impl Future<Output = ()>) {
         self.edge.begin_drain();
-        let mut pace = tokio::time::interval(Duration::from_millis(50));
+        // Those who ask whether we are ready are to send nobody more, from now on.
+        let now = self.second();
+        self.carry_out(now);
+        let mut looks = tokio::time::interval(Duration::from_millis(50));
         let until = self.clock.now().plus(self.drain);
         let mut impatient = std::pin::pin!(impatient);
         let mut hurried = false;
         while self.edge.is_serving() && self.clock.now() < until && !hurried {
             tokio::select! {
-                _ = pace.tick() => {}
+                _ = looks.tick() => {}
+                beat = pace.next() => {
+                    let event = self.count(beat);
+                    self.carry_out(event);
+                }
                 () = &mut impatient => hurried = true,
             }
         }
-        let cut_off = self.edge.shut_down(Duration::ZERO);
-        if cut_off > 0 {
-            tracing::warn!(connections = cut_off, "closed before their requests were finished");
+        let connections = self.edge.shut_down(Duration::ZERO);
+        if connections > 0 && hurried {
+            tracing::warn!(connections, "a second signal: closed before their requests were finished");
+        } else if connections > 0 {
+            tracing::warn!(
+                connections,
+                "the time to finish (server.timeouts.drain) is over: closed before their requests were finished"
+            );
         }
         let last = self.second();
         self.carry_out(last);
@@ -280,6 +349,40 @@ impl Driver {
             tracing::error!(%error, "the access log did not take the last lines");
         }
         tracing::info!("stopped");
+    }
+}
+
+/// What the next beat is for.
+#[derive(Clone, Copy, Debug)]
+enum Beat {
+    /// Figures are published and traffic is handed to the store.
+    Second,
+    /// Only the latter.
+    Between,
+}
+
+/// The control loop's clockwork.
+struct Pace {
+    ticks: tokio::time::Interval,
+    next: Beat,
+}
+
+impl Pace {
+    /// The first beat comes after half a second: the driver counts when it starts.
+    fn start() -> Self {
+        let mut ticks = tokio::time::interval(HAND_OVER_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        ticks.reset();
+        Self { ticks, next: Beat::Between }
+    }
+
+    async fn next(&mut self) -> Beat {
+        self.ticks.tick().await;
+        let following = match self.next {
+            Beat::Second => Beat::Between,
+            Beat::Between => Beat::Second,
+        };
+        std::mem::replace(&mut self.next, following)
     }
 }
 

@@ -13,8 +13,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::chromium::{Browser, in_browser};
 use crate::sample::{self, Sample, snapshot};
+use floodwall_browser::{Browser, in_browser};
 
 /// A sample console on a port of its own.
 struct Served {
@@ -56,9 +56,7 @@ async fn accessible_at_every_width_and_in_both_schemes() {
                     .await;
                 let place = format!("{path} at {width} px, {scheme}");
                 assert_eq!(browser.axe_violations().await, "", "{place}");
-                let sideways = "const page = document.documentElement;
-                    return page.scrollWidth - page.clientWidth";
-                assert_eq!(browser.run(sideways).await, json!(0), "{place}: scrolls sideways");
+                assert_eq!(browser.sideways_px().await, 0, "{place}: scrolls sideways");
             }
         }
     })
@@ -100,7 +98,7 @@ async fn figures_follow_the_stream_without_a_reload() {
         let mut later = snapshot();
         later.sites[0].state.counts.requests += 1;
         served.sample.publisher.send_replace(Arc::new(later.clone()));
-        browser.wait_for_figure("site.0.requests.total", "1,234,568").await;
+        wait_for_figure(&browser, "site.0.requests.total", "1,234,568").await;
         assert_eq!(announcement(&browser).await, "", "a figure was read out");
 
         later.sites[0].state.origins[1].health = OriginHealth::Up;
@@ -117,6 +115,11 @@ async fn figures_follow_the_stream_without_a_reload() {
         assert_eq!(browser.run("return window.loaded").await, Value::Null, "the page was not loaded anew");
     })
     .await;
+}
+
+/// Waits until the figure of that key has that text.
+async fn wait_for_figure(browser: &Browser, key: &str, text: &str) {
+    browser.wait_for(&format!("//*[@data-figure='{key}' and normalize-space(.)='{text}']")).await;
 }
 
 async fn announcement(browser: &Browser) -> String {
@@ -136,7 +139,7 @@ async fn past_minutes_are_renewed_when_a_minute_has_passed() {
         let at = sample::now().plus(std::time::Duration::from_secs(60));
         served.sample.publisher.send_replace(Arc::new(Snapshot { at, ..snapshot() }));
         browser.wait_for(&format!("{newest}[.='14:02']")).await;
-        browser.wait_for_figure("as_of", "2022-11-08 14:03:07 UTC").await;
+        wait_for_figure(&browser, "as_of", "2022-11-08 14:03:07 UTC").await;
     })
     .await;
 }

@@ -2,16 +2,15 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::panic,
     reason = "a test ends with the first thing that is not as it should be"
 )]
 #![expect(clippy::disallowed_methods, reason = "answers of our own routes, over made-up figures, are small")]
 
 mod browser;
-mod chromium;
 mod events;
 mod hostile;
 mod openapi;
 mod routes;
 mod sample;
+mod slow;

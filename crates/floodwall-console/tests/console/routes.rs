@@ -83,7 +83,7 @@ async fn a_foreign_host_name_is_refused_with_what_to_do() {
     assert_eq!(refused.status(), StatusCode::MISDIRECTED_REQUEST);
     let page = text(refused).await;
     assert!(
-        page.contains("evil.example") && page.contains("admin_hosts") && !page.contains("10.0.0.5"),
+        page.contains("evil.example") && page.contains("by its IP address") && !page.contains("10.0.0.5"),
         "{page}"
     );
     assert_eq!(router.oneshot(request("flood.example.gov")).await.unwrap().status(), StatusCode::OK);

@@ -68,6 +68,10 @@ impl Forwarded {
 
     /// The field's value.
     pub(crate) fn cache_status(self, not_stored: Option<NotStored>) -> HeaderValue {
+        if (self, not_stored) == (Self::UriMiss, Some(NotStored::Request)) {
+            // What every answer says that is just passed through: not put together each time.
+            return HeaderValue::from_static("floodwall; fwd=uri-miss; detail=request");
+        }
         let mut text = String::with_capacity(64);
         let (forward, detail) = match self {
             Self::Bypass(BypassReason::Method) => ("method", None),

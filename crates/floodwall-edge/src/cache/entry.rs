@@ -115,6 +115,11 @@ impl CachedResponse {
         self.lease_until_nanos.compare_exchange(until, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
+    /// Whether a request elected by [`Self::try_begin_revalidation`] may still be under way.
+    pub(crate) fn is_being_revalidated(&self, now: Timestamp) -> bool {
+        now.monotonic_nanos() < self.lease_until_nanos.load(Ordering::Relaxed)
+    }
+
     /// The stored status.
     pub(crate) fn status(&self) -> StatusCode {
         self.status

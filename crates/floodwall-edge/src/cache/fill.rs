@@ -15,16 +15,24 @@ use super::headers::{StoredHead, copy_head, storable_fields};
 use super::key::Key;
 use super::storability::{NotStored, Plan};
 
-/// Bytes of memory that bodies being received may take, all together.
+/// Bytes of memory that bodies being received may take, all together, and those received: these
+/// live on after their copy was evicted, as long as a slow visitor has not taken them.
 #[derive(Debug)]
 pub(crate) struct FillBudget {
     bytes: AtomicU64,
     bytes_max: u64,
+    alive: AtomicU64,
+    alive_max: u64,
 }
 
 impl FillBudget {
-    pub(crate) fn new(bytes_max: u64) -> Self {
-        Self { bytes: AtomicU64::new(0), bytes_max }
+    pub(crate) fn new(bytes_max: u64, alive_max: u64) -> Self {
+        Self { bytes: AtomicU64::new(0), bytes_max, alive: AtomicU64::new(0), alive_max }
+    }
+
+    /// Whether whole bodies leave room for another.
+    fn has_room(&self) -> bool {
+        self.alive.load(Ordering::Relaxed) < self.alive_max
     }
 
     fn try_take(&self, bytes: u64) -> bool {
@@ -72,9 +80,14 @@ impl MeteredBody {
         true
     }
 
-    /// The body in an allocation of just its size.
+    /// The body in an allocation of just its size, counted until its last reader lets go of it.
     fn take(&mut self) -> Bytes {
-        Bytes::from(std::mem::take(&mut self.buffer).into_boxed_slice())
+        let bytes = std::mem::take(&mut self.buffer).into_boxed_slice();
+        if bytes.is_empty() {
+            return Bytes::new();
+        }
+        self.budget.alive.fetch_add(weight(&bytes), Ordering::Relaxed);
+        Bytes::from_owner(WholeBody { bytes, budget: Arc::clone(&self.budget) })
     }
 }
 
@@ -82,6 +95,28 @@ impl Drop for MeteredBody {
     fn drop(&mut self) {
         self.budget.give_back(self.taken);
     }
+}
+
+/// A body that came whole.
+struct WholeBody {
+    bytes: Box<[u8]>,
+    budget: Arc<FillBudget>,
+}
+
+impl AsRef<[u8]> for WholeBody {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for WholeBody {
+    fn drop(&mut self) {
+        self.budget.alive.fetch_sub(weight(&self.bytes), Ordering::Relaxed);
+    }
+}
+
+fn weight(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 /// A judged response whose body is being received. Hand each piece of the body to
@@ -137,6 +172,9 @@ impl Fill {
             return Err(NotStored::TooLarge);
         }
         let mut body = MeteredBody { buffer: Vec::new(), taken: 0, budget: Arc::clone(budget) };
+        if !budget.has_room() {
+            return Err(NotStored::FillBudget);
+        }
         let announced = usize::try_from(expected.unwrap_or(0)).unwrap_or(usize::MAX);
         if announced > 0 && !body.try_reserve(announced) {
             return Err(NotStored::FillBudget);
@@ -160,6 +198,18 @@ impl Fill {
 
     pub(crate) fn request_sent(&self) -> Timestamp {
         self.request_sent
+    }
+
+    /// The body as far as it has come.
+    pub(crate) fn received(&self) -> &[u8] {
+        &self.body.buffer
+    }
+
+    /// Whether `more` bytes can be pushed; makes room for them.
+    pub(crate) fn has_room(&mut self, more: usize) -> bool {
+        self.given_up.is_none()
+            && self.body.buffer.len().saturating_add(more) <= self.body_bytes_max
+            && self.body.try_reserve(more)
     }
 
     /// Copies a piece of the body. False once the response will not be stored; the caller may then

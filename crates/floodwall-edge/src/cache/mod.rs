@@ -18,7 +18,7 @@
 //!
 //! Limits: only complete answers to GET are stored, never parts (206), never answers that set
 //! cookies, and errors only where they speak of the address itself (404, 410); see `storability`.
-//! Bodies still on their way to visitors after their copy was evicted are not counted.
+//! Bodies still on their way to visitors after their copy was evicted have a bound of their own.
 
 mod cache_status;
 mod cookies;
@@ -43,6 +43,7 @@ mod variant;
 mod tests;
 
 pub(crate) use cache_status::{Forwarded, Served};
+pub(crate) use directives::ResponseDirectives;
 pub(crate) use entry::CachedResponse;
 pub(crate) use fill::{Fill, Unstored};
 pub(crate) use freshen::Freshened;

@@ -10,8 +10,9 @@ pub struct CacheSettings {
     /// Bytes a single stored response may weigh, its header and bookkeeping included. At most a
     /// fourth of `memory_bytes_max` takes effect.
     pub object_bytes_max: u64,
-    /// Bytes of bodies that are being received to be stored, all together. Further answers pass
-    /// through unstored.
+    /// Bytes of bodies that are being received to be stored, all together; and again as many for
+    /// those that were evicted while slow visitors still take them. Further answers pass through
+    /// unstored.
     pub filling_bytes_max: u64,
     /// How long past its freshness a response that says nothing of it may be served when the
     /// origin fails (RFC 5861 section 4). Zero: never.

@@ -4,8 +4,9 @@
 //! shared lock on a part of the table; changes are made one at a time, since they come no more
 //! often than answers from the origin.
 //!
-//! Weights count header, body, key and table, so that the bound is one on memory. Not counted: a
-//! body still being sent to visitors after it was evicted.
+//! Weights count header, body, key and table, so that the bound is one on memory. Bodies still being
+//! sent to visitors after their copy was evicted are counted apart: once they and the stored ones
+//! take more than `memory_bytes_max` and `filling_bytes_max` together, nothing new is stored.
 
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -97,7 +98,8 @@ impl ResponseCache {
         };
         // The table admits up to 97 % of a part.
         let slot_bytes_max = slots.shard_capacity() / 16 * 15;
-        let fills = Arc::new(FillBudget::new(settings.filling_bytes_max));
+        let alive_max = settings.memory_bytes_max.saturating_add(settings.filling_bytes_max);
+        let fills = Arc::new(FillBudget::new(settings.filling_bytes_max, alive_max));
         Self {
             slots,
             hasher,

@@ -42,6 +42,18 @@ pub(crate) fn is_origin_failure(status: StatusCode) -> bool {
     matches!(status.as_u16(), 500 | 502 | 503 | 504)
 }
 
+/// Fields by which some frameworks answer for another path or method than the request line says.
+/// The cache does not key by them: who could send them could have one page stored in another's
+/// place.
+const STEERING: [&str; 6] = [
+    "x-original-uri",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+];
+
 /// Sets the header of a request that goes to the origin to fill the cache: without the visitor's
 /// conditions, range and measuring cookies, so that the whole answer comes back and serves others
 /// too, and with `Accept-Encoding` reduced to the form copies are told apart by. The visitor's own condition is
@@ -50,6 +62,9 @@ pub(crate) fn prepare_fill(headers: &mut HeaderMap) {
     const OWN_QUESTIONS: [HeaderName; 6] =
         [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE, RANGE];
     for name in &OWN_QUESTIONS {
+        headers.remove(name);
+    }
+    for name in STEERING {
         headers.remove(name);
     }
     cookies::remove_measuring(headers);

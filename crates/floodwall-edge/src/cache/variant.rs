@@ -5,7 +5,7 @@
 //! cannot multiply the copies of a page by wording it differently; `Cookie` to whether one may be
 //! personal. Limit: eight names.
 
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, COOKIE, HeaderName, VARY};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, COOKIE, FORWARDED, HeaderName, VARY, VIA};
 use http::{HeaderMap, HeaderValue};
 
 use super::cookies;
@@ -42,7 +42,8 @@ impl Variant {
     ///
     /// # Errors
     ///
-    /// [`NotStored::VariesOnEverything`] for `*`, for names that are none and for too many of them.
+    /// [`NotStored::VariesOnEverything`] for `*`, for names that are none, for too many of them, and
+    /// for those that tell the origin who asks: it saw our words there, not the visitor's.
     pub(crate) fn of(response: &HeaderMap, request: &HeaderMap) -> Result<Self, NotStored> {
         let mut conditions: Vec<Condition> = Vec::new();
         for line in response.get_all(VARY) {
@@ -52,7 +53,7 @@ impl Variant {
                     continue;
                 }
                 let name = match HeaderName::from_bytes(name) {
-                    Ok(name) if name.as_str() != "*" => name,
+                    Ok(name) if name.as_str() != "*" && !is_told_by_us(&name) => name,
                     _ => return Err(NotStored::VariesOnEverything),
                 };
                 if conditions.iter().any(|condition| condition.name == name) {
@@ -118,6 +119,12 @@ impl Variant {
             sum.saturating_add(text).saturating_add(allocation(condition.name.as_str().len()))
         })
     }
+}
+
+/// Fields the edge writes itself. What stands in the visitor's own request under these names says
+/// nothing of the answer; scheme and host, which we tell as well, are part of the key.
+fn is_told_by_us(name: &HeaderName) -> bool {
+    *name == FORWARDED || *name == VIA || name.as_str() == "x-forwarded-for"
 }
 
 fn selecting(request: &HeaderMap, name: &HeaderName) -> Selecting {

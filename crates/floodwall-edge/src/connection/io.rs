@@ -15,6 +15,10 @@ use super::state::{ConnectionState, Reading};
 use crate::request_guard::{Fault, Position, RequestGuard};
 use crate::worker::Worker;
 
+/// Over HTTP/2, less than this written at once may be the answer to a ping, which would keep an idle
+/// connection open for ever.
+const H2_PROGRESS_BYTES_MIN: usize = 512;
+
 /// A visitor's connection, cleartext or TLS.
 #[derive(Debug)]
 pub(crate) enum Transport {
@@ -110,8 +114,11 @@ impl GuardedIo {
     /// Shows the bytes of `buf` from `start` to the guard and cuts off what it refuses.
     fn inspect(&mut self, buf: &mut ReadBuf<'_>, start: usize) {
         let now = self.worker.coarse_now();
+        let Some(guard) = self.guard.as_mut() else {
+            // Over HTTP/2 a ping or a window is no progress: requests and answers note their own.
+            return;
+        };
         self.state.read_progressed(now);
-        let Some(guard) = self.guard.as_mut() else { return };
         let fresh = buf.filled().get(start..).unwrap_or_default();
         if fresh.is_empty() {
             return;
@@ -162,8 +169,17 @@ impl AsyncRead for GuardedIo {
 
 impl GuardedIo {
     fn note_write(&self, outcome: &Poll<io::Result<usize>>) {
-        if let Poll::Ready(Ok(_)) = outcome {
-            self.state.write_progressed(self.worker.coarse_now());
+        match outcome {
+            Poll::Ready(Ok(bytes)) => {
+                let answers_ping = self.guard.is_none() && *bytes < H2_PROGRESS_BYTES_MIN;
+                if answers_ping && !self.state.is_write_blocked() {
+                    self.state.wrote();
+                } else {
+                    self.state.write_progressed(self.worker.coarse_now());
+                }
+            }
+            Poll::Pending => self.state.set_write_blocked(),
+            Poll::Ready(Err(_)) => {}
         }
     }
 }

@@ -5,6 +5,7 @@
 //! (it hibernates) until its next byte.
 
 mod io;
+mod pace;
 mod state;
 
 use std::future::{Future, poll_fn};
@@ -14,6 +15,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
+use floodwall_policy::Share;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -23,6 +25,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub(crate) use io::{GuardedIo, Transport};
+pub(crate) use pace::Pace;
 pub(crate) use state::{CoarseTime, ConnectionState, Order, Reading, TICK};
 
 use crate::body::{Ledger, ResponseBody};
@@ -60,9 +63,15 @@ pub(crate) struct Peer {
 }
 
 /// Runs one accepted connection until it closes.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: SocketAddr, tls: bool) {
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: bool,
+    share: Option<Share>,
+) {
     let state = Rc::new(ConnectionState::new(worker.coarse_now()));
-    let _registered = worker.register(&state);
+    let _registered = worker.register(&state, share);
     // Answers are written whole; Nagle's algorithm would only delay their last segment.
     let _ = stream.set_nodelay(true);
     let peer = Peer { address, tls };
@@ -198,7 +207,7 @@ async fn serve_h1(
             Order::Carry => {}
             Order::Close => return Poll::Ready(Ended::Ordered),
             Order::Hibernate if state.is_idle() => return Poll::Ready(Ended::Hibernates),
-            Order::Hibernate => state.set_hibernating(false),
+            Order::Hibernate => state.decline_hibernation(),
             Order::Drain if draining => {}
             Order::Drain => {
                 draining = true;

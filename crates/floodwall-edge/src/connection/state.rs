@@ -9,6 +9,9 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use slab::Slab;
+
+use super::pace::Pace;
 use crate::config::Timeouts;
 use crate::forwarded::Introduction;
 
@@ -26,6 +29,11 @@ const GOODBYE: Duration = Duration::from_secs(5);
 pub(crate) struct CoarseTime(pub(crate) u64);
 
 impl CoarseTime {
+    /// The time from `earlier` until then.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
     /// Whether `span` has passed since then.
     pub(crate) fn reached(self, since: Self, span: Duration) -> bool {
         u128::from(self.0.saturating_sub(since.0)) >= span.as_millis()
@@ -56,6 +64,14 @@ pub(crate) enum Reading {
     Body,
 }
 
+/// An answer of which the visitor has a part and takes more, or is being waited for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Delivery {
+    /// When the last part was handed over; `None` while the origin is waited for.
+    handed: Option<CoarseTime>,
+    pace: Pace,
+}
+
 /// State of one connection, written by its task and read by the worker's reaper on the same thread.
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
@@ -65,6 +81,10 @@ pub(crate) struct ConnectionState {
     origin_waits: Cell<u32>,
     reading: Cell<Reading>,
     read_blocked_since: Cell<Option<CoarseTime>>,
+    /// The visitor does not take what is written: some of an answer may not be sent yet.
+    write_blocked: Cell<bool>,
+    /// Answers handed over in part.
+    deliveries: RefCell<Slab<Delivery>>,
     /// The visitor's last sign of progress: a byte read or taken, a request finished.
     last_progress: Cell<CoarseTime>,
     answered: Cell<bool>,
@@ -81,9 +101,12 @@ impl ConnectionState {
             origin_waits: Cell::new(0),
             reading: Cell::new(Reading::Between),
             read_blocked_since: Cell::new(None),
+            write_blocked: Cell::new(false),
+            deliveries: RefCell::new(Slab::new()),
             last_progress: Cell::new(now),
             answered: Cell::new(false),
-            hibernating: Cell::new(false),
+            // Until its first bytes come, there are no buffers to give back.
+            hibernating: Cell::new(true),
             order: Cell::new(Order::Carry),
             waker: RefCell::new(None),
             introduction: RefCell::new(None),
@@ -130,7 +153,56 @@ impl ConnectionState {
     }
 
     pub(crate) fn write_progressed(&self, now: CoarseTime) {
+        self.write_blocked.set(false);
         self.last_progress.set(now);
+    }
+
+    /// Something was written that says nothing about progress.
+    pub(crate) fn wrote(&self) {
+        self.write_blocked.set(false);
+    }
+
+    pub(crate) fn set_write_blocked(&self) {
+        self.write_blocked.set(true);
+    }
+
+    pub(crate) fn is_write_blocked(&self) -> bool {
+        self.write_blocked.get()
+    }
+
+    /// A part of an answer was handed over, and more is to come. `delivery` is the answer's own
+    /// place here, taken with its first part.
+    pub(crate) fn part_handed(&self, delivery: &mut Option<u8>, bytes: usize, now: CoarseTime) {
+        let mut deliveries = self.deliveries.borrow_mut();
+        if delivery.is_none() {
+            // A connection has at most 100 streams.
+            *delivery = u8::try_from(deliveries.insert(Delivery::default())).ok();
+        }
+        if let Some(delivery) = delivery.and_then(|place| deliveries.get_mut(usize::from(place))) {
+            delivery.pace.moved(bytes, Duration::ZERO);
+            delivery.handed = Some(now);
+        }
+    }
+
+    /// The part was taken: the visitor has room for another.
+    pub(crate) fn part_taken(&self, place: u8, now: CoarseTime) {
+        if let Some(delivery) = self.deliveries.borrow_mut().get_mut(usize::from(place))
+            && let Some(handed) = delivery.handed.take()
+        {
+            delivery.pace.moved(0, now.since(handed));
+        }
+    }
+
+    /// The answer is over.
+    pub(crate) fn delivery_ended(&self, place: u8) {
+        self.deliveries.borrow_mut().try_remove(usize::from(place));
+    }
+
+    /// Something came in between.
+    pub(crate) fn decline_hibernation(&self) {
+        if self.order.get() == Order::Hibernate {
+            self.order.set(Order::Carry);
+        }
     }
 
     pub(crate) fn set_hibernating(&self, hibernating: bool) {
@@ -140,9 +212,9 @@ impl ConnectionState {
         }
     }
 
-    /// No request is in progress and no byte of one has come.
+    /// No request is in progress, no byte of one has come, and every answer has left.
     pub(crate) fn is_idle(&self) -> bool {
-        self.in_flight.get() == 0 && self.reading.get() == Reading::Between
+        self.in_flight.get() == 0 && self.reading.get() == Reading::Between && !self.write_blocked.get()
     }
 
     /// Requests being answered.
@@ -195,6 +267,18 @@ impl ConnectionState {
         {
             return Order::Close;
         }
+        // Per answer and not per connection: over HTTP/2 other streams go on, and pings come.
+        let is_overdue = |delivery: &Delivery| {
+            delivery
+                .handed
+                .is_some_and(|handed| now.reached(handed, delivery.pace.patience(timeouts.write_idle)))
+        };
+        if self.deliveries.borrow().iter().any(|(_, delivery)| is_overdue(delivery)) {
+            return Order::Close;
+        }
+        if self.write_blocked.get() && now.reached(idle_since, timeouts.write_idle) {
+            return Order::Close;
+        }
         if self.in_flight.get() == 0 {
             let allowed = if self.answered.get() { timeouts.keep_alive_idle } else { timeouts.header };
             if self.reading.get() == Reading::Between && now.reached(idle_since, allowed) {
@@ -202,14 +286,15 @@ impl ConnectionState {
                 let polite = self.answered.get() && !now.reached(idle_since, allowed + GOODBYE);
                 return if polite { Order::Drain } else { Order::Close };
             }
-            let hibernates = !self.hibernating.get() && self.reading.get() == Reading::Between;
+            let hibernates = !self.hibernating.get() && self.is_idle();
             if hibernates && now.reached(idle_since, HIBERNATE_AFTER) {
                 return Order::Hibernate;
             }
             return Order::Carry;
         }
         let waits_for_body = self.reading.get() == Reading::Body && self.read_blocked_since.get().is_some();
-        if waits_for_body && now.reached(idle_since, timeouts.body_idle) {
+        // The request itself ends before that, with an answer; this is for bodies nobody asks for.
+        if waits_for_body && now.reached(idle_since, timeouts.body_idle.saturating_add(GOODBYE)) {
             return Order::Close;
         }
         // Neither the origin nor a body still to come is what we wait for: the visitor does not
@@ -248,8 +333,10 @@ mod tests {
     #[test]
     fn silence_before_the_first_request_is_shorter_than_keep_alive() {
         let state = fresh();
+        assert_eq!(state.due(at(9), &Timeouts::default()), Order::Carry, "nothing to give back yet");
         assert_eq!(state.due(at(10), &Timeouts::default()), Order::Close);
         let state = fresh();
+        state.set_hibernating(false);
         state.request_began(at(0));
         state.request_ended(at(0));
         assert_eq!(state.due(at(10), &Timeouts::default()), Order::Hibernate);
@@ -265,8 +352,8 @@ mod tests {
         stalled.request_began(at(0));
         stalled.set_reading(Reading::Body);
         stalled.read_blocked(at(0));
-        assert_eq!(stalled.due(at(29), &Timeouts::default()), Order::Carry);
-        assert_eq!(stalled.due(at(30), &Timeouts::default()), Order::Close);
+        assert_eq!(stalled.due(at(34), &Timeouts::default()), Order::Carry);
+        assert_eq!(stalled.due(at(35), &Timeouts::default()), Order::Close);
 
         let waiting = fresh();
         waiting.request_began(at(0));
@@ -283,6 +370,36 @@ mod tests {
         state.write_progressed(at(5));
         assert_eq!(state.due(at(34), &Timeouts::default()), Order::Carry);
         assert_eq!(state.due(at(35), &Timeouts::default()), Order::Close);
+    }
+
+    #[test]
+    fn one_answer_nobody_takes_closes_though_others_go_on() {
+        let state = fresh();
+        state.request_began(at(0));
+        let (mut stuck, mut taken) = (None, None);
+        state.part_handed(&mut stuck, 64_000, at(0));
+        for second in 0..30 {
+            state.part_handed(&mut taken, 64_000, at(second));
+            state.part_taken(taken.unwrap(), at(second));
+            state.read_progressed(at(second));
+            assert_eq!(state.due(at(second), &Timeouts::default()), Order::Carry);
+        }
+        assert_eq!(state.due(at(30), &Timeouts::default()), Order::Close);
+        state.delivery_ended(stuck.unwrap());
+        assert_eq!(state.due(at(30), &Timeouts::default()), Order::Carry);
+    }
+
+    #[test]
+    fn an_answer_not_yet_sent_keeps_a_connection_awake_and_has_its_deadline() {
+        let state = fresh();
+        state.request_began(at(0));
+        state.set_write_blocked();
+        state.request_ended(at(0));
+        assert!(!state.is_idle());
+        assert_eq!(state.due(at(29), &Timeouts::default()), Order::Carry);
+        assert_eq!(state.due(at(30), &Timeouts::default()), Order::Close);
+        state.write_progressed(at(30));
+        assert_eq!(state.due(at(32), &Timeouts::default()), Order::Hibernate);
     }
 
     #[test]

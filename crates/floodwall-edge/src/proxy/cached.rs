@@ -59,8 +59,9 @@ pub(super) fn at_once(
     match found {
         LookUp::Fresh(copy) => Some(from_cache(ledger, visit, copy, served, now)),
         LookUp::Unsatisfiable => Some(pages::not_cached(reference(ledger))),
-        LookUp::Stale { response, may_serve_on_error: true, .. }
-            if ledger.worker.shared.origins.all_down(visit.site) =>
+        LookUp::Stale { response, may_serve_on_error: true, may_serve_while_revalidating, .. }
+            if ledger.worker.shared.origins.all_down(visit.site)
+                || (!may_serve_while_revalidating && response.is_being_revalidated(now)) =>
         {
             Some(from_cache(ledger, visit, response, Served::StaleIfError, now))
         }
@@ -134,9 +135,18 @@ async fn board<'a>(
     copy: Option<StaleCopy>,
     forwarded: Forwarded,
 ) -> Next<'a> {
-    let boarding = shared.flights.board(visit.site, visit.https, &visit.authority, visit.target.as_str());
+    let boarding = shared.flights.board(visit.site, visit.https, visit.cached_under(), visit.target.as_str());
     let follow = match boarding {
-        Boarding::Lead(lead) => return Next::Fetch(Fetch { copy, lead: Some(lead), forwarded }),
+        Boarding::Lead(lead) => {
+            // Between our look into the cache and now, another's flight may have landed: without a
+            // second look, everybody in that gap would ask the origin for what is there already.
+            let found = shared.cache.look_up(&visit.cache_request(false), ledger.worker.now());
+            if matches!(found, LookUp::Fresh(_)) {
+                lead.land(Landing::Stored);
+                return Next::LookAgain;
+            }
+            return Next::Fetch(Fetch { copy, lead: Some(lead), forwarded });
+        }
         Boarding::Alone => return Next::Fetch(Fetch { copy, lead: None, forwarded }),
         Boarding::Follow(follow) => follow,
     };
@@ -144,7 +154,7 @@ async fn board<'a>(
     let landing = tokio::time::timeout(FOLLOW_PATIENCE, follow.landing()).await;
     ledger.set_waits_for_origin(false);
     match landing {
-        Ok(Landing::Stored | Landing::ForOneOnly) => Next::LookAgain,
+        Ok(Landing::Stored | Landing::ForOneOnly | Landing::Abandoned) => Next::LookAgain,
         Ok(Landing::NotStored) => Next::PassThrough(forwarded),
         Ok(Landing::Failed) | Err(_) => {
             // The origin fails or is slow: what is at hand is better than asking it once more.

@@ -1,10 +1,11 @@
 //! Requests to the origin: to fill the cache, to revalidate a copy, or just to pass on.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use floodwall_model::Timestamp;
-use http::header::{CACHE_STATUS, CONTENT_LENGTH};
+use http::header::{CACHE_STATUS, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 
@@ -20,15 +21,16 @@ use crate::cache::{
 use crate::flights::{Landing, Lead};
 use crate::headers;
 use crate::pages;
-use crate::upstream::{OriginBody, OriginFailure, RequestBody, exchange};
+use crate::upstream::{Attempt, OriginBody, OriginFailure, Patience, RequestBody, exchange};
 use crate::worker::Worker;
 
 /// An answer up to this size is read whole before it is passed on, so that all who wait for it are
 /// answered at the origin's pace and not at the first visitor's. Larger ones are streamed.
 const READ_WHOLE_BYTES_MAX: u64 = 1 << 20;
 
-/// With a copy at hand that may stand in, the origin gets this long to answer.
-const PATIENCE_WITH_COPY: std::time::Duration = std::time::Duration::from_secs(3);
+/// With a copy at hand that may stand in, a visitor waits this long for the origin. After that they
+/// get the copy, and the origin is asked once more with all the time it is given otherwise.
+const PATIENCE_WITH_COPY: Duration = Duration::from_secs(3);
 
 /// A fetch on behalf of one visitor and all who wait with them.
 pub(crate) struct Fetch<'a> {
@@ -80,7 +82,11 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
     note_cache(ledger, "miss");
     counters(&ledger.worker, visit.site).cache_misses.add(1);
     ledger.set_waits_for_origin(true);
-    let outcome = ask(&ledger.worker, visit, fetch.copy.as_ref()).await;
+    let patience = match &fetch.copy {
+        Some(copy) if copy.may_serve_on_error => Patience::of_visitor(PATIENCE_WITH_COPY),
+        _ => Patience::of_edge(ledger.worker.shared.config.timeouts.origin_response),
+    };
+    let outcome = ask(&ledger.worker, visit, fetch.copy.as_ref(), patience).await;
     ledger.set_waits_for_origin(false);
     let now = ledger.worker.now();
     match outcome {
@@ -95,6 +101,13 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
             response
         }
         Outcome::Failed(failure) => {
+            if let (OriginFailure::Slow { .. }, Some(copy)) = (&failure, &fetch.copy)
+                && copy
+                    .response
+                    .try_begin_revalidation(now, ledger.worker.shared.config.timeouts.origin_response)
+            {
+                revalidate_beside(&ledger.worker, visit, copy.clone());
+            }
             fetch.land(Landing::Failed);
             match fetch.on_error() {
                 Some(copy) => stale_instead(ledger, visit, copy, now),
@@ -135,12 +148,16 @@ fn stale_instead(
 pub(crate) fn revalidate_beside(worker: &Rc<Worker>, visit: &Visit, copy: StaleCopy) {
     let (worker, visit) = (worker.clone(), visit.clone());
     tokio::task::spawn_local(async move {
-        let outcome = ask(&worker, &visit, Some(&copy)).await;
+        let patience = Patience::of_edge(worker.shared.config.timeouts.origin_response);
+        let outcome = ask(&worker, &visit, Some(&copy), patience).await;
         if let Outcome::Passing(response, Ok(fill)) = outcome {
             let mut filling = Filling::new(*fill);
             let mut body = response.into_body();
             while let Some(frame) = body.frame().await {
                 filling.take_in(&Some(frame));
+                if filling.is_given_up() {
+                    return;
+                }
             }
             filling.finish(&worker);
         }
@@ -164,7 +181,7 @@ pub(crate) async fn pass_through(
     let own_fields = std::mem::take(&mut visit.headers);
     let fields = visit.header_to_origin(own_fields, &worker.shared.via);
     ledger.set_waits_for_origin(true);
-    let patience = worker.shared.config.timeouts.origin_response;
+    let patience = Patience::of_edge(worker.shared.config.timeouts.origin_response);
     let outcome = ask_once(&worker, visit, fields, body, patience).await;
     ledger.set_waits_for_origin(false);
     match outcome {
@@ -180,11 +197,7 @@ pub(crate) async fn pass_through(
 }
 
 /// Asks the origin for a page that may be stored, with the copy's validators where there is one.
-async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>) -> Outcome {
-    let patience = match copy {
-        Some(copy) if copy.may_serve_on_error => PATIENCE_WITH_COPY,
-        _ => worker.shared.config.timeouts.origin_response,
-    };
+async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>, patience: Patience) -> Outcome {
     let mut fields = visit.header_to_origin(visit.headers.clone(), &worker.shared.via);
     match copy {
         Some(copy) => prepare_revalidation(&mut fields, &copy.response),
@@ -210,7 +223,7 @@ async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>) -> Ou
 }
 
 /// Asks without conditions, after a 304 that was about something else.
-async fn ask_anew(worker: &Rc<Worker>, visit: &Visit, patience: std::time::Duration) -> Outcome {
+async fn ask_anew(worker: &Rc<Worker>, visit: &Visit, patience: Patience) -> Outcome {
     let mut fields = visit.header_to_origin(visit.headers.clone(), &worker.shared.via);
     prepare_fill(&mut fields);
     match ask_once(worker, visit, fields, RequestBody::Empty, patience).await {
@@ -219,7 +232,7 @@ async fn ask_anew(worker: &Rc<Worker>, visit: &Visit, patience: std::time::Durat
     }
 }
 
-/// Stores an answer of known, small size at once; begins to store any other that may be.
+/// Stores a small answer at once; begins to store any other that may be.
 async fn judge(
     worker: &Rc<Worker>,
     visit: &Visit,
@@ -228,21 +241,27 @@ async fn judge(
 ) -> Outcome {
     let cache = &worker.shared.cache;
     let request = visit.cache_request(false);
-    let fill = match cache.begin_fill(&request, response.status(), response.headers(), times) {
+    let mut fill = match cache.begin_fill(&request, response.status(), response.headers(), times) {
         Ok(fill) => fill,
         Err(reason) => return Outcome::Passing(Box::new(response), Err(reason)),
     };
-    if announced_bytes(response.headers()).is_none_or(|bytes| bytes > READ_WHOLE_BYTES_MAX) {
+    if announced_bytes(response.headers()).is_some_and(|bytes| bytes > READ_WHOLE_BYTES_MAX) {
         return Outcome::Passing(Box::new(response), Ok(Box::new(fill)));
     }
-    let mut fill = fill;
-    let mut body = response.into_body();
+    let (head, mut body) = response.into_parts();
     while let Some(frame) = body.frame().await {
-        match frame.map(http_body::Frame::into_data) {
-            Ok(Ok(data)) => fill.push(&data),
-            Ok(Err(_trailers)) => true,
+        let data = match frame.map(http_body::Frame::into_data) {
+            Ok(Ok(data)) => data,
+            Ok(Err(_trailers)) => continue,
             Err(failure) => return Outcome::Failed(failure),
         };
+        let small = to_u64(fill.received().len() + data.len()) <= READ_WHOLE_BYTES_MAX;
+        if !(small && fill.has_room(data.len())) {
+            // It did not say how large it is, and is large.
+            body.put_back(Bytes::from([fill.received(), &data].concat()));
+            return Outcome::Passing(Box::new(Response::from_parts(head, body)), Ok(Box::new(fill)));
+        }
+        fill.push(&data);
     }
     match cache.finish_fill(fill, worker.now()) {
         Ok(copy) => Outcome::Stored(copy),
@@ -252,6 +271,10 @@ async fn judge(
             Outcome::Failed(OriginFailure::Broken(words.into()))
         }
     }
+}
+
+fn to_u64(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
 }
 
 fn announced_bytes(fields: &HeaderMap) -> Option<u64> {
@@ -264,16 +287,31 @@ async fn ask_once(
     visit: &Visit,
     fields: HeaderMap,
     body: RequestBody,
-    patience: std::time::Duration,
+    patience: Patience,
 ) -> Result<(Response<OriginBody>, Exchange), OriginFailure> {
     let counters = counters(worker, visit.site);
-    let origin = worker.shared.origins.choose(visit.site)?;
+    let origins = &worker.shared.origins;
+    let origin = origins.choose(visit.site)?;
     counters.origin_requests.add(1);
-    let request_sent = worker.now();
-    let outcome =
-        exchange(worker, origin, visit.request_to_origin(fields, body), request_sent, patience).await;
-    match outcome {
+    let mut request_sent = worker.now();
+    let request = visit.request_to_origin(fields, body);
+    let mut outcome = exchange(worker, origin, request, request_sent, patience).await;
+    if let Err(Attempt { failure: OriginFailure::Connect(_), unsent }) = &mut outcome
+        && let Some(other) = origins.other_than(visit.site, origin)
+        && let Some(request) = unsent.take()
+    {
+        // Not a byte was sent: whatever was asked may be asked of another.
+        counters.origin_errors.add(1);
+        counters.origin_requests.add(1);
+        request_sent = worker.now();
+        outcome = exchange(worker, other, request, request_sent, patience).await;
+    }
+    match outcome.map_err(|attempt| attempt.failure) {
         Ok((mut response, response_received)) => {
+            if let Err(failure) = keep_framing_plain(&mut response) {
+                counters.origin_errors.add(1);
+                return Err(failure);
+            }
             let waited = response_received.since(request_sent).as_micros();
             counters.origin_wait_us.add(u64::try_from(waited).unwrap_or(u64::MAX));
             counters.origin_5xx.add(u64::from(response.status().is_server_error()));
@@ -287,6 +325,24 @@ async fn ask_once(
             Err(failure)
         }
     }
+}
+
+/// Leaves nothing in an answer's header that frames it differently from how it was read.
+///
+/// # Errors
+/// It switches to another protocol, which nobody asked for: `Upgrade` is not passed on.
+fn keep_framing_plain(response: &mut Response<OriginBody>) -> Result<(), OriginFailure> {
+    let status = response.status();
+    if status.is_informational() {
+        let words = format!("the answer has the status {}, which nobody asked for", status.as_u16());
+        return Err(OriginFailure::Broken(words.into()));
+    }
+    // RFC 9112 section 6.3: the coding framed it. RFC 9110 section 8.6: 204 has no length.
+    let headers = response.headers_mut();
+    if headers.contains_key(TRANSFER_ENCODING) || status == StatusCode::NO_CONTENT {
+        headers.remove(CONTENT_LENGTH);
+    }
+    Ok(())
 }
 
 /// The origin's own answer, streamed.

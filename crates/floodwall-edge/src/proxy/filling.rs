@@ -11,17 +11,28 @@ use crate::worker::Worker;
 pub(crate) struct Filling {
     /// `None` once it is clear that it will not be stored.
     fill: Option<Fill>,
+    /// Bytes at the start of what passes that were taken in before.
+    already: usize,
 }
 
 impl Filling {
     pub(crate) fn new(fill: Fill) -> Self {
-        Self { fill: Some(fill) }
+        Self { already: fill.received().len(), fill: Some(fill) }
+    }
+
+    /// Whether it is clear that the answer will not be stored.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.fill.is_none()
     }
 
     /// Takes a copy of the next part.
     pub(crate) fn take_in(&mut self, frame: &Option<Result<Frame<Bytes>, OriginFailure>>) {
         let goes_on = match (frame, self.fill.as_mut()) {
-            (Some(Ok(frame)), Some(fill)) => frame.data_ref().is_none_or(|data| fill.push(data)),
+            (Some(Ok(frame)), Some(fill)) => frame.data_ref().is_none_or(|data| {
+                let known = self.already.min(data.len());
+                self.already -= known;
+                data.get(known..).is_none_or(|new| fill.push(new))
+            }),
             (Some(Err(_)), _) => false,
             _ => true,
         };

@@ -15,6 +15,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, Version, header};
 use hyper::body::Incoming;
 
+use crate::authority;
 use crate::body::{Ledger, Payload, ResponseBody};
 use crate::cache::{Forwarded, LookUp, Served};
 use crate::connection::{FIELDS_MAX, Peer};
@@ -112,7 +113,12 @@ fn route(
     if shared.access.is_some() {
         ledger.access = Some(Box::new(access_record(ledger, client.address, &parts)));
     }
-    let authority = authority(&parts).map(str::to_owned);
+    if let Some(fault) = authority::fault_of_h2(&parts) {
+        worker.counters.worker.malformed_requests.add(1);
+        return Err(Box::new(pages::malformed_request(fault, reference(ledger))));
+    }
+    let https = client.scheme_https.unwrap_or(peer.tls);
+    let authority = authority::of(&parts).map(|given| authority::canonical(given, https));
     let Some(site) = authority.as_deref().and_then(|authority| shared.sites.look_up(authority)) else {
         worker.counters.worker.unknown_hosts.add(1);
         let mut response = pages::unknown_host(reference(ledger));
@@ -131,7 +137,6 @@ fn route(
         return Err(Box::new(refusal));
     }
     let trusted = client.trusted_peer;
-    let https = client.scheme_https.unwrap_or(peer.tls);
     let visit = Visit::new(site, authority.unwrap_or_default(), client.address, peer, trusted, https, parts);
     Ok((visit, incoming))
 }
@@ -150,14 +155,6 @@ fn refuse_outright(ledger: &Ledger, parts: &Parts) -> Option<Response<Payload>> 
         return Some(pages::loop_detected(reference(ledger)));
     }
     None
-}
-
-/// The host asked for: the target's own (HTTP/2 and absolute-form), else the `Host` field.
-fn authority(parts: &Parts) -> Option<&str> {
-    match parts.uri.authority() {
-        Some(authority) => Some(authority.as_str()),
-        None => parts.headers.get(header::HOST)?.to_str().ok(),
-    }
 }
 
 /// The reference of this request: the access log's where there is one, else a new one.
@@ -181,7 +178,7 @@ fn access_record(ledger: &Ledger, client: std::net::IpAddr, parts: &Parts) -> Ac
             .uri
             .path_and_query()
             .map_or_else(|| "*".to_owned(), |target| target.as_str().to_owned()),
-        host: authority(parts).unwrap_or_default().to_owned(),
+        host: authority::of(parts).unwrap_or_default().to_owned(),
         protocol: match parts.version {
             Version::HTTP_2 => Protocol::Http2,
             Version::HTTP_10 => Protocol::Http10,

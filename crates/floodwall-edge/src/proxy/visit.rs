@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use floodwall_model::{Prefix, RequestFacts, SiteId};
 use http::header::{self, HeaderMap};
 use http::request::Parts;
@@ -28,6 +29,9 @@ pub(crate) struct Visit {
     pub(crate) method: Method,
     pub(crate) target: PathAndQuery,
     pub(crate) headers: HeaderMap,
+    /// The host to cache under where a trusted proxy names another in `X-Forwarded-Host`: origins
+    /// build addresses with it, and the proxy may have it from the visitor.
+    pub(crate) told_host: Option<String>,
     /// What the origin is told of the visitor, where the peer is no trusted proxy.
     pub(crate) introduction: Option<Rc<Introduction>>,
 }
@@ -42,12 +46,9 @@ impl Visit {
         https: bool,
         parts: Parts,
     ) -> Self {
-        let target = match parts.uri.into_parts().path_and_query {
-            // `OPTIONS *` (RFC 9110 section 9.3.7) asks the server; the origin is asked for its root.
-            Some(target) if target.as_str().starts_with('/') => target,
-            _ => PathAndQuery::from_static("/"),
-        };
+        let target = origin_form(parts.uri.into_parts().path_and_query);
         let (method, headers) = (parts.method, parts.headers);
+        let told_host = if peer_trusted { forwarded::told_host(&headers, &authority) } else { None };
         Self {
             site,
             authority,
@@ -58,6 +59,7 @@ impl Visit {
             method,
             target,
             headers,
+            told_host,
             introduction: None,
         }
     }
@@ -74,12 +76,17 @@ impl Visit {
         }
     }
 
+    /// The host as far as answers depend on it.
+    pub(crate) fn cached_under(&self) -> &str {
+        self.told_host.as_deref().unwrap_or(&self.authority)
+    }
+
     /// What the cache decides on.
     pub(crate) fn cache_request(&self, has_body: bool) -> CacheRequest<'_> {
         CacheRequest {
             site: self.site,
             https: self.https,
-            authority: &self.authority,
+            authority: self.cached_under(),
             method: &self.method,
             path_and_query: self.target.as_str(),
             headers: &self.headers,
@@ -93,6 +100,8 @@ impl Visit {
         headers::remove_hop_by_hop(&mut fields);
         // Interim answers are given by the edge itself (RFC 9110 section 10.1.1).
         fields.remove(header::EXPECT);
+        // Trailers are not passed on; see `RequestBody`.
+        fields.remove(header::TRAILER);
         let host_stands =
             fields.get(header::HOST).is_some_and(|host| host.as_bytes() == self.authority.as_bytes());
         if !host_stands && let Ok(host) = header::HeaderValue::from_str(&self.authority) {
@@ -125,6 +134,20 @@ impl Visit {
         *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
         *request.headers_mut() = fields;
         request
+    }
+}
+
+/// The target as the origin gets it. An absolute-form target without a path means the root, with
+/// its query where it has one (RFC 9112 section 3.2.1). `OPTIONS *` (RFC 9110 section 9.3.7) asks
+/// the server; the origin is asked for its root.
+fn origin_form(target: Option<PathAndQuery>) -> PathAndQuery {
+    const ROOT: PathAndQuery = PathAndQuery::from_static("/");
+    match target {
+        Some(target) if target.as_str().starts_with('/') => target,
+        Some(target) if target.as_str().starts_with('?') => {
+            PathAndQuery::from_maybe_shared(Bytes::from(["/", target.as_str()].concat())).unwrap_or(ROOT)
+        }
+        _ => ROOT,
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 /// A host and its port, borrowed from the request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct HostPort<'a> {
+pub(crate) struct HostPort<'a> {
     host: &'a [u8],
     port: Option<u16>,
 }
@@ -15,7 +15,7 @@ impl<'a> HostPort<'a> {
     /// Stricter than the grammar: names consist of letters, digits and `-._~`. The grammar also
     /// allows percent-encoding and `!$&'()*+,;=`, which occur in no name that resolves but are
     /// read differently by different programs. An empty host is refused; an empty port is not.
-    pub(super) fn parse(text: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
         let (host, port) = if text.first() == Some(&b'[') {
             let end = memchr::memchr(b']', text)?;
             let address = std::str::from_utf8(text.get(1..end)?).ok()?;
@@ -34,7 +34,7 @@ impl<'a> HostPort<'a> {
     }
 
     /// Whether both mean the same server, given the port that is meant where none is written.
-    pub(super) fn same_as(&self, other: &Self, default_port: u16) -> bool {
+    pub(crate) fn same_as(&self, other: &Self, default_port: u16) -> bool {
         self.host.eq_ignore_ascii_case(other.host)
             && self.port.unwrap_or(default_port) == other.port.unwrap_or(default_port)
     }

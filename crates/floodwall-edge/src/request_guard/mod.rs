@@ -29,7 +29,8 @@ use std::mem;
 
 pub(crate) use fault::FaultKind;
 use field::Field;
-use host::{HostPort, TargetAuthority};
+pub(crate) use host::HostPort;
+use host::TargetAuthority;
 
 /// Most bytes of trailer fields after one body, line ends included; lower than what the HTTP
 /// library takes, so that the guard is the one that speaks.

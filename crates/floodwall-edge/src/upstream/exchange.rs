@@ -10,17 +10,60 @@ use std::time::Duration;
 use floodwall_model::Timestamp;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::body::OriginBody;
+use super::body::{OriginBody, UploadFailure};
 use super::pool::{OriginConnection, connect};
-use super::{Origin, OriginFailure, RequestBody};
+use super::{ANSWER, Asker, Origin, OriginFailure, RequestBody};
 use crate::worker::Worker;
 
 /// How often a request is sent again because a kept connection turned out to be closed. The next
 /// one may be as old; a new one is opened then.
 const STALE_CONNECTIONS_MAX: usize = 2;
 
-/// Sends `request` and returns the answer's head, with its body still to come, and when it came.
+/// How long to wait for an answer, and on whose behalf.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    after: Duration,
+    /// The time the origin is given, so that passing it tells of its health.
+    is_origins_due: bool,
+}
+
+impl Patience {
+    /// As long as an origin may take.
+    pub(crate) fn of_edge(after: Duration) -> Self {
+        Self { after, is_origins_due: true }
+    }
+
+    /// As long as a visitor should wait, who can be given something else.
+    pub(crate) fn of_visitor(after: Duration) -> Self {
+        Self { after, is_origins_due: false }
+    }
+
+    fn ended(self) -> OriginFailure {
+        if self.is_origins_due {
+            OriginFailure::TimedOut { what: ANSWER, after: self.after }
+        } else {
+            OriginFailure::Slow { after: self.after }
+        }
+    }
+}
+
+/// A request that got no answer.
+pub(crate) struct Attempt {
+    pub(crate) failure: OriginFailure,
+    /// The request itself, when not a byte of it was sent.
+    pub(crate) unsent: Option<Request<RequestBody>>,
+}
+
+impl From<OriginFailure> for Attempt {
+    fn from(failure: OriginFailure) -> Self {
+        Self { failure, unsent: None }
+    }
+}
+
+/// Sends `request` when it is its turn, and returns the answer's head, with its body still to come,
+/// and when it came.
 ///
 /// A request is sent again only when the connection was a kept one and the request was not sent
 /// at all, or can be repeated without harm (RFC 9110 section 9.2.2) and has no body.
@@ -29,12 +72,30 @@ pub(crate) async fn exchange(
     origin: &Arc<Origin>,
     request: Request<RequestBody>,
     sent: Timestamp,
-    patience: Duration,
-) -> Result<(Response<OriginBody>, Timestamp), OriginFailure> {
-    let outcome = attempt_all(worker, origin, request, patience).await;
+    patience: Patience,
+) -> Result<(Response<OriginBody>, Timestamp), Attempt> {
+    let turn = match origin.turn_at_once() {
+        Some(turn) => turn,
+        None => Box::pin(origin.turn()).await?,
+    };
+    exchange_in_turn(worker, origin, request, sent, patience, Some(turn)).await
+}
+
+/// As [`exchange`], in a turn that was got before. Without one it is the edge's own question whether
+/// the origin lives, which must not wait for those who find that it does not.
+pub(super) async fn exchange_in_turn(
+    worker: &Rc<Worker>,
+    origin: &Arc<Origin>,
+    request: Request<RequestBody>,
+    sent: Timestamp,
+    patience: Patience,
+    turn: Option<OwnedSemaphorePermit>,
+) -> Result<(Response<OriginBody>, Timestamp), Attempt> {
+    let asked_by = if turn.is_some() { Asker::Visitor } else { Asker::Prober };
+    let outcome = attempt_all(worker, origin, request, patience, turn).await;
     match &outcome {
         Ok((_, now)) => origin.answered(*now),
-        Err(failure) => origin.failed(failure, sent, worker.now()),
+        Err(attempt) => origin.failed(&attempt.failure, sent, worker.now(), asked_by),
     }
     outcome
 }
@@ -43,19 +104,19 @@ async fn attempt_all(
     worker: &Rc<Worker>,
     origin: &Arc<Origin>,
     mut request: Request<RequestBody>,
-    patience: Duration,
-) -> Result<(Response<OriginBody>, Timestamp), OriginFailure> {
-    let turn = match origin.turn_at_once() {
-        Some(turn) => turn,
-        None => Box::pin(origin.turn()).await?,
-    };
+    patience: Patience,
+    turn: Option<OwnedSemaphorePermit>,
+) -> Result<(Response<OriginBody>, Timestamp), Attempt> {
     let repeatable = request.method().is_idempotent() && request.body().is_empty();
     for attempt in 0..=STALE_CONNECTIONS_MAX {
         let kept = if attempt < STALE_CONNECTIONS_MAX { worker.pool.take(origin) } else { None };
         let mut connection = match kept {
             Some(connection) => connection,
             // Rare and large: in a box, so that requests on kept connections do not carry it.
-            None => Box::pin(connect(origin, worker.shared.config.timeouts.connect)).await?,
+            None => match Box::pin(connect(origin, worker.shared.config.timeouts.connect)).await {
+                Ok(connection) => connection,
+                Err(failure) => return Err(Attempt { failure, unsent: Some(request) }),
+            },
         };
         let spare = repeatable.then(|| copy_of(&request));
         match attempt_one(&mut connection, request, patience).await {
@@ -67,12 +128,16 @@ async fn attempt_all(
                 return Ok((response, now));
             }
             Err(Attempt { failure, unsent }) => match (connection.reused, unsent.or(spare)) {
-                (true, Some(again)) if !matches!(failure, OriginFailure::TimedOut { .. }) => request = again,
-                _ => return Err(failure),
+                (true, Some(again))
+                    if !matches!(failure, OriginFailure::TimedOut { .. } | OriginFailure::Slow { .. }) =>
+                {
+                    request = again;
+                }
+                _ => return Err(failure.into()),
             },
         }
     }
-    Err(OriginFailure::Broken("the origin closes every connection it is sent a request on".into()))
+    Err(OriginFailure::Broken("the origin closes every connection it is sent a request on".into()).into())
 }
 
 fn copy_of(request: &Request<RequestBody>) -> Request<RequestBody> {
@@ -83,22 +148,16 @@ fn copy_of(request: &Request<RequestBody>) -> Request<RequestBody> {
     copy
 }
 
-struct Attempt {
-    failure: OriginFailure,
-    /// The request itself, when not a byte of it was sent.
-    unsent: Option<Request<RequestBody>>,
-}
-
 async fn attempt_one(
     connection: &mut OriginConnection,
     request: Request<RequestBody>,
-    patience: Duration,
+    patience: Patience,
 ) -> Result<Response<Incoming>, Attempt> {
     let upload = request.body().upload();
     let mut parts = 0;
     let mut answer = pin!(connection.sender.try_send_request(request));
     let driver = &mut connection.driver;
-    let mut deadline = pin!(tokio::time::sleep(patience));
+    let mut deadline = pin!(tokio::time::sleep(patience.after));
     let result = poll_fn(|cx| {
         // Its end is seen in `answer`, which then says why.
         let _ = Pin::new(&mut *driver).poll(cx);
@@ -114,7 +173,7 @@ async fn attempt_one(
             }
             parts = upload.as_deref().map_or(0, super::body::Upload::parts);
             let elapsed = deadline.deadline();
-            deadline.as_mut().reset(elapsed + patience);
+            deadline.as_mut().reset(elapsed + patience.after);
         }
         Poll::Pending
     })
@@ -125,10 +184,7 @@ async fn attempt_one(
             let unsent = error.take_message();
             Err(Attempt { failure: explain(error.error()), unsent })
         }
-        None => {
-            let failure = OriginFailure::TimedOut { what: "answer", after: patience };
-            Err(Attempt { failure, unsent: None })
-        }
+        None => Err(patience.ended().into()),
     }
 }
 
@@ -136,6 +192,9 @@ fn explain(error: &hyper::Error) -> OriginFailure {
     let mut words = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
+        if matches!(cause.downcast_ref(), Some(UploadFailure::TooSlow)) {
+            return OriginFailure::VisitorSlow;
+        }
         words = format!("{words}: {cause}");
         source = cause.source();
     }

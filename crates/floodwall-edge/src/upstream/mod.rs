@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::config::{OriginConfig, SiteConfig};
 
 pub(crate) use body::{OriginBody, RequestBody};
-pub(crate) use exchange::exchange;
+pub(crate) use exchange::{Attempt, Patience, exchange};
 pub(crate) use pool::Pool;
 
 /// Requests that may wait for a turn at one origin; further ones are refused at once.
@@ -26,6 +26,17 @@ const WAITING_MAX: usize = 1024;
 
 /// The longest a request waits for its turn.
 const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// What an origin can take too long for, once it is connected to.
+const ANSWER: &str = "answer";
+const PROGRESS: &str = "progress of the answer";
+
+/// On whose behalf an origin is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asker {
+    Visitor,
+    Prober,
+}
 
 /// Why an origin gave no answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -38,10 +49,14 @@ pub(crate) enum OriginFailure {
     Connect(Arc<str>),
     #[error("no {what} within {} s", after.as_secs_f32())]
     TimedOut { what: &'static str, after: Duration },
+    #[error("no answer within {} s, after which a kept copy stands in", after.as_secs_f32())]
+    Slow { after: Duration },
     #[error("the answer broke off or was not HTTP: {0}")]
     Broken(Arc<str>),
     #[error("the visitor's request body did not arrive: {0}")]
     Visitor(Arc<str>),
+    #[error("the visitor's request body came too slowly")]
+    VisitorSlow,
 }
 
 impl OriginFailure {
@@ -49,19 +64,25 @@ impl OriginFailure {
         match self {
             Self::KnownDown | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Connect(_) | Self::Broken(_) => StatusCode::BAD_GATEWAY,
-            Self::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::TimedOut { .. } | Self::Slow { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Visitor(_) => StatusCode::BAD_REQUEST,
+            Self::VisitorSlow => StatusCode::REQUEST_TIMEOUT,
         }
     }
 
-    /// What it says about the origin's health: nothing when we did not ask it, and nothing when the
-    /// visitor's own body failed.
+    /// Whether it may be for what was asked that there was no answer.
+    fn is_about_one_page(&self) -> bool {
+        matches!(self, Self::TimedOut { what: ANSWER | PROGRESS, .. } | Self::Broken(_))
+    }
+
+    /// What it says about the origin's health: nothing when we did not ask it, nothing when the
+    /// visitor's own body failed, and nothing when it was our patience that was short.
     fn cause(&self) -> Option<Cause> {
         match self {
             Self::Connect(_) => Some(Cause::Connect),
             Self::TimedOut { .. } => Some(Cause::TimedOut),
             Self::Broken(_) => Some(Cause::ClosedEarly),
-            Self::KnownDown | Self::Busy | Self::Visitor(_) => None,
+            Self::KnownDown | Self::Busy | Self::Visitor(_) | Self::VisitorSlow | Self::Slow { .. } => None,
         }
     }
 }
@@ -82,6 +103,10 @@ pub(crate) struct Origin {
     last_failure: Mutex<Option<Arc<str>>>,
     turns: Arc<Semaphore>,
     waiting: AtomicUsize,
+    /// Something it was asked got no whole answer, and nothing was answered since.
+    suspect: AtomicBool,
+    /// A probe is on its way.
+    probed: AtomicBool,
 }
 
 impl Origin {
@@ -96,6 +121,8 @@ impl Origin {
             last_failure: Mutex::new(None),
             turns: Arc::new(Semaphore::new(config.requests_max.clamp(1, Semaphore::MAX_PERMITS))),
             waiting: AtomicUsize::new(0),
+            suspect: AtomicBool::new(false),
+            probed: AtomicBool::new(false),
             config: config.clone(),
         }
     }
@@ -107,15 +134,26 @@ impl Origin {
     /// Notes that the origin answered, with whatever status.
     pub(crate) fn answered(&self, now: Timestamp) {
         self.last_answer_nanos.store(now.monotonic_nanos(), Ordering::Relaxed);
+        if self.suspect.load(Ordering::Relaxed) {
+            self.suspect.store(false, Ordering::Relaxed);
+        }
         if self.circuit.on_success(now).is_some() {
             self.down.store(false, Ordering::Relaxed);
         }
     }
 
     /// Notes that the origin failed to answer what was sent to it at `sent`.
-    pub(crate) fn failed(&self, failure: &OriginFailure, sent: Timestamp, now: Timestamp) {
+    ///
+    /// That it takes no connection says that it is down. That one page hangs or breaks says so of
+    /// that page: anybody who knows such a page could have all others withheld. So it only makes
+    /// the prober ask at once, whose own questions, for the root page, count.
+    pub(crate) fn failed(&self, failure: &OriginFailure, sent: Timestamp, now: Timestamp, asked_by: Asker) {
         let Some(cause) = failure.cause() else { return };
         *self.last_failure.lock() = Some(failure.to_string().into());
+        if asked_by == Asker::Visitor && failure.is_about_one_page() {
+            self.suspect.store(true, Ordering::Relaxed);
+            return;
+        }
         if let Some(health) = self.circuit.on_failure(sent, now, cause) {
             self.down.store(health == OriginHealth::Down, Ordering::Relaxed);
         }
@@ -129,7 +167,7 @@ impl Origin {
             Permit::Go => {
                 let last = self.last_answer_nanos.load(Ordering::Relaxed);
                 let quiet = u128::from(now.monotonic_nanos().saturating_sub(last));
-                last == 0 || quiet >= quiet_for.as_nanos()
+                last == 0 || quiet >= quiet_for.as_nanos() || self.suspect.load(Ordering::Relaxed)
             }
         }
     }
@@ -198,6 +236,11 @@ impl Origins {
             .filter_map(|step| site.origins.get(start.wrapping_add(step) % count))
             .find(|origin| !origin.is_down())
             .ok_or(OriginFailure::KnownDown)
+    }
+
+    /// Another origin of the site that is not down.
+    pub(crate) fn other_than(&self, site: SiteId, origin: &Origin) -> Option<&Arc<Origin>> {
+        self.choose_untouched(site).find(|other| other.number != origin.number && !other.is_down())
     }
 
     /// Whether every origin of the site is down.

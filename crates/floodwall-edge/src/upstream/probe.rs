@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, header};
 
-use super::{Origin, RequestBody, exchange};
+use super::exchange::{Patience, exchange_in_turn};
+use super::{Origin, RequestBody};
 use crate::edge::Phase;
 use crate::worker::Worker;
 
@@ -26,11 +28,13 @@ pub(crate) async fn run(worker: Rc<Worker>) {
     while worker.shared.phase() == Phase::Serving {
         pace.tick().await;
         let now = worker.now();
-        let due = worker.shared.origins.all().filter(|origin| origin.wants_probe(now, QUIET_FOR));
-        let probes: Vec<_> =
-            due.map(|origin| tokio::task::spawn_local(probe(worker.clone(), origin.clone()))).collect();
-        for probe in probes {
-            let _ = probe.await;
+        for origin in worker.shared.origins.all() {
+            // One probe at a time for each, and none waits for another's: a silent origin must not
+            // keep the return of another from being seen.
+            if !origin.probed.load(Ordering::Relaxed) && origin.wants_probe(now, QUIET_FOR) {
+                origin.probed.store(true, Ordering::Relaxed);
+                tokio::task::spawn_local(probe(worker.clone(), origin.clone()));
+            }
         }
     }
 }
@@ -46,7 +50,9 @@ async fn probe(worker: Rc<Worker>, origin: Arc<Origin>) {
     }
     headers.insert(header::USER_AGENT, HeaderValue::from_static("floodwall-health-probe"));
     headers.insert(header::VIA, worker.shared.via.clone());
-    if let Err(failure) = exchange(&worker, &origin, request, worker.now(), PATIENCE).await {
-        tracing::debug!(origin = %origin.url, %failure, "probe failed");
+    let patience = Patience::of_edge(PATIENCE);
+    if let Err(attempt) = exchange_in_turn(&worker, &origin, request, worker.now(), patience, None).await {
+        tracing::debug!(origin = %origin.url, failure = %attempt.failure, "probe failed");
     }
+    origin.probed.store(false, Ordering::Relaxed);
 }

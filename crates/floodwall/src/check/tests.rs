@@ -29,8 +29,12 @@ impl Office {
 
     /// Status, standard output and standard error, the folder's own name taken out.
     fn check_with(&self, change: impl Fn(&mut Options)) -> (u8, String, String) {
-        let mut options =
-            Options { config: self.path("floodwall.toml"), json: false, offline: false, color: false };
+        let mut options = Options {
+            config: self.path("floodwall.toml"),
+            json: false,
+            offline: false,
+            form: TextForm::PLAIN,
+        };
         change(&mut options);
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let status = run_on(&self.machine, &options, &mut out, &mut err);

@@ -3,16 +3,16 @@
 pub(crate) mod origin;
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ExitCode, Stdio};
 
 use clap::Args;
 
-use crate::commands::{fail, tell};
+use crate::commands::{EXIT_NO, EXIT_USAGE, fail, fail_to_serve, show_faults, tell};
 use crate::logging;
-use crate::serve::{self, Addresses, Ended};
-use crate::settings::Settings;
+use crate::serve::{self, Addresses, Ended, ServeError};
+use crate::settings::{Faults, Settings};
 
 /// What `floodwall demo` takes.
 #[derive(Args, Clone, Copy, Debug)]
@@ -34,6 +34,9 @@ pub(crate) struct DemoOriginArguments {
     /// Address to serve on; loopback only
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
+    /// Take any free port where this one is taken
+    #[arg(long)]
+    or_any_port: bool,
     /// End when standard input ends, and so with whoever started it
     #[arg(long)]
     until_stdin_ends: bool,
@@ -43,13 +46,13 @@ pub(crate) struct DemoOriginArguments {
 pub(crate) fn run_origin(arguments: &DemoOriginArguments) -> ExitCode {
     if !arguments.listen.ip().is_loopback() {
         return fail(
-            "floodwall: the sample site serves on loopback only; write for example 127.0.0.1:3000",
-            2,
+            "floodwall: the sample site serves on loopback only; write for example --listen 127.0.0.1:3000",
+            EXIT_USAGE,
         );
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&format!("floodwall: no event loop: {error}"), 1),
+        Err(error) => return fail(&format!("floodwall: no event loop: {error}"), EXIT_NO),
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     if arguments.until_stdin_ends {
@@ -62,7 +65,13 @@ pub(crate) fn run_origin(arguments: &DemoOriginArguments) -> ExitCode {
         std::mem::forget(stop);
     }
     let outcome = runtime.block_on(async {
-        let origin = origin::DemoOrigin::bind(arguments.listen).await?;
+        let any_port = SocketAddr::new(arguments.listen.ip(), 0);
+        let origin = match origin::DemoOrigin::bind(arguments.listen).await {
+            Err(origin::DemoOriginError::Listen { .. }) if arguments.or_any_port => {
+                origin::DemoOrigin::bind(any_port).await?
+            }
+            bound => bound?,
+        };
         announce(origin.local_addr());
         origin
             .serve(async {
@@ -73,7 +82,7 @@ pub(crate) fn run_origin(arguments: &DemoOriginArguments) -> ExitCode {
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&format!("floodwall: the sample site cannot start: {error}"), 1),
+        Err(error) => fail(&format!("floodwall: the sample site cannot start: {error}"), EXIT_NO),
     }
 }
 
@@ -86,47 +95,88 @@ fn announce(address: SocketAddr) {
 /// Runs the demonstration until it is interrupted.
 pub(crate) fn run(arguments: &DemoArguments) -> ExitCode {
     logging::start();
-    match demonstrate(arguments) {
-        Ok(Ended { failed: false }) => ExitCode::SUCCESS,
-        Ok(Ended { failed: true }) => ExitCode::from(1),
-        Err(message) => fail(&format!("floodwall: {message}"), 1),
-    }
-}
-
-fn demonstrate(arguments: &DemoArguments) -> Result<Ended, String> {
     let given = [arguments.site, arguments.admin, arguments.origin];
     if let Some(address) = given.into_iter().flatten().find(|address| !address.ip().is_loopback()) {
-        return Err(format!("{address} is not on loopback; the demonstration is for this machine only"));
+        let message = format!(
+            "floodwall: {address} is not on loopback; the demonstration is for this machine only: write for \
+             example 127.0.0.1:{}",
+            address.port()
+        );
+        return fail(&message, EXIT_USAGE);
     }
-    let state = tempfile::Builder::new()
-        .prefix("floodwall-demo-")
-        .tempdir()
-        .map_err(|error| format!("cannot make a temporary directory: {error}; is TMPDIR writable?"))?;
-    let mut sample = SampleSite::start(arguments.origin.unwrap_or_else(|| free_address(3000)))?;
-    let settings = settings(arguments, sample.address, state.path())?;
+    match demonstrate(arguments) {
+        Ok(status) => status,
+        Err(message) => fail(&format!("floodwall: {message}"), EXIT_NO),
+    }
+}
+
+fn demonstrate(arguments: &DemoArguments) -> Result<ExitCode, String> {
+    let state = tempfile::Builder::new().prefix("floodwall-demo-").tempdir().map_err(|error| {
+        format!("cannot make a temporary directory: {error}; name a writable one with TMPDIR")
+    })?;
+    let mut sample = SampleSite::start(arguments.origin)?;
     let (address, pid) = (sample.address, sample.process.id());
-    let ended = serve::run(&settings, |addresses| tell(&introduction(addresses, address, pid, state.path())));
+    let ready = |addresses: &Addresses| tell(&introduction(addresses, address, pid, state.path()));
+    let serve = |ports| match settings(arguments, ports, address, state.path()) {
+        Ok(settings) => serve::run(&settings, ready).map_err(NotServed::Serve),
+        Err(faults) => Err(NotServed::Settings(faults)),
+    };
+    let ended = match serve(Ports::Usual) {
+        // The demonstration is not to fail for a busy port that nobody asked for.
+        Err(NotServed::Serve(error)) if error.is_about_a_port_in_use() => serve(Ports::Any),
+        ended => ended,
+    };
     sample.stop();
-    ended.map_err(|error| error.to_string())
+    Ok(match ended {
+        Ok(Ended { failed: false }) => ExitCode::SUCCESS,
+        Ok(Ended { failed: true }) => ExitCode::from(EXIT_NO),
+        Err(NotServed::Serve(error)) => fail_to_serve(&error),
+        Err(NotServed::Settings(faults)) => {
+            show_faults(&faults);
+            ExitCode::from(EXIT_USAGE)
+        }
+    })
 }
 
-fn settings(arguments: &DemoArguments, origin: SocketAddr, state: &Path) -> Result<Settings, String> {
-    let site = arguments.site.unwrap_or_else(|| free_address(8080));
-    let admin = arguments.admin.unwrap_or_else(|| free_address(9800));
+enum NotServed {
+    Settings(Faults),
+    Serve(ServeError),
+}
+
+/// Where to listen when nothing was said.
+#[derive(Clone, Copy)]
+enum Ports {
+    Usual,
+    Any,
+}
+
+impl Ports {
+    fn address(self, usual: u16) -> SocketAddr {
+        let port = match self {
+            Self::Usual => usual,
+            Self::Any => 0,
+        };
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+}
+
+fn settings(
+    arguments: &DemoArguments,
+    ports: Ports,
+    origin: SocketAddr,
+    state: &Path,
+) -> Result<Settings, Faults> {
+    let site = arguments.site.unwrap_or_else(|| ports.address(8080));
+    let admin = arguments.admin.unwrap_or_else(|| ports.address(9800));
     let origin = [format!("http://{origin}")];
-    Settings::from_listen_and_origin(&[site.to_string()], &origin, Some(&admin.to_string()), state)
-        .map(|(settings, _warnings)| settings)
-        .map_err(|faults| faults.render(false))
-}
-
-/// The usual port where it is free, else any: the demonstration is not to fail for a busy port.
-fn free_address(port: u16) -> SocketAddr {
-    let usual = SocketAddr::from(([127, 0, 0, 1], port));
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    TcpListener::bind(usual)
-        .or_else(|_| TcpListener::bind(any))
-        .and_then(|listener| listener.local_addr())
-        .unwrap_or(usual)
+    Settings::from_listen_and_origin(&[site.to_string()], &origin, Some(&admin.to_string()), state).map(
+        |(mut settings, _warnings)| {
+            for site in &mut settings.sites {
+                "sample".clone_into(&mut site.name);
+            }
+            settings
+        },
+    )
 }
 
 /// The sample site in a process of its own, so that it can be killed and brought back.
@@ -136,10 +186,13 @@ struct SampleSite {
 }
 
 impl SampleSite {
-    fn start(address: SocketAddr) -> Result<Self, String> {
+    /// On the given address or, where none was given, on the usual port or any other.
+    fn start(given: Option<SocketAddr>) -> Result<Self, String> {
+        let address = given.unwrap_or_else(|| Ports::Usual.address(3000));
         let program = std::env::current_exe().map_err(|error| format!("cannot find itself: {error}"))?;
         let mut process = std::process::Command::new(program)
             .args(["demo-origin", "--until-stdin-ends", "--listen", &address.to_string()])
+            .args(given.is_none().then_some("--or-any-port"))
             // Its end tells the sample site that we are gone, however we went.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -154,7 +207,10 @@ impl SampleSite {
             Err(_) => {
                 let _ = process.kill();
                 let _ = process.wait();
-                Err(format!("the sample site could not serve on {address}; its message stands above"))
+                Err(format!(
+                    "the sample site could not serve on {address}; its message stands above. Choose another \
+                     address with --origin, for example 127.0.0.1:0"
+                ))
             }
         }
     }
@@ -184,10 +240,11 @@ A sample voter-information site now runs behind Floodwall, on this machine only.
          http://{admin}/     the console: requests, cached share, refused, origin health
 
   Try    curl -i http://{site}/deadlines
-           twice: the second answer has `Age` and comes from the cache
+           twice: the second comes from the cache (`Cache-Status: floodwall; hit`)
 
          kill {pid}
-           the site's own server is gone; its pages go on, marked stale
+           the site's own server is gone; pages that were opened before go on, after a minute
+           marked stale (`Cache-Status: ...; detail=stale-if-error`)
          {program} demo-origin --listen {origin}
            brings it back (in another terminal); it is noticed within a second
 

@@ -19,6 +19,25 @@ pub(crate) const FAULTS_MAX: usize = 200;
 /// Longest text of the file shown with one fault.
 const SHOWN_BYTES_MAX: usize = 1000;
 
+/// Narrowest and widest lines that are written: below, words would break; above, the eye loses its
+/// way back to the next line.
+const COLUMNS_MIN: usize = 40;
+const COLUMNS_MAX: usize = 100;
+
+/// How text for people is written; the caller knows its terminal and `NO_COLOR`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TextForm {
+    /// With ANSI colours.
+    pub(crate) color: bool,
+    /// Characters in one line, held to 40 at least and 100 at most. Lines of the file are shown whole.
+    pub(crate) columns: usize,
+}
+
+impl TextForm {
+    /// For whatever is no terminal.
+    pub(crate) const PLAIN: Self = Self { color: false, columns: COLUMNS_MAX };
+}
+
 /// How bad a fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,6 +156,13 @@ impl Faults {
         Self { list: vec![fault], unreadable: true, ..Self::default() }
     }
 
+    /// Whether [`FAULTS_MAX`] are kept; then a further one is counted and need not be worked out.
+    pub(super) fn count_if_full(&mut self) -> bool {
+        let full = self.list.len() >= FAULTS_MAX;
+        self.dropped += usize::from(full);
+        full
+    }
+
     /// Adds one, unless the same is there already; counts it only once [`FAULTS_MAX`] are kept.
     pub(crate) fn push(&mut self, fault: Fault) {
         if self.list.last() == Some(&fault) {
@@ -206,15 +232,14 @@ impl Faults {
         self.list.iter().map(|f| serde_json::to_value(f).unwrap_or_default()).collect()
     }
 
-    /// Every fault with the line it stands in and a mark below the place. `color`: with ANSI
-    /// colours; the caller decides (`NO_COLOR`, not a terminal).
+    /// Every fault with the line it stands in and a mark below the place, in the given form.
     #[must_use]
-    pub(crate) fn render(&self, color: bool) -> String {
-        let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    pub(crate) fn render(&self, form: TextForm) -> String {
+        let theme = if form.color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme)
             .with_links(false)
             .without_syntax_highlighting()
-            .with_width(100);
+            .with_width(form.columns.clamp(COLUMNS_MIN, COLUMNS_MAX));
         let mut text = String::new();
         for fault in &self.list {
             let shown = Shown { fault, source: Lines { name: &fault.file, text: &self.source } };
@@ -252,6 +277,8 @@ impl Lines<'_> {
     fn around(&self, span: &Range<usize>) -> Option<Range<usize>> {
         let start = self.text.get(..span.start)?.rfind('\n').map_or(0, |newline| newline + 1);
         let end = self.text.get(span.end..)?.find('\n').map_or(self.text.len(), |newline| span.end + newline);
+        // The renderer would count the carriage return at the end as a line of its own.
+        let end = if self.text.get(span.end..end)?.ends_with('\r') { end - 1 } else { end };
         (end - start <= SHOWN_BYTES_MAX).then_some(start..end)
     }
 }
@@ -369,7 +396,7 @@ mod tests {
             faults.push(Fault { severity: Severity::Warning, key: index.to_string(), ..one.clone() });
         }
         assert_eq!(faults.iter().count(), FAULTS_MAX);
-        assert!(faults.render(false).ends_with("7 more faults are not shown; mend these first.\n"));
+        assert!(faults.render(TextForm::PLAIN).ends_with("7 more faults are not shown; mend these first.\n"));
         assert!(faults.has_errors(), "the dropped ones may be errors");
     }
 }

@@ -1,7 +1,7 @@
 //! The kinds of value that settings take, each with words for what is wrong and what to write.
 
 use std::marker::PhantomData;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,9 +41,14 @@ impl<T: TextForm> Form for T {
 
     fn read(&self, item: &Item<'_>, wrongs: &mut Vec<Wrong>) -> Option<T::Output> {
         let DeValue::String(text) = item.get_ref() else {
-            let fix = match only_text(item.get_ref()) {
-                Some(only) => format!("write it without brackets: \"{}\"", shorten(only)),
-                None => format!(
+            let fix = match (only_text(item.get_ref()), item.get_ref()) {
+                (Some(only), _) => format!("write it without brackets: \"{}\"", shorten(only)),
+                // `header = 10`: what the number would mean in quotes says what to write.
+                (None, DeValue::Integer(number)) => match self.parse(number.as_str()) {
+                    Ok(_) => format!("write \"{}\"", shorten(number.as_str())),
+                    Err(fault) => fault.fix,
+                },
+                (None, _) => format!(
                     "write {} in quotes, for example \"{}\"",
                     TextForm::expected(self),
                     self.example()
@@ -329,7 +334,18 @@ impl TextForm for AddressPrefix {
 }
 
 /// An address of this machine with a port.
-pub(super) struct ListenAddress;
+pub(super) struct ListenAddress {
+    /// The address advised to whoever wrote a port alone.
+    alone: Ipv4Addr,
+    example: &'static str,
+}
+
+impl ListenAddress {
+    /// For visitors: every address of the machine.
+    pub(super) const PUBLIC: Self = Self { alone: Ipv4Addr::UNSPECIFIED, example: "0.0.0.0:80" };
+    /// For operators: this machine only, so that advice of ours never opens the console to everyone.
+    pub(super) const OPERATORS: Self = Self { alone: Ipv4Addr::LOCALHOST, example: "127.0.0.1:9800" };
+}
 
 impl TextForm for ListenAddress {
     type Output = SocketAddr;
@@ -339,7 +355,7 @@ impl TextForm for ListenAddress {
     }
 
     fn example(&self) -> &'static str {
-        "0.0.0.0:80"
+        self.example
     }
 
     fn parse(&self, text: &str) -> Result<SocketAddr, TextFault> {
@@ -347,8 +363,8 @@ impl TextForm for ListenAddress {
         if let Ok(address) = trimmed.parse() {
             return Ok(address);
         }
-        let meant = guess_address(trimmed).map_or_else(
-            || "write an address and a port, for example \"0.0.0.0:80\" or \"[::]:80\"".to_owned(),
+        let meant = guess_address(trimmed, self.alone.into()).map_or_else(
+            || format!("write an address and a port, for example \"{}\"", self.example),
             |address| format!("write \"{address}\""),
         );
         Err(TextFault::new(format!("`{}` is not an address with a port", shorten(text)), meant))
@@ -356,7 +372,7 @@ impl TextForm for ListenAddress {
 }
 
 /// What was probably meant by a listener that cannot be read.
-fn guess_address(text: &str) -> Option<SocketAddr> {
+fn guess_address(text: &str, alone: IpAddr) -> Option<SocketAddr> {
     let (scheme_port, rest) = match text.split_once("://") {
         Some(("https", rest)) => (443, rest.trim_end_matches('/')),
         Some((_, rest)) => (80, rest.trim_end_matches('/')),
@@ -372,7 +388,7 @@ fn guess_address(text: &str) -> Option<SocketAddr> {
     let port: u16 = port.parse().ok()?;
     let ip: IpAddr = match host {
         "localhost" => IpAddr::from([127, 0, 0, 1]),
-        "" | "*" => IpAddr::from([0, 0, 0, 0]),
+        "" | "*" => alone,
         other => other.parse().ok()?,
     };
     Some(SocketAddr::new(ip, port))

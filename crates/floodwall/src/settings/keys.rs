@@ -62,11 +62,11 @@ const GIB: u64 = 1 << 30;
 
 settings! {
     /// Addresses to answer HTTP in clear text on. `[]` for none.
-    HTTP: ListOf<ListenAddress> = SERVER.http, Toml("[\"0.0.0.0:80\"]"), "[\"0.0.0.0:80\", \"[::]:80\"]", ListOf(ListenAddress);
+    HTTP: ListOf<ListenAddress> = SERVER.http, Toml("[\"0.0.0.0:80\"]"), "[\"0.0.0.0:80\", \"[::]:80\"]", ListOf(ListenAddress::PUBLIC);
     /// Addresses to answer HTTPS on; needs a site with `certificate` and `key`.
-    HTTPS: ListOf<ListenAddress> = SERVER.https, Toml("[]"), "[\"0.0.0.0:443\", \"[::]:443\"]", ListOf(ListenAddress);
-    /// Address of the console, the status page, metrics and the API. Keep it away from the public.
-    ADMIN: ListenAddress = SERVER.admin, Toml("\"127.0.0.1:9800\""), "\"127.0.0.1:9800\"", ListenAddress;
+    HTTPS: ListOf<ListenAddress> = SERVER.https, Toml("[]"), "[\"0.0.0.0:443\", \"[::]:443\"]", ListOf(ListenAddress::PUBLIC);
+    /// Address of the console, metrics and the API. Keep it away from the public.
+    ADMIN: ListenAddress = SERVER.admin, Toml("\"127.0.0.1:9800\""), "\"127.0.0.1:9800\"", ListenAddress::OPERATORS;
     /// Directory for everything Floodwall keeps.
     STATE: FilePath = SERVER.state, Toml("\"/var/lib/floodwall\""), "\"/var/lib/floodwall\"", FilePath;
     /// Proxies in front of Floodwall whose `X-Forwarded-For` or `Forwarded` is believed.
@@ -122,7 +122,7 @@ settings! {
     HOSTS: ListOf<Host> = SITE.hosts, Required, "[\"www.sos.example.gov\"]", ListOf(Host);
     /// Servers the site's pages come from.
     ORIGIN: ListOf<OriginUrl> = SITE.origin, Required, "[\"http://10.0.0.5:8080\"]", ListOf(OriginUrl);
-    /// What an outage of the site means; printed in statements.
+    /// What an outage of the site means; shown with it in the console.
     ROLE: Words = SITE.role, InWords("none"), "\"public\"", Words;
     /// PEM file with the site's certificate and those that vouch for it, its own first.
     CERTIFICATE: FilePath = SITE.certificate, InWords("none"), "\"sos.pem\"", FilePath;

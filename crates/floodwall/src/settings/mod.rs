@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use floodwall_model::Prefix;
 
-pub(crate) use fault::{Faults, Severity};
+pub(crate) use fault::{Faults, Severity, TextForm};
 pub(crate) use quantity::format_size;
 pub(crate) use target::{HostPattern, Origin};
 
@@ -254,6 +254,8 @@ impl Reading {
     }
 
     fn of_text(file: &str, folder: &Path, source: &str, any_host: AnyHost) -> Self {
+        // Editors on Windows put a mark in front that nobody sees: it is no column.
+        let source = source.strip_prefix('\u{feff}').unwrap_or(source);
         let mut log = Log::new(file, source);
         let clean = syntax::without_syntax_faults(source, &mut log);
         let draft = Draft::read(&clean, folder, &mut log);

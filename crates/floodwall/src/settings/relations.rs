@@ -34,7 +34,8 @@ pub(super) fn collide(a: SocketAddr, b: SocketAddr) -> bool {
 fn listeners(draft: &Draft, log: &mut Log) {
     let all: Vec<_> = draft.server.listeners().collect();
     let lost = log.lost.contains("http") || log.lost.contains("https") || log.lost.contains("server");
-    let faulty = draft.server.http.is_none() || draft.server.https.is_none();
+    let is_listener = |key: &str| matches!(key, "server.http" | "server.https");
+    let faulty = log.faults.iter().any(|fault| is_listener(&fault.key));
     if all.iter().all(|(key, _)| *key == "server.admin") && !lost && !faulty {
         let at = draft.server.http.as_ref().and_then(|l| l.at.as_ref()).or(draft.server.at.as_ref());
         log.error(at, "server.http", "there is no listener", "write http = [\"0.0.0.0:80\"]");
@@ -53,7 +54,11 @@ fn listeners(draft: &Draft, log: &mut Log) {
             } else {
                 (
                     format!("{mine} conflicts with {} of {other_key}{place}", other.value),
-                    "keep the one that stands for every address, or change a port",
+                    if *key == "server.admin" || *other_key == "server.admin" {
+                        "change the port of one of them"
+                    } else {
+                        "keep the one that stands for every address, or change a port"
+                    },
                 )
             };
             log.error(at.as_ref(), key, problem, fix);
@@ -196,6 +201,8 @@ fn certificates(draft: &Draft, log: &mut Log) {
             "write certificate = \"site.pem\" and key = \"site.key\" below [[site]], or https = []",
         );
     }
+    let faulty_https =
+        log.lost.contains("https") || log.faults.iter().any(|fault| fault.key == "server.https");
     for site in &draft.sites {
         let pair = [
             ("certificate", &site.certificate, "key", &site.key),
@@ -217,7 +224,7 @@ fn certificates(draft: &Draft, log: &mut Log) {
         }
         let site_key = format!("{}.certificate", site.path);
         match (&site.certificate, https) {
-            (Some(certificate), None) if draft.server.https.is_some() && !log.lost.contains("https") => {
+            (Some(certificate), None) if !faulty_https => {
                 let problem = "the certificate is never used: there is no HTTPS listener";
                 log.warning(
                     certificate.at.as_ref(),

@@ -56,6 +56,10 @@ impl Log {
         problem: String,
         fix: String,
     ) {
+        // Finding a line takes as long as the file: not for a fault that nobody is shown.
+        if self.faults.count_if_full() {
+            return;
+        }
         let place = at.map(|span| self.line_and_column(span.start));
         self.faults.push(Fault {
             severity,
@@ -184,7 +188,12 @@ impl<'a> Section<'a> {
     }
 
     fn report_missing<F: Form>(&self, log: &mut Log, setting: &Setting<F>) {
-        if log.lost.contains(setting.key) {
+        let misspelt = |key: &str| {
+            !is_known(self.name, key) && nearest(key, known_below(self.name)) == Some(setting.key)
+        };
+        let mut keys = self.table.into_iter().flat_map(DeTable::keys);
+        // An unknown key that means this one is reported already, with this one as what to write.
+        if log.lost.contains(setting.key) || keys.any(|key| misspelt(key.get_ref())) {
             return;
         }
         log.error(
@@ -227,11 +236,15 @@ fn is_known(name: &str, key: &str) -> bool {
 
 /// What an unknown key probably is, and what to write instead of it.
 fn suggestion(name: &str, key: &str, value: &DeValue<'_>) -> (&'static str, String) {
-    let what = if value.is_table() { "table" } else { "key" };
+    let first = value.as_array().and_then(|list| list.first()).map(toml::Spanned::get_ref);
+    let is_table = value.is_table() || first.is_some_and(DeValue::is_table);
+    let what = if is_table { "table" } else { "key" };
     let here = if name.is_empty() { "at the top of the file".to_owned() } else { format!("in `[{name}]`") };
     let elsewhere = || ALL.iter().find(|s| s.key() == key).map(|s| s.table());
     let fix = if let Some(known) = nearest(key, known_below(name)) {
-        format!("write `{known}`")
+        let path = if name.is_empty() { known.to_owned() } else { format!("{name}.{known}") };
+        let is_heading = is_table && TABLES.iter().any(|(table, _)| *table == path);
+        format!("write `{}`", if is_heading { heading(&path) } else { known.to_owned() })
     } else if let Some(table) = elsewhere() {
         format!("write it below `{}`", heading(table))
     } else if let Some(known) = nearest(key, ALL.iter().map(|s| s.key())) {
@@ -249,14 +262,14 @@ fn heading(table: &str) -> String {
     if table == "site" { "[[site]]".to_owned() } else { format!("[{table}]") }
 }
 
-/// The known word that differs least from `word`, where it differs by a third of it at most.
+/// The known word that differs least from `word`: by one letter, or by a third of it at most.
 fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     // A key as long as a page is not a misspelling; the comparison takes the product of lengths.
     if word.len() > 64 {
         return None;
     }
     let word = word.to_lowercase().replace('-', "_");
-    let limit = 1 + word.chars().count() / 4;
+    let limit = (word.chars().count() / 3).max(1);
     known
         .map(|candidate| (strsim::osa_distance(&word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= limit && *distance < candidate.len())

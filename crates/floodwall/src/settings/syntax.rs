@@ -14,10 +14,15 @@ use super::section::Log;
 /// Most syntax faults reported of one file.
 const ROUNDS_MAX: usize = 50;
 
+/// Most bytes parsed in all rounds together: whoever names a large file that is no settings file is
+/// to be told so within seconds.
+const PARSED_BYTES_MAX: usize = 2 << 20;
+
 /// Reports every syntax fault and gives back the text without the faulty statements: it parses.
 pub(super) fn without_syntax_faults(source: &str, log: &mut Log) -> String {
     let mut text = source.to_owned();
-    for _ in 0..ROUNDS_MAX {
+    let rounds = (PARSED_BYTES_MAX / source.len().max(1)).clamp(1, ROUNDS_MAX);
+    for _ in 0..rounds {
         let errors = DeTable::parse_recoverable(&text).1;
         let Some(first) = errors.into_iter().min_by_key(|error| error.span().map_or(0, |span| span.start))
         else {
@@ -30,7 +35,7 @@ pub(super) fn without_syntax_faults(source: &str, log: &mut Log) -> String {
     log.error(
         None,
         "",
-        format!("more than {ROUNDS_MAX} syntax faults"),
+        format!("more than {rounds} syntax faults"),
         "is this a settings file of Floodwall, in TOML?",
     );
     String::new()
@@ -285,6 +290,12 @@ fn explain(message: &str, statement: &str) -> (String, String) {
         return (
             format!("`{}` has no value", super::forms::shorten(line.trim())),
             "write `key = value`, or # before a comment".to_owned(),
+        );
+    }
+    if message.starts_with("unexpected key or value, expected newline") {
+        return say(
+            "something follows the value on the same line",
+            "end the line after the value; what is only a remark goes behind #",
         );
     }
     if let (Line::Heading(name, double), true) = (classify(line), message.starts_with("unclosed")) {

@@ -192,7 +192,34 @@ origin = ["http://joe:s3cret@10.0.0.7"]
 
 #[test]
 fn every_fault_of_a_file_is_shown_at_once() {
-    insta::assert_snapshot!(faults(MANY).render(false));
+    insta::assert_snapshot!(faults(MANY).render(TextForm::PLAIN));
+}
+
+#[test]
+fn lines_are_numbered_alike_whatever_ends_and_begins_them() {
+    for (text, line) in [
+        ("[server]\nfoo = 1\n", 2),
+        ("[server]\r\nfoo = 1\r\n", 2),
+        ("\u{feff}[server]\nfoo = 1\n", 2),
+        ("\u{feff}foo = 1\n", 1),
+        ("[server]\r\n\r\nfoo = 1", 3),
+    ] {
+        let found = faults(text);
+        let unknown = found.iter().find(|fault| fault.problem == "unknown key `foo`").unwrap();
+        assert_eq!((unknown.line, unknown.column), (Some(line), Some(1)), "{text:?}");
+        let shown = found.render(TextForm::PLAIN);
+        assert!(
+            shown.contains(&format!("[floodwall.toml:{line}:1]\n {line} │ foo = 1\n   · ───\n")),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn text_fits_a_narrow_terminal() {
+    let narrow = faults("[[site]]\nname = \"a\"\nhosts = [\"a\"]\norigin = [\"https://a\"]\n");
+    let shown = narrow.render(TextForm { color: false, columns: 60 });
+    assert!(shown.lines().all(|line| line.chars().count() <= 60), "{shown}");
 }
 
 #[test]
@@ -204,7 +231,14 @@ fn faults_are_given_as_json() {
 #[test]
 fn passwords_are_never_shown() {
     let shown = faults(MANY);
-    assert!(!format!("{shown} {shown:?} {} {}", shown.render(true), shown.to_json()).contains("s3cret"));
+    assert!(
+        !format!(
+            "{shown} {shown:?} {} {}",
+            shown.render(TextForm { color: true, columns: 80 }),
+            shown.to_json()
+        )
+        .contains("s3cret")
+    );
 }
 
 /// Each text stands below [`SMALLEST`] or, with `[server]`, above it.
@@ -224,6 +258,8 @@ fn settings_are_compared_with_one_another() {
         "cache.object_max = \"1GiB\"",
         "access_log = {}",
         "http = [\"10.0.0.5:8080\"]",
+        "http = [\"443x\"]",
+        "admin = \"0.0.0.0:80\"",
         "admin = \"[::1]:8080\"",
     ] {
         let found = faults(&format!("[server]\n{text}\n{SMALLEST}"));
@@ -232,6 +268,7 @@ fn settings_are_compared_with_one_another() {
     for text in [
         "certificate = \"a.pem\"",
         "key = \"a.key\"\ncertificate = \"a.pem\"",
+        "key = \"a.key\"\ncertificate = \"a.pem\"\n[server]\nhttps = [\"443x\"]",
         "limits = { burst = 5 }",
         "[[site]]\nname = \"b\"\nhosts = [\"*\", \"www.SOS.example.gov\"]\norigin = [\"http://0.0.0.0:80\"]",
         "[[site]]\nname = \"b\"\nhosts = [\"*.b.gov\", \"a.b.gov\", \"*.b.gov\"]\norigin = [\"http://[::1]:80\", \"http://a\", \"http://A:80\"]",
@@ -261,6 +298,11 @@ fn keys_and_types_that_do_not_fit() {
         "[server]\nworkers = -1\nconnections_max = 99999999999999999999\ntracked_prefixes = 1.5",
         "[server.timeouts]\nheader = 10\nconnect = \"0s\"",
         "[server]\nstate = \"\"\naccess_log = { path = \"a\", format = \"xml\" }",
+        "titel = 1\n[server]\nadmin = 9800\nhttp = [\"8080\", \":8443\"]",
+        "[server]\nadmin = \":9800\"",
+        "[server]\nadmin = \"console\"",
+        "[server.cache]\nmemory = 256\n[[sites]]\nname = 5",
+        "[[site]]\nname = 5\nhost = [\"a\"]\norigins = [\"http://a\"]",
     ] {
         writeln!(said, "{text}\n{}\n", faults(text)).unwrap();
     }
@@ -279,11 +321,21 @@ fn reading_goes_on_after_syntax_faults() {
         "[[site\nname = \"a\"\n[site.limits]\nburst = 1\n[[site]]\nname = \"a\"\nhosts = [\"a\"]\norigin = [\"http://a\"]\n",
         "server = { http = [\"0.0.0.0:80\"]\n",
         "just a text, no settings",
+        "server.workers = 2, http = []\n[store]\nretention_days = 5 days",
         "{\"server\": {}}",
     ] {
         writeln!(said, "{text}\n{}\n", faults(text)).unwrap();
     }
     insta::assert_snapshot!(said);
+}
+
+/// These take minutes where each fault is worked out, shown or not.
+#[test]
+fn large_files_that_are_no_settings_are_told_so() {
+    let found = faults(&"x\n".repeat(500_000));
+    assert!(found.iter().any(|fault| fault.problem == "more than 2 syntax faults"), "{found}");
+    let found = faults(&"[[site]]\n".repeat(70_000));
+    assert!(found.render(TextForm::PLAIN).contains("more faults are not shown"));
 }
 
 #[test]

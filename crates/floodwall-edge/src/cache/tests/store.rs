@@ -257,3 +257,29 @@ fn weight_counts_header_body_and_key() {
     assert!((12_500..20_000).contains(&weight), "{weight}");
     assert!(cache.bytes() - empty > weight + 3000, "key");
 }
+
+/// Slow readers hold bodies that the cache has evicted: that memory has a bound too.
+#[test]
+fn bodies_held_by_slow_readers_are_bounded() {
+    const BODY: usize = 100_000;
+    let settings = CacheSettings { filling_bytes_max: 1 << 20, ..settings() };
+    let bound = settings.memory_bytes_max + settings.filling_bytes_max;
+    let cache = ResponseCache::new(settings);
+    let none = HeaderMap::new();
+    let fields = header_lines("Cache-Control: max-age=60");
+    let put = |n: usize| store(&cache, &get(&format!("/{n}"), &none), 200, &fields, &[0; BODY], 0);
+    let mut held = Vec::new();
+    let refused = (0..1000).find_map(|n| match put(n) {
+        Ok(copy) => {
+            held.push(copy.body().clone());
+            None
+        }
+        Err(reason) => Some(reason),
+    });
+    assert_eq!(refused, Some(NotStored::FillBudget));
+    let held_bytes = held.iter().map(bytes::Bytes::len).sum::<usize>();
+    assert!(held_bytes as u64 <= bound + BODY as u64, "{held_bytes} of {bound}");
+    assert!(held_bytes as u64 > bound / 2, "refused early: {held_bytes} of {bound}");
+    drop(held);
+    assert!(put(1000).is_ok(), "once they are read, pages are stored again");
+}

@@ -32,6 +32,7 @@ fn cache_status_of_forwarded_requests() {
     let text: Vec<String> = [
         (Forwarded::UriMiss, None),
         (Forwarded::UriMiss, Some(NotStored::SetCookie)),
+        (Forwarded::UriMiss, Some(NotStored::Request)),
         (Forwarded::VaryMiss, None),
         (Forwarded::Stale, None),
         (Forwarded::Stale, Some(NotStored::ServerError)),
@@ -47,6 +48,7 @@ fn cache_status_of_forwarded_requests() {
     insta::assert_snapshot!(text.join("\n"), @r"
     floodwall; fwd=uri-miss; stored
     floodwall; fwd=uri-miss; detail=set-cookie
+    floodwall; fwd=uri-miss; detail=request
     floodwall; fwd=vary-miss; stored
     floodwall; fwd=stale; stored
     floodwall; fwd=stale; detail=server-error

@@ -23,7 +23,7 @@ fn check_places(text: &str) -> Result<(), TestCaseError> {
             prop_assert!((1..=lines[line - 1].chars().count() + 1).contains(&column), "{fault}");
         }
     }
-    let _ = (faults.render(true), faults.to_json());
+    let _ = (faults.render(TextForm { color: true, columns: 0 }), faults.to_json());
     Ok(())
 }
 

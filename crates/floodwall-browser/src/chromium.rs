@@ -1,12 +1,20 @@
 //! A headless Chromium under WebDriver, for one test: started on a free port with a profile of its
 //! own, and gone at the end of the test however it ends.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "for tests: one ends with the first thing that is not as it should be"
+)]
+#![expect(clippy::disallowed_methods, reason = "answers of the test's own chromedriver are small")]
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use bytes::Bytes;
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use http_body_util::{BodyExt, Full};
@@ -22,15 +30,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a test drives the page with.
 #[derive(Clone)]
-pub(crate) struct Browser {
-    pub(crate) client: Client,
+pub struct Browser {
+    /// The browser itself, for whatever is not wrapped here.
+    pub client: Client,
     devtools: String,
-    pub(crate) axe: String,
+    axe: String,
 }
 
 /// What is missing on this machine for tests in a browser.
 #[derive(Debug)]
-pub(crate) struct Missing(String);
+struct Missing(String);
 
 fn axe() -> Result<String, Missing> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/axe.min.js");
@@ -80,7 +89,7 @@ fn capabilities(profile: &TempDir) -> Capabilities {
 
 /// Runs `scenario` in a fresh browser. Without a browser or axe-core it says so and returns, or
 /// fails where `FLOODWALL_REQUIRE_BROWSER=1` demands that nothing is skipped.
-pub(crate) async fn in_browser<S>(scenario: impl FnOnce(Browser) -> S)
+pub async fn in_browser<S>(scenario: impl FnOnce(Browser) -> S)
 where
     S: Future<Output = ()> + Send + 'static,
 {
@@ -123,37 +132,36 @@ impl Browser {
         assert!(status.is_success(), "{command}: {status} {}", String::from_utf8_lossy(&answer));
     }
 
-    pub(crate) async fn set_viewport(&self, width: u64, height: u64) {
+    /// Sets the size of the page's window, in CSS pixels.
+    pub async fn set_viewport(&self, width: u64, height: u64) {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
-    pub(crate) async fn set_color_scheme(&self, scheme: &str) {
+    /// `light` or `dark`, as the visitor's system says it.
+    pub async fn set_color_scheme(&self, scheme: &str) {
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
-    pub(crate) async fn set_scripts(&self, enabled: bool) {
+    /// Whether pages may run scripts; [`Self::run`] may not either while they may not.
+    pub async fn set_scripts(&self, enabled: bool) {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": !enabled })).await;
     }
 
-    pub(crate) async fn run(&self, script: &str) -> Value {
+    /// Runs a script in the page and gives back what it returns.
+    pub async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
     /// Waits until an element matches the XPath expression.
-    pub(crate) async fn wait_for(&self, xpath: &str) {
+    pub async fn wait_for(&self, xpath: &str) {
         let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(xpath)).await;
         assert!(found.is_ok(), "never came: {xpath}\n{}", self.client.source().await.unwrap());
     }
 
-    /// Waits until the figure of that key has that text.
-    pub(crate) async fn wait_for_figure(&self, key: &str, text: &str) {
-        self.wait_for(&format!("//*[@data-figure='{key}' and normalize-space(.)='{text}']")).await;
-    }
-
     /// Everything axe-core finds wrong under WCAG 2.2 A and AA, one line each; empty when all is well.
-    pub(crate) async fn axe_violations(&self) -> String {
+    pub async fn axe_violations(&self) -> String {
         self.client.execute(&self.axe, Vec::new()).await.unwrap();
         let script = "
             const done = arguments[arguments.length - 1];
@@ -175,8 +183,14 @@ impl Browser {
         lines.collect::<Vec<_>>().join("\n")
     }
 
+    /// CSS pixels the page is wider than its window: what has to be scrolled sideways.
+    pub async fn sideways_px(&self) -> u64 {
+        let script = "const page = document.documentElement; return page.scrollWidth - page.clientWidth";
+        self.run(script).await.as_u64().unwrap()
+    }
+
     /// Saves the whole page as a picture when `FLOODWALL_SCREENSHOTS` names a directory.
-    pub(crate) async fn picture(&self, name: &str, width: u64) {
+    pub async fn picture(&self, name: &str, width: u64) {
         let Some(directory) = std::env::var_os("FLOODWALL_SCREENSHOTS") else {
             return;
         };
