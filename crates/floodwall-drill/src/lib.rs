@@ -15,6 +15,7 @@ mod machine;
 pub mod measure;
 pub mod plan;
 pub mod random;
+pub mod report;
 pub mod run;
 pub mod scenario;
 

@@ -183,7 +183,7 @@ pub struct Flood {
 
 impl Flood {
     fn connections_default() -> u32 {
-        2_000
+        10_000
     }
 
     /// Whether it is on at this time of the scenario, in seconds.

@@ -12,8 +12,10 @@ use clap::Args;
 use floodwall_drill::edges::{Edge, Floodwall, Rival};
 use floodwall_drill::hosts::{Host, Network};
 use floodwall_drill::random::Seed;
+use floodwall_drill::report::{Circumstances, html};
 use floodwall_drill::run::{Drill, DrillError, Outcome};
 use floodwall_drill::scenario::{SHIPPED, Scenario, shipped};
+use floodwall_model::Clock;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::commands::{fail, tell};
@@ -49,6 +51,9 @@ pub(crate) struct DrillArguments {
     /// List the scenarios and end
     #[arg(long, conflicts_with_all = ["scenarios", "file"])]
     list: bool,
+    /// Write a report with plots, to read in a browser or print
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Print one JSON document with every figure
     #[arg(long)]
     json: bool,
@@ -136,7 +141,37 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
             }
         }
     }
+    if let Some(file) = &arguments.report
+        && let Err(message) = write_report(&outcomes, file)
+    {
+        return fail(&message, 1);
+    }
     print(&outcomes, arguments.json)
+}
+
+fn write_report(outcomes: &[Outcome], file: &std::path::Path) -> Result<(), String> {
+    let now = crate::clock::SystemClock::start().now();
+    let circumstances = Circumstances {
+        // To the minute; the year has four digits for as long as anybody reads this.
+        when: format!("{} UTC", now.to_string().replace('T', " ").chars().take(16).collect::<String>()),
+        machine: machine(),
+    };
+    let html = html(outcomes, &circumstances).map_err(|error| format!("floodwall: the report: {error}"))?;
+    std::fs::write(file, html)
+        .map_err(|error| format!("floodwall: the report cannot be written to {}: {error}", file.display()))
+}
+
+/// Processor, number of cores and kernel.
+fn machine() -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map(|rest| rest.trim_start_matches([' ', '\t', ':']));
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    format!("{}, {cores} cores, Linux {}", model.unwrap_or("unknown processor"), kernel.trim())
 }
 
 fn status_of(error: &DrillError) -> u8 {
