@@ -392,6 +392,7 @@ mod tests {
     #[test]
     fn an_answer_not_yet_sent_keeps_a_connection_awake_and_has_its_deadline() {
         let state = fresh();
+        state.set_hibernating(false);
         state.request_began(at(0));
         state.set_write_blocked();
         state.request_ended(at(0));
