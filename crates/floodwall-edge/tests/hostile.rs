@@ -269,3 +269,17 @@ fn a_host_that_a_trusted_proxy_passes_on_is_part_of_the_key() {
     }
     assert_eq!(origin.count(), 3);
 }
+
+#[test]
+fn http2_headers_over_either_limit_are_refused_and_counted() {
+    let origin = Origin::start(|_| page("x", &[PRIVATE]));
+    let edge = start(config(&[origin.address]));
+    let filler = "x".repeat(1000);
+    for (fields, value, status) in [(60, filler.as_str(), 200), (70, filler.as_str(), 431), (129, "1", 431)] {
+        let request = (0..fields)
+            .fold(h2_request("http://a.test/"), |request, n| request.header(format!("x-{n}"), value));
+        let request = request.body(Empty::<Bytes>::new()).unwrap();
+        assert_eq!(run(status_h2(&edge, request)), status, "{fields} fields");
+    }
+    assert_eq!((edge.counts().oversized_headers, origin.count()), (2, 1));
+}
