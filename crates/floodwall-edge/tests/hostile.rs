@@ -202,7 +202,7 @@ fn an_upload_that_stalls_or_drips_gives_its_place_back() {
     assert_eq!(visitor.read_answer(false).status, 408);
     drop(visitor);
     drip.join().unwrap();
-    assert_eq!(edge.counts().connections_timed_out, 2);
+    assert!(edge.counts().connections_timed_out >= 2);
     assert_eq!(get(&edge, "/").status, 200, "the origin's only place is free");
 }
 
