@@ -228,14 +228,13 @@ fn raw_h2(edge: &floodwall_edge::EdgeHandle, frames: &[u8]) -> TcpStream {
     stream
 }
 
-/// Pings every tenth of a second and reads what comes, until the edge closes.
+/// Pings and reads what comes, until the edge closes.
 fn ping_until_closed(stream: &mut TcpStream) {
     let mut scrap = vec![0; 1 << 20];
-    while stream.write_all(b"\x00\x00\x08\x06\x00\x00\x00\x00\x0012345678").is_ok() {
-        if let Ok(0) = stream.read(&mut scrap) {
-            return;
-        }
-    }
+    until("the edge closes the connection", || {
+        let sent = stream.write_all(b"\x00\x00\x08\x06\x00\x00\x00\x00\x0012345678");
+        sent.is_err() || matches!(stream.read(&mut scrap), Ok(0))
+    });
 }
 
 #[test]
