@@ -3,7 +3,7 @@
 //! Programs come as Debian packages (as root, or through sudo) or by `cargo install`; a machine
 //! where neither is allowed is told the exact command to run by hand. Nothing is installed twice.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use xshell::{Shell, cmd};
 
@@ -124,7 +124,7 @@ pub(crate) fn axe_file() -> Result<PathBuf, String> {
     Ok(target_directory()?.join("tools/axe.min.js"))
 }
 
-fn fetch_axe(shell: &Shell, file: &PathBuf) -> Result<(), String> {
+fn fetch_axe(shell: &Shell, file: &Path) -> Result<(), String> {
     let directory = shell.create_temp_dir().map_err(|error| error.to_string())?;
     let (prefix, package) = (directory.path(), format!("axe-core@{AXE_VERSION}"));
     crate::run_step(
@@ -135,5 +135,9 @@ fn fetch_axe(shell: &Shell, file: &PathBuf) -> Result<(), String> {
         ),
     )?;
     let fetched = prefix.join("node_modules/axe-core/axe.min.js");
-    shell.copy_file(&fetched, file).map_err(|error| error.to_string())
+    let copy = || {
+        shell.create_dir(file.parent().unwrap_or(file))?;
+        shell.copy_file(&fetched, file)
+    };
+    copy().map_err(|error| format!("axe-core was fetched and is not where it should be: {error}"))
 }

@@ -71,7 +71,8 @@ pub(super) fn run(
     let mut servers = Vec::new();
     for name in ["nginx", "floodwall"] {
         let start = || {
-            let wants = Wants { connections_max: room, ..Wants::default() };
+            // All come from one address, which may hold up to half of what there is.
+            let wants = Wants { connections_max: room.saturating_mul(2), ..Wants::default() };
             match name {
                 "nginx" => ground.start_rival(origin.http, room),
                 _ => ground.start_floodwall(name, &ground.floodwall, origin.http, wants),

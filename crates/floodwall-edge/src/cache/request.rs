@@ -79,6 +79,11 @@ impl<'a> CacheRequest<'a> {
         cookies::has_personal(self.headers)
     }
 
+    /// Whether the origin may know who asks.
+    pub(crate) fn is_personal(&self) -> bool {
+        self.has_authorization() || self.has_personal_cookie()
+    }
+
     pub(crate) fn has_range(&self) -> bool {
         self.headers.contains_key(RANGE)
     }

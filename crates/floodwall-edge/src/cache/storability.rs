@@ -94,6 +94,12 @@ impl NotStored {
         )
     }
 
+    /// Whether it was the asker who was answered so, and not the address: who shows a session is told
+    /// "private" of pages that are everybody's. That must not cost the others their kept copy.
+    pub(crate) fn is_about_asker(self, request: &CacheRequest<'_>) -> bool {
+        matches!(self, Self::NoStore | Self::Private | Self::SetCookie) && request.is_personal()
+    }
+
     /// Whether a stored response for the same request must go (section 4.3.3: a full answer says
     /// that the stored one is not suitable any more). Not on `SetCookie`: the copy that other
     /// visitors may share is as good as before.

@@ -51,6 +51,11 @@ fn weight_around(key_text_bytes: usize) -> u64 {
     allocation(key_text_bytes).saturating_add(Slot::list_bytes()).saturating_add(SLOT_BYTES)
 }
 
+/// The marker's hash of an address as far as those go whom the origin may know.
+fn of_the_known(hash: u64) -> u64 {
+    hash.rotate_left(32) ^ 1
+}
+
 type Slots = Cache<Key, Slot, SlotWeight, RandomState, DefaultLifecycle<Key, Slot>>;
 
 /// A shared cache in memory (RFC 9111).
@@ -141,8 +146,7 @@ impl ResponseCache {
         LookUp::Stale {
             may_serve_on_error: freshness.may_serve_on_error(now),
             may_serve_while_revalidating: freshness.may_serve_while_revalidating(now),
-            worth_waiting: freshness.began_fresh()
-                && !self.markers.is_uncacheable(self.hasher.hash_one(key), now),
+            worth_waiting: freshness.began_fresh() && !self.is_uncacheable(request, now),
             response,
         }
     }
@@ -158,9 +162,16 @@ impl ResponseCache {
             return LookUp::Bypass(BypassReason::Range);
         }
         let cookie_decides = request.has_personal_cookie() && slot.is_some_and(Slot::depends_on_cookie);
-        let known_uncacheable =
-            cookie_decides || self.markers.is_uncacheable(self.hasher.hash_one(request.key()), now);
+        let known_uncacheable = cookie_decides || self.is_uncacheable(request, now);
         LookUp::Miss { known_uncacheable, other_variant: slot.is_some() }
+    }
+
+    /// Whether this request's answer was found not cacheable a moment ago, for everybody or for those
+    /// whom the origin may know.
+    fn is_uncacheable(&self, request: &CacheRequest<'_>, now: Timestamp) -> bool {
+        let hash = self.hasher.hash_one(request.key());
+        self.markers.is_uncacheable(hash, now)
+            || (request.is_personal() && self.markers.is_uncacheable(of_the_known(hash), now))
     }
 
     /// Judges the head of an answer from the origin. With the fill it returns, the body is taken
@@ -222,11 +233,13 @@ impl ResponseCache {
         reason: NotStored,
         now: Timestamp,
     ) {
+        let about_asker = reason.is_about_asker(request);
         if reason.marks_address() {
             let hash = self.hasher.hash_one(request.key());
+            let hash = if about_asker { of_the_known(hash) } else { hash };
             self.markers.set_uncacheable(hash, now, self.settings.uncacheable_for);
         }
-        if reason.supersedes_stored(status) {
+        if reason.supersedes_stored(status) && !about_asker {
             self.remove_variant(request);
         }
     }

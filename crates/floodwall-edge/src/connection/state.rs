@@ -121,6 +121,9 @@ impl ConnectionState {
     pub(crate) fn request_ended(&self, now: CoarseTime) {
         self.in_flight.set(self.in_flight.get().saturating_sub(1));
         self.last_progress.set(now);
+        if matches!(self.reading.get(), Reading::Head(_)) {
+            self.reading.set(Reading::Head(now));
+        }
         self.answered.set(true);
     }
 
@@ -262,7 +265,10 @@ impl ConnectionState {
     /// What is due for this connection at `now`.
     pub(crate) fn due(&self, now: CoarseTime, timeouts: &Timeouts) -> Order {
         let idle_since = self.last_progress.get();
+        // What follows a request that is being answered (some send an empty line after a form) has its
+        // time from that answer's end.
         if let Reading::Head(since) = self.reading.get()
+            && self.in_flight.get() == 0
             && now.reached(since, timeouts.header)
         {
             return Order::Close;
@@ -331,6 +337,19 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_request_does_not_end_its_answer() {
+        let state = fresh();
+        state.request_began(at(0));
+        state.origin_wait_began();
+        state.set_reading(Reading::Head(at(0)));
+        assert_eq!(state.due(at(25), &Timeouts::default()), Order::Carry);
+        state.origin_wait_ended(at(25));
+        state.request_ended(at(25));
+        assert_eq!(state.due(at(34), &Timeouts::default()), Order::Carry);
+        assert_eq!(state.due(at(35), &Timeouts::default()), Order::Close);
+    }
+
+    #[test]
     fn silence_before_the_first_request_is_shorter_than_keep_alive() {
         let state = fresh();
         assert_eq!(state.due(at(9), &Timeouts::default()), Order::Carry, "nothing to give back yet");
@@ -392,6 +411,7 @@ mod tests {
     #[test]
     fn an_answer_not_yet_sent_keeps_a_connection_awake_and_has_its_deadline() {
         let state = fresh();
+        state.set_hibernating(false);
         state.request_began(at(0));
         state.set_write_blocked();
         state.request_ended(at(0));

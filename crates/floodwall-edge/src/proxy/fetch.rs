@@ -47,8 +47,9 @@ impl Fetch<'_> {
     }
 
     /// Lands with an answer that is not stored; if only for this visitor's sake, others try anew.
-    fn land_unstored(&mut self, reason: NotStored) {
-        self.land(if reason.marks_address() { Landing::NotStored } else { Landing::ForOneOnly });
+    fn land_unstored(&mut self, visit: &Visit, reason: NotStored) {
+        let for_all = reason.marks_address() && !reason.is_about_asker(&visit.cache_request(false));
+        self.land(if for_all { Landing::NotStored } else { Landing::ForOneOnly });
     }
 
     fn on_error(&self) -> Option<&CachedResponse> {
@@ -95,7 +96,7 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
             just_stored(visit, &copy, fetch.forwarded, now)
         }
         Outcome::NotKept(copy, reason) => {
-            fetch.land_unstored(reason);
+            fetch.land_unstored(visit, reason);
             let mut response = stored_answer(visit, &copy, Served::Revalidated, now);
             response.headers_mut().insert(CACHE_STATUS, fetch.forwarded.cache_status(Some(reason)));
             response
@@ -124,7 +125,7 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
         Outcome::Passing(response, fill) => {
             let not_stored = fill.as_ref().err().copied();
             match not_stored {
-                Some(reason) => fetch.land_unstored(reason),
+                Some(reason) => fetch.land_unstored(visit, reason),
                 // It is stored once the visitor has taken it, which may be long: nobody waits.
                 None => fetch.land(Landing::NotStored),
             }

@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use crate::authority;
 use crate::body::{Ledger, Payload, ResponseBody};
 use crate::cache::{Forwarded, LookUp, Served};
-use crate::connection::{FIELDS_MAX, Peer};
+use crate::connection::{FIELDS_MAX, HEAD_BYTES_MAX, Peer};
 use crate::forwarded;
 use crate::headers;
 use crate::pages;
@@ -144,7 +144,7 @@ fn route(
 /// What is refused whatever the site: too many fields, methods for proxies, requests in a circle.
 fn refuse_outright(ledger: &Ledger, parts: &Parts) -> Option<Response<Payload>> {
     let worker = &ledger.worker;
-    if parts.headers.len() > FIELDS_MAX {
+    if parts.headers.len() > FIELDS_MAX || is_too_large(parts) {
         worker.counters.worker.oversized_headers.add(1);
         return Some(pages::header_too_large(reference(ledger)));
     }
@@ -155,6 +155,15 @@ fn refuse_outright(ledger: &Ledger, parts: &Parts) -> Option<Response<Payload>> 
         return Some(pages::loop_detected(reference(ledger)));
     }
     None
+}
+
+/// Whether an HTTP/2 header is over the limit in bytes; HTTP/1 ones are measured by the request guard.
+fn is_too_large(parts: &Parts) -> bool {
+    let size = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
+        name.as_str().len().saturating_add(value.len())
+    };
+    parts.version == Version::HTTP_2
+        && parts.headers.iter().map(size).fold(0, usize::saturating_add) > HEAD_BYTES_MAX
 }
 
 /// The reference of this request: the access log's where there is one, else a new one.

@@ -2,12 +2,14 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Its threads end with their connections, and the one that listens with the test's process.
 pub struct RawOrigin {
     pub address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
+    probes: Arc<AtomicUsize>,
 }
 
 impl RawOrigin {
@@ -17,13 +19,20 @@ impl RawOrigin {
         let address = listener.local_addr().unwrap();
         let (heads, answer) = (Arc::new(Mutex::new(Vec::new())), Arc::new(answer));
         let kept = heads.clone();
+        let probes = Arc::new(AtomicUsize::new(0));
+        let counted = probes.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (kept, answer) = (kept.clone(), answer.clone());
-                std::thread::spawn(move || serve(stream, &kept, &*answer));
+                let (kept, counted, answer) = (kept.clone(), counted.clone(), answer.clone());
+                std::thread::spawn(move || serve(stream, &kept, &counted, &*answer));
             }
         });
-        Self { address, heads }
+        Self { address, heads, probes }
+    }
+
+    /// How many of the edge's own probes were answered.
+    pub fn probes(&self) -> usize {
+        self.probes.load(Ordering::SeqCst)
     }
 
     /// The heads of all requests so far, the edge's own probes left out.
@@ -32,7 +41,12 @@ impl RawOrigin {
     }
 }
 
-fn serve(mut stream: TcpStream, heads: &Mutex<Vec<String>>, answer: &dyn Fn(&str, &mut TcpStream) -> bool) {
+fn serve(
+    mut stream: TcpStream,
+    heads: &Mutex<Vec<String>>,
+    probes: &AtomicUsize,
+    answer: &dyn Fn(&str, &mut TcpStream) -> bool,
+) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
         let mut head = String::new();
@@ -43,6 +57,7 @@ fn serve(mut stream: TcpStream, heads: &Mutex<Vec<String>>, answer: &dyn Fn(&str
         }
         if head.contains("floodwall-health-probe") {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+            probes.fetch_add(1, Ordering::SeqCst);
             continue;
         }
         heads.lock().unwrap().push(head.clone());

@@ -75,7 +75,7 @@ settings! {
     INTERFACE: Words = SERVER.interface, InWords("none"), "\"eth0\"", Words;
     /// Worker threads.
     WORKERS: Whole<usize> = SERVER.workers, InWords("one for each core"), "4", Whole::between(1, 1024);
-    /// Connections open at once; further ones are closed at once.
+    /// Connections open at once; further ones are closed at once. While more than half are open, one client that holds an eighth of them gets no more; trusted proxies do.
     CONNECTIONS_MAX: Whole<usize> = SERVER.connections_max, Toml("20000"), "20000", Whole::between(16, 10_000_000);
     /// Clients the limiter keeps track of at once. When there are more, the longest unseen is forgotten.
     TRACKED_PREFIXES: Whole<usize> = SERVER.tracked_prefixes, Toml("1048576"), "1048576", Whole::between(1024, 1 << 26);

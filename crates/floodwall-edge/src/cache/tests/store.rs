@@ -283,3 +283,25 @@ fn bodies_held_by_slow_readers_are_bounded() {
     drop(held);
     assert!(put(1000).is_ok(), "once they are read, pages are stored again");
 }
+
+/// A page that is everybody's, and "private" to those who are logged in.
+#[test]
+fn who_is_logged_in_takes_nothing_from_the_others() {
+    let cache = cache();
+    store_page(&cache, "/", "Cache-Control: max-age=10", 0).unwrap();
+    let (anybody, known) = (HeaderMap::new(), header_lines("Cookie: session=1"));
+    for answer in ["Cache-Control: private", "Cache-Control: no-store", "Set-Cookie: session=2"] {
+        let answer = header_lines(answer);
+        assert!(store(&cache, &get("/", &known), 200, &answer, b"yours", 20).is_err());
+        let kept = cache.look_up(&get("/", &anybody), at(20));
+        assert!(matches!(kept, LookUp::Stale { worth_waiting: true, .. }), "{answer:?}: {}", word(&kept));
+        // Those who are logged in do not wait for one another.
+        let own = cache.look_up(&get("/", &known), at(20));
+        assert!(matches!(own, LookUp::Stale { worth_waiting: false, .. }), "{answer:?}");
+    }
+    // The same said to somebody unknown is about the page.
+    assert!(
+        store(&cache, &get("/", &anybody), 200, &header_lines("Cache-Control: private"), b"", 20).is_err()
+    );
+    assert_eq!(word(&cache.look_up(&get("/", &anybody), at(20))), "miss (uncacheable)");
+}
