@@ -7,6 +7,7 @@ mod clock;
 mod connections;
 mod edge;
 mod figures;
+mod goodput;
 mod http;
 mod kill;
 mod live;
@@ -31,6 +32,7 @@ Examples:
   cargo xtask bench sources
   cargo xtask bench kill --rounds 50
   cargo xtask bench outage
+  cargo xtask bench goodput --seconds 20 --seeds 1,2,3
 
 Exit status: 0 when every target is reached, 1 when one is not or a figure could not be taken.";
 
@@ -62,6 +64,8 @@ enum Bench {
         #[arg(long, default_value_t = 50)]
         rounds: u32,
     },
+    /// What real visitors get under every flood, beside the rivals; rewrites docs/goodput.md
+    Goodput(goodput::GoodputArguments),
     /// The origin dies under load and comes back: what visitors are answered, how soon it is noticed
     Outage,
 }
@@ -72,6 +76,7 @@ pub(crate) fn run(shell: &xshell::Shell, arguments: &BenchArguments) -> Result<(
     match &arguments.command {
         Bench::Edge(edge) => packages.extend(edge::packages(edge)),
         Bench::Connections(_) | Bench::Sources(_) => packages.push(("nginx", "nginx-light")),
+        Bench::Goodput(_) => packages.extend(goodput::PACKAGES),
         Bench::Kill { .. } | Bench::Outage => {}
     }
     setup::require_packages(shell, &packages)?;
@@ -90,6 +95,7 @@ pub(crate) fn run(shell: &xshell::Shell, arguments: &BenchArguments) -> Result<(
         Bench::Connections(connections) => connections::run(connections, &floodwall, &mut say)?,
         Bench::Sources(sources) => sources::run(sources, &floodwall, &mut say)?,
         Bench::Kill { rounds } => return kill::run(&floodwall, *rounds),
+        Bench::Goodput(goodput) => return goodput::run(goodput, &floodwall, &mut say),
         Bench::Outage => return outage::run(&floodwall),
     };
     if json {

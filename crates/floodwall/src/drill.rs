@@ -45,6 +45,9 @@ pub(crate) struct DrillArguments {
     /// An answer in under a minute: two scenarios, shortened
     #[arg(long)]
     quick: bool,
+    /// Shorten each scenario to at most so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(5..=600))]
+    seconds: Option<u32>,
     /// Use loopback even as root
     #[arg(long)]
     loopback: bool,
@@ -224,8 +227,8 @@ fn scenarios(arguments: &DrillArguments) -> Result<Vec<Scenario>, String> {
         let wanted: Vec<_> = if arguments.quick { QUICK.to_vec() } else { all.collect() };
         scenarios = wanted.into_iter().filter_map(shipped).collect();
     }
-    if arguments.quick {
-        scenarios = scenarios.iter().map(|scenario| scenario.shortened(QUICK_S)).collect();
+    if let Some(seconds) = arguments.seconds.or(arguments.quick.then_some(QUICK_S)) {
+        scenarios = scenarios.iter().map(|scenario| scenario.shortened(seconds)).collect();
     }
     Ok(scenarios)
 }
