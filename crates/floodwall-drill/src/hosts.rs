@@ -127,7 +127,7 @@ impl Network {
     }
 
     /// The networks that sources of a host lie in: a /16 and a /48.
-    fn sources(self, host: Host) -> (Ipv4Addr, Ipv6Addr) {
+    pub(crate) fn sources(self, host: Host) -> (Ipv4Addr, Ipv6Addr) {
         let flood = u8::from(host == Host::Flood);
         let v4 = match self {
             Self::Namespaces => Ipv4Addr::new(198, 18 + flood, 0, 0),

@@ -17,6 +17,7 @@ pub mod plan;
 pub mod random;
 pub mod run;
 pub mod scenario;
+pub mod twin;
 
 pub use plan::Plan;
 pub use scenario::{Scenario, ScenarioFault};
