@@ -1,6 +1,7 @@
 //! `floodwall drill`: scenarios against this program, and the table of what visitors got.
 
 mod origin_agent;
+mod simulated;
 mod table;
 
 use std::path::PathBuf;
@@ -46,6 +47,9 @@ pub(crate) struct DrillArguments {
     /// Use loopback even as root
     #[arg(long)]
     loopback: bool,
+    /// Simulate: no hosts, no waiting, no privileges; what limits and origin health would do
+    #[arg(long, conflicts_with_all = ["versus", "loopback"])]
+    simulated: bool,
     /// List the scenarios and end
     #[arg(long, conflicts_with_all = ["scenarios", "file"])]
     list: bool,
@@ -84,6 +88,9 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
         Ok(scenarios) => scenarios,
         Err(message) => return fail(&message, 2),
     };
+    if arguments.simulated {
+        return simulated::run(arguments, &scenarios);
+    }
     let program = match std::env::current_exe() {
         Ok(program) => program,
         Err(error) => return fail(&format!("floodwall: cannot find itself: {error}"), 1),
