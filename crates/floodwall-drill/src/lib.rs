@@ -9,12 +9,14 @@
 
 pub mod agent;
 pub mod clock;
+mod directory;
 pub mod edges;
 pub mod hosts;
 mod machine;
 pub mod measure;
 pub mod plan;
 pub mod random;
+pub mod requirements;
 pub mod run;
 pub mod scenario;
 pub mod twin;

@@ -17,7 +17,8 @@ use floodwall_drill::run::{Drill, DrillError, Outcome};
 use floodwall_drill::scenario::{SHIPPED, Scenario, shipped};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::commands::{fail, tell};
+use crate::commands::{EXIT_USAGE, fail, show_faults, tell};
+use crate::settings::Settings;
 
 /// Scenarios of a quick drill, and the seconds that each takes then.
 const QUICK: [&str; 2] = ["calm", "many-light"];
@@ -103,6 +104,11 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
             ),
             2,
         );
+    }
+    // A fault of the settings would end the edge before it answers, on a host where nobody reads it.
+    if let Some(faults) = arguments.config.as_deref().and_then(|path| Settings::load(path).err()) {
+        show_faults(&faults);
+        return ExitCode::from(EXIT_USAGE);
     }
     let floodwall = Floodwall {
         program: program.clone(),

@@ -78,9 +78,21 @@ impl Agent {
 
     /// Waits until it says that it is ready.
     pub(super) fn ready(&mut self, stop: &AtomicBool) -> Result<(), DrillError> {
-        match self.line(AGENT_PATIENCE, stop)?.as_str() {
-            "ready" => Ok(()),
-            other => Err(self.failed(&format!("said `{other}` instead of being ready"))),
+        let said = self.line(AGENT_PATIENCE, stop, None)?;
+        self.is_ready(&said)
+    }
+
+    /// As [`Self::ready`], where it waits for another, whose end is an end of waiting.
+    pub(super) fn ready_beside(&mut self, other: &mut Self, stop: &AtomicBool) -> Result<(), DrillError> {
+        let said = self.line(AGENT_PATIENCE, stop, Some(other))?;
+        self.is_ready(&said)
+    }
+
+    fn is_ready(&mut self, said: &str) -> Result<(), DrillError> {
+        if said == "ready" {
+            Ok(())
+        } else {
+            Err(self.failed(&format!("said `{said}` instead of being ready")))
         }
     }
 
@@ -90,16 +102,26 @@ impl Agent {
         patience: Duration,
         stop: &AtomicBool,
     ) -> Result<T, DrillError> {
-        let line = self.line(patience, stop)?;
+        let line = self.line(patience, stop, None)?;
         serde_json::from_str(&line)
             .map_err(|error| self.failed(&format!("gave no result that can be read: {error}")))
     }
 
-    fn line(&mut self, patience: Duration, stop: &AtomicBool) -> Result<String, DrillError> {
+    fn line(
+        &mut self,
+        patience: Duration,
+        stop: &AtomicBool,
+        mut beside: Option<&mut Self>,
+    ) -> Result<String, DrillError> {
         let began = Moment::now();
         loop {
             if stop.load(Ordering::Relaxed) {
                 return Err(DrillError::Stopped);
+            }
+            if let Some(other) = beside.as_mut()
+                && let Some(what) = other.ended_early()
+            {
+                return Err(DrillError::Agent { host: other.host.as_str(), what });
             }
             match self.lines.recv_timeout(Duration::from_millis(100)) {
                 Ok(line) => return Ok(line),
@@ -115,15 +137,7 @@ impl Agent {
     /// What it said, if it ended though nobody asked it to.
     pub(super) fn ended_early(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok().flatten()?;
-        Some(format!("ended during the drill ({status}): {}", self.last_words()))
-    }
-
-    /// Says of an error that it is this process's, if it has ended.
-    pub(super) fn blame(&mut self, error: DrillError) -> DrillError {
-        match self.ended_early() {
-            Some(what) => DrillError::Agent { host: self.host.as_str(), what },
-            None => error,
-        }
+        Some(format!("ended by itself ({status}): {}", self.last_words()))
     }
 
     fn failed(&mut self, what: &str) -> DrillError {
