@@ -21,6 +21,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -353,6 +354,8 @@ fn keeper() -> Result<Child, HostsError> {
             "-c",
             "echo made; exec cat >/dev/null",
         ])
+        // Ctrl-C is for the drill, not for what it has to end in order.
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -376,6 +379,7 @@ fn run(words: &[String], input: &str) -> Result<(), HostsError> {
     let (program, arguments) = words.split_first().ok_or_else(|| failed("nothing to run".to_owned()))?;
     let mut child = Command::new(program)
         .args(arguments)
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -16,6 +16,7 @@ use floodwall_drill::random::Seed;
 use floodwall_drill::run::{Drill, DrillError, Outcome};
 use floodwall_drill::scenario::{SHIPPED, Scenario, shipped};
 use indicatif::{ProgressBar, ProgressStyle};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::commands::{EXIT_USAGE, fail, show_faults, tell};
 use crate::settings::Settings;
@@ -116,7 +117,7 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
         settings: arguments.config.clone(),
     };
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
         if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&stop)) {
             return fail(&format!("floodwall: signals cannot be handled: {error}"), 1);
         }
@@ -162,7 +163,14 @@ fn run_one(drill: &Drill<'_>) -> Result<Outcome, DrillError> {
         bar.set_style(style);
     }
     bar.set_message(format!("{} / {}", drill.scenario.name, drill.edge.label().name));
-    let outcome = drill.run(|second| bar.set_position(u64::from(second)));
+    let outcome = drill.run(|second| {
+        bar.set_position(u64::from(second));
+        // Where nobody sees the bar, one line says that it goes on.
+        if second == 1 && bar.is_hidden() {
+            let (scenario, edge) = (&drill.scenario.name, drill.edge.label().name);
+            tell(&format!("floodwall: {scenario} / {edge} runs for {} s", drill.scenario.duration_s));
+        }
+    });
     bar.finish_and_clear();
     outcome
 }

@@ -1,6 +1,7 @@
 //! Processes of one drill: started, told, heard, and gone when dropped.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,6 +43,8 @@ impl Agent {
         let errors = directory.join(format!("{}.stderr", host.as_str()));
         let failed = |what: String| DrillError::Agent { host: host.as_str(), what };
         let file = std::fs::File::create(&errors).map_err(DrillError::Directory)?;
+        // A group of its own: Ctrl-C reaches the drill, which ends its processes in order.
+        command.process_group(0);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file).spawn().map_err(|error| {
                 failed(format!("cannot be started ({:?}): {error}", command.get_program()))
