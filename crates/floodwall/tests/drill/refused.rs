@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use floodwall_drill::edges::Rival;
 
-use crate::support::{On, Run, Scene};
+use crate::support::{On, Run, Scene, skipped};
 
 /// Runs to its end, which must be of that status, with each of these words said, and nothing made.
 fn check(scene: &Scene, mut run: Run, status: i32, words: &[&str]) {
@@ -51,7 +51,7 @@ fn what_the_command_line_and_the_files_must_change() {
 #[test]
 fn a_rival_that_is_not_installed() {
     let Some(missing) = Rival::ALL.into_iter().find(|rival| rival.find().is_none()) else {
-        eprintln!("SKIPPED: every rival is installed on this machine");
+        skipped("every rival is installed on this machine");
         return;
     };
     let scene = Scene::on(On::Loopback);

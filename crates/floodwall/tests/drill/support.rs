@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -30,14 +31,17 @@ pub(crate) fn networks() -> Vec<On> {
     if may_make_namespaces() { vec![On::Loopback, On::Namespaces] } else { vec![On::Loopback] }
 }
 
-/// Says so loudly where it may not.
+/// Says loudly that something was not tested.
+pub(crate) fn skipped(why: &str) {
+    writeln!(std::io::stderr(), "SKIPPED: {why}").unwrap();
+}
+
+/// Whether hosts can be made here; says so where not.
 pub(crate) fn may_make_namespaces() -> bool {
     let tried = Command::new("unshare").args(["--net", "true"]).output();
     let may = rustix::process::geteuid().is_root() && tried.is_ok_and(|output| output.status.success());
     if !may {
-        eprintln!(
-            "SKIPPED: not root, or no network namespaces here: drills on hosts of their own are not tested"
-        );
+        skipped("not root, or no network namespaces here: drills on hosts of their own are not tested");
     }
     may
 }
