@@ -1,7 +1,8 @@
 //! The drill's temporary directory, and those that an earlier drill could not remove.
 //!
-//! A drill removes its directory however it ends, but for SIGKILL. So the name holds the process's
-//! number, and the next drill of the same user removes what belongs to nobody alive.
+//! A drill removes its directory, and one that is killed has somebody who does (`run::watch`). Where
+//! both were killed, it stays. So the name holds the process's number, and the next drill of the same
+//! user removes what belongs to nobody alive.
 
 use std::fs::DirEntry;
 use std::io;

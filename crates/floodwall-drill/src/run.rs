@@ -1,6 +1,7 @@
 //! One drill: hosts, origin, edge, visitors and flood from start to end, and what came of it.
 
 mod agents;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use agents::Agent;
+use watch::Watch;
 
 use crate::agent::{FloodSeen, Orders, OriginSeen, VisitorsSeen};
 use crate::clock::Moment;
@@ -184,6 +186,7 @@ impl Drill<'_> {
         let mut edge_command = hosts.command(Host::Edge, edge_processor, &edge.program);
         edge_command.args(&edge.arguments);
         let mut edge = Agent::start(Host::Edge, edge_command, None, directory.path())?;
+        let _watch = Watch::over(&edge, directory.path())?;
         let (mut visitors, mut flood) = (agent(Host::Visitors)?, agent(Host::Flood)?);
         // The visitors are ready once the edge has answered them.
         visitors.ready_beside(&mut edge, self.stop)?;

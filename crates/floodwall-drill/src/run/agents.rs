@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -156,17 +157,21 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        // Asked first, so that a server takes its own children with it.
-        let pid = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        // Asked first, so that a server takes its own children with it; then whoever is left of its
+        // group, for which its number is kept until it is waited for.
+        let pid = Pid::from_child(&self.child);
+        let _ = kill_process(pid, Signal::TERM);
         self.stdin.take();
+        let ended = || {
+            waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT)
+        };
         for _ in 0..20 {
-            if self.child.try_wait().is_ok_and(|status| status.is_some()) {
-                return;
+            if !matches!(ended(), Ok(None)) {
+                break;
             }
             std::thread::park_timeout(Duration::from_millis(50));
         }
-        let _ = self.child.kill();
+        let _ = kill_process_group(pid, Signal::KILL);
         let _ = self.child.wait();
     }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
+use floodwall_drill::edges::Rival;
 use rustix::process::Signal;
 
-use crate::support::{Ends, On, Run, Scene, may_make_namespaces, networks};
+use crate::support::{Ends, On, Run, Scene, may_make_namespaces, networks, skipped};
 
 /// Longer than any test waits: such a drill is ended from outside.
 const LONG_S: u32 = 500;
@@ -75,7 +76,7 @@ fn is_stopped(run: &mut Run) {
 }
 
 #[test]
-fn after_kill_9_but_for_a_directory_that_the_next_drill_removes() {
+fn after_kill_9() {
     for on in networks() {
         let scene = Scene::on(on);
         let (run, own) = in_mid_run(&scene, on);
@@ -83,11 +84,29 @@ fn after_kill_9_but_for_a_directory_that_the_next_drill_removes() {
         run.signal(Signal::KILL);
         ends.wait();
         drop(run);
-        scene.assert_nothing_runs(&own);
-        assert_eq!(scene.left_files().len(), 1);
-        let (mut next, own) = in_mid_run(&scene, on);
-        next.signal(Signal::INT);
-        next.end();
+        scene.assert_nothing_left(&own);
+    }
+}
+
+/// nginx's workers survive their master.
+#[test]
+fn after_kill_9_of_a_drill_with_a_rival() {
+    if Rival::Nginx.find().is_none() {
+        skipped("nginx is not installed");
+        return;
+    }
+    for on in networks() {
+        let scene = Scene::on(on);
+        let run = scene.drill(&["--versus", "nginx", "--file", &scene.scenario(3)]);
+        run.stderr.line("nginx runs for ");
+        let processes = scene.processes_in_its_directory();
+        let workers = processes.iter().filter(|process| process.command.contains("nginx: worker"));
+        assert_eq!(workers.count(), 1, "{processes:#?}");
+        let own = Scene::own_networks(&scene.processes());
+        let ends = Ends::of([processes, scene.processes()].concat());
+        run.signal(Signal::KILL);
+        ends.wait();
+        drop(run);
         scene.assert_nothing_left(&own);
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn networks() -> Vec<On> {
 
 /// Says loudly that something was not tested.
 pub(crate) fn skipped(why: &str) {
-    writeln!(std::io::stderr(), "SKIPPED: {why}").unwrap();
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 /// Whether hosts can be made here; says so where not.
@@ -176,6 +176,15 @@ impl Scene {
         })
     }
 
+    /// Processes that hold a file of the drill's, such as one that writes its name over its environment.
+    pub(crate) fn processes_in_its_directory(&self) -> Vec<Process> {
+        processes(|path| {
+            let open = fs::read_dir(path.join("fd")).into_iter().flatten().flatten();
+            let mut files = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+            files.any(|file| file.starts_with(self.temporary()))
+        })
+    }
+
     /// Whether the drill has hosts of its own now, to be sure that the test sees what it looks for.
     pub(crate) fn own_networks(processes: &[Process]) -> BTreeSet<PathBuf> {
         let own = fs::read_link("/proc/self/ns/net").unwrap();
@@ -189,8 +198,8 @@ impl Scene {
     }
 
     /// Nothing of the drill is on the machine: processes, the namespaces it had, links, routes.
-    pub(crate) fn assert_nothing_runs(&self, networks: &BTreeSet<PathBuf>) {
-        let left = self.processes();
+    fn assert_nothing_runs(&self, networks: &BTreeSet<PathBuf>) {
+        let left = [self.processes(), self.processes_in_its_directory()].concat();
         assert!(left.is_empty(), "{left:#?}");
         let users = processes(|path| {
             fs::read_link(path.join("ns/net")).is_ok_and(|network| networks.contains(&network))
