@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use floodwall_drill::Scenario;
+use floodwall_drill::agent::{FloodSecond, FloodSeen};
 use floodwall_drill::measure::{Goodput, Outcome as Fate, Share};
 use floodwall_drill::run::Outcome;
 use floodwall_drill::twin::Simulated;
@@ -18,6 +19,7 @@ pub(super) fn render(outcomes: &[Outcome]) -> String {
         let row = row(&outcome.scenario, &outcome.edge.name, &outcome.goodput);
         let _ = writeln!(text, "{row} {:>5.1}s {:>5.0}MB", used.cpu_s, megabytes(used.memory_peak_bytes));
         losses(&mut text, &outcome.goodput);
+        held_back(&mut text, &outcome.floods);
         if let Some(why) = &outcome.void {
             let _ = writeln!(text, "  VOID: {why}");
         }
@@ -38,6 +40,7 @@ pub(super) fn render_simulated(outcomes: &[Simulated]) -> String {
         let row = row(&outcome.scenario, "floodwall", &outcome.goodput);
         let _ = writeln!(text, "{row} {:>7}", outcome.origin.requests);
         losses(&mut text, &outcome.goodput);
+        held_back(&mut text, &outcome.floods);
         for kind in &outcome.left_out {
             let _ = writeln!(
                 text,
@@ -59,6 +62,19 @@ fn losses(text: &mut String, goodput: &Goodput) {
         let lost = share.wants - share.count(Fate::Arrived);
         if lost > 0 {
             let _ = writeln!(text, "  {lost} of {} lost for kind {}", share.wants, kind.as_str());
+        }
+    }
+}
+
+/// Floods that were smaller than planned: a slow edge keeps a flood's connections, and so the flood
+/// itself, waiting. Who compares two edges has to know.
+fn held_back(text: &mut String, floods: &[FloodSeen]) {
+    for flood in floods {
+        let count = |of: fn(&FloodSecond) -> u64| flood.seconds.iter().map(of).sum::<u64>();
+        let (begun, left_out) = (count(|second| second.begun), count(|second| second.left_out));
+        if left_out > 0 {
+            let planned = begun + left_out;
+            let _ = writeln!(text, "  the flood began {begun} of {planned}: its connections were all in use");
         }
     }
 }
