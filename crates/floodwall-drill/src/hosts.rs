@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Each namespace lives as long as a process in it, and those end with the drill however it ends
-//! (their standard input closes; the kernel sends them SIGKILL when their parent dies). So nothing
-//! is left behind even by `kill -9`, and there is nothing for a next run to clean up.
+//! (their standard input closes; the kernel sends them SIGKILL when their parent dies; what a rival
+//! started is ended by `run::watch`). So nothing is left behind even by `kill -9`.
 //!
 //! The networks are those set aside for benchmarks and documentation (RFC 2544, 5737, 3849): no
 //! real host has them. No namespace has a way out: no default route, no link but the drill's.

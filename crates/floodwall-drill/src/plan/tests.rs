@@ -41,6 +41,12 @@ fn a_flood_that_pulses_is_silent_between() {
         let into = (arrival.at_us - micros(20.0)) % micros(30.0);
         assert!(into < micros(15.0), "{arrival:?}");
     }
+    // Three spans of 15 s, each as full as the others; five standard deviations to each side.
+    for from_s in [20.0, 50.0, 80.0] {
+        let span = micros(from_s)..micros(from_s + 15.0);
+        let count = plan.flood(0).unwrap().filter(|arrival| span.contains(&arrival.at_us)).count();
+        assert!((73_630..76_370).contains(&count), "from {from_s}: {count}");
+    }
 }
 
 #[test]
