@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Each namespace lives as long as a process in it, and those end with the drill however it ends
-//! (their standard input closes; the kernel sends them SIGKILL when their parent dies). So nothing
-//! is left behind even by `kill -9`, and there is nothing for a next run to clean up.
+//! (their standard input closes; the kernel sends them SIGKILL when their parent dies; what a rival
+//! started is ended by `run::watch`). So nothing is left behind even by `kill -9`.
 //!
 //! The networks are those set aside for benchmarks and documentation (RFC 2544, 5737, 3849): no
 //! real host has them. No namespace has a way out: no default route, no link but the drill's.
@@ -21,6 +21,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -127,7 +128,7 @@ impl Network {
     }
 
     /// The networks that sources of a host lie in: a /16 and a /48.
-    fn sources(self, host: Host) -> (Ipv4Addr, Ipv6Addr) {
+    pub(crate) fn sources(self, host: Host) -> (Ipv4Addr, Ipv6Addr) {
         let flood = u8::from(host == Host::Flood);
         let v4 = match self {
             Self::Namespaces => Ipv4Addr::new(198, 18 + flood, 0, 0),
@@ -353,6 +354,8 @@ fn keeper() -> Result<Child, HostsError> {
             "-c",
             "echo made; exec cat >/dev/null",
         ])
+        // Ctrl-C is for the drill, not for what it has to end in order.
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -376,6 +379,7 @@ fn run(words: &[String], input: &str) -> Result<(), HostsError> {
     let (program, arguments) = words.split_first().ok_or_else(|| failed("nothing to run".to_owned()))?;
     let mut child = Command::new(program)
         .args(arguments)
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod clock;
+mod directory;
 pub mod edges;
 pub mod hosts;
 mod machine;
@@ -16,8 +17,10 @@ pub mod measure;
 pub mod plan;
 pub mod random;
 pub mod report;
+pub mod requirements;
 pub mod run;
 pub mod scenario;
+pub mod twin;
 
 pub use plan::Plan;
 pub use scenario::{Scenario, ScenarioFault};

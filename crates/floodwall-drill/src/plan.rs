@@ -23,6 +23,9 @@ const MICROS: f64 = 1_000_000.0;
 /// Sessions of one plan at the most; the bounds on rates keep every shipped scenario far below.
 const SESSIONS_MAX: usize = 200_000;
 
+/// Arrivals of each flood that a fingerprint covers: a flood of an hour would take long to go through.
+const FINGERPRINT_ARRIVALS: usize = 50_000;
+
 /// What is to happen.
 #[derive(Clone, Debug, Serialize)]
 pub struct Plan {
@@ -63,7 +66,22 @@ impl Plan {
     /// Requests that visitors want, assets included.
     #[must_use]
     pub fn wants(&self) -> usize {
-        self.sessions.iter().flat_map(|session| &session.steps).map(|step| 1 + step.assets.len()).sum()
+        self.sessions.iter().map(Session::wants).sum()
+    }
+
+    /// Sixteen hex digits that stand for the plan: every session with its steps, and of each flood
+    /// the first [`FINGERPRINT_ARRIVALS`] arrivals. FNV-1a, so that two plans can be compared; not
+    /// against anybody who wants them to look alike.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let sessions = self.sessions.iter().map(|session| format!("{session:?}"));
+        let floods = (0..self.scenario.floods.len()).filter_map(|place| self.flood(place));
+        let arrivals = floods.flat_map(|flood| flood.take(FINGERPRINT_ARRIVALS));
+        let texts = sessions.chain(arrivals.map(|arrival| format!("{arrival:?}")));
+        let hash = texts.fold(0xcbf2_9ce4_8422_2325_u64, |hash, text| {
+            text.bytes().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        });
+        format!("{hash:016x}")
     }
 }
 

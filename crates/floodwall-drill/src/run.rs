@@ -1,6 +1,7 @@
 //! One drill: hosts, origin, edge, visitors and flood from start to end, and what came of it.
 
 mod agents;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,14 +10,18 @@ use std::time::Duration;
 use serde::Serialize;
 
 use agents::Agent;
+use watch::Watch;
 
 use crate::agent::{FloodSeen, Orders, OriginSeen, VisitorsSeen};
 use crate::clock::Moment;
+use crate::directory;
 use crate::edges::{Edge, EdgeError, Label, Place};
 use crate::hosts::{Host, Hosts, HostsError, Network};
 use crate::machine::{Use, use_of};
 use crate::measure::{Goodput, to_f64};
+use crate::plan::Plan;
 use crate::random::Seed;
+use crate::requirements::{self, Unmet};
 use crate::scenario::Scenario;
 
 /// Name of the sample site.
@@ -66,6 +71,8 @@ pub struct Outcome {
     pub edge: Label,
     /// What the hosts were made of.
     pub network: Network,
+    /// What was planned.
+    pub plan: Planned,
     /// What visitors got.
     pub goodput: Goodput,
     /// What the floods did, in the scenario's order.
@@ -78,6 +85,29 @@ pub struct Outcome {
     pub generators: Generators,
     /// Why the measurement does not count, where it does not.
     pub void: Option<String>,
+}
+
+/// What was planned: the same for the same scenario and seed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Planned {
+    /// Stands for every arrival, to the microsecond: [`Plan::fingerprint`].
+    pub fingerprint: String,
+    /// Sessions that this network can have.
+    pub sessions: u64,
+    /// What they want, assets included.
+    pub wants: u64,
+}
+
+impl Planned {
+    fn of(plan: &Plan, network: Network) -> Self {
+        let sessions = plan.sessions.iter().filter(|session| network.has(session.source));
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        Self {
+            fingerprint: plan.fingerprint(),
+            sessions: count(sessions.clone().count()),
+            wants: sessions.map(|session| count(session.wants())).sum(),
+        }
+    }
 }
 
 /// What the edge used.
@@ -105,6 +135,9 @@ pub struct Generators {
 /// Why there is no outcome.
 #[derive(Debug, thiserror::Error)]
 pub enum DrillError {
+    /// The machine lacks something.
+    #[error(transparent)]
+    Unmet(#[from] Unmet),
     /// The hosts cannot be made.
     #[error(transparent)]
     Hosts(#[from] HostsError),
@@ -133,13 +166,14 @@ impl Drill<'_> {
     /// # Errors
     /// See [`DrillError`]. Whatever happens, hosts and processes are gone afterwards.
     pub fn run(&self, mut progress: impl FnMut(u32)) -> Result<Outcome, DrillError> {
-        let directory =
-            tempfile::Builder::new().prefix("floodwall-drill-").tempdir().map_err(DrillError::Directory)?;
+        let origin_address = self.network.address(Host::Origin, false, ORIGIN_PORT).socket();
+        requirements::check(self.network, &[&self.edge_addresses()[..], &[origin_address]].concat())?;
+        let directory = directory::make().map_err(DrillError::Directory)?;
         let hosts = Hosts::make(self.network)?;
         let (edge_processor, other_processor) = processors();
         let listen = self.edge_addresses();
-        let origin = self.network.address(Host::Origin, false, ORIGIN_PORT).socket();
-        let place = Place { listen: &listen, origin, site: SITE, directory: directory.path() };
+        let place =
+            Place { listen: &listen, origin: origin_address, site: SITE, directory: directory.path() };
         let edge = self.edge.prepare(&place)?;
 
         let agent = |host| {
@@ -152,9 +186,10 @@ impl Drill<'_> {
         let mut edge_command = hosts.command(Host::Edge, edge_processor, &edge.program);
         edge_command.args(&edge.arguments);
         let mut edge = Agent::start(Host::Edge, edge_command, None, directory.path())?;
+        let _watch = Watch::over(&edge, directory.path())?;
         let (mut visitors, mut flood) = (agent(Host::Visitors)?, agent(Host::Flood)?);
         // The visitors are ready once the edge has answered them.
-        visitors.ready(self.stop).map_err(|error| edge.blame(error))?;
+        visitors.ready_beside(&mut edge, self.stop)?;
         flood.ready(self.stop)?;
 
         let before = (use_of(edge.pid()), generators_cpu(&[&origin, &visitors, &flood]));
@@ -198,7 +233,10 @@ impl Drill<'_> {
             flood_late_us: late.fold((0, 0), |worst, one| (worst.0.max(one.0), worst.1.max(one.1))),
             sessions_left_out: seen.sessions_left_out,
         };
+        let plan = Planned::of(&Plan::new(self.scenario, self.seed), self.network);
         Outcome {
+            void: void(&generators, &plan, seen),
+            plan,
             goodput: Goodput::of(&seen.records, self.scenario.duration_s, self.scenario.onset_s()),
             scenario: self.scenario.clone(),
             seed: self.seed.0,
@@ -207,7 +245,6 @@ impl Drill<'_> {
             floods,
             origin,
             edge_use,
-            void: void(&generators),
             generators,
         }
     }
@@ -253,7 +290,11 @@ fn processors() -> (usize, usize) {
     (0, usize::from(count > 1))
 }
 
-fn void(generators: &Generators) -> Option<String> {
+fn void(generators: &Generators, plan: &Planned, seen: &VisitorsSeen) -> Option<String> {
+    let told = u64::try_from(seen.records.len()).unwrap_or(u64::MAX);
+    if told != plan.wants {
+        return Some(format!("{} things were to be wanted, and {told} were told of", plan.wants));
+    }
     let late = generators.visitors_late_us.0;
     if late > SCHEDULE_ERROR_US_MAX {
         return Some(format!(

@@ -70,6 +70,7 @@ Examples:
 Examples:
   floodwall drill --quick
   floodwall drill many-light crowd
+  floodwall drill --simulated
   floodwall drill --config floodwall.toml --json many-light
   floodwall drill --list
 

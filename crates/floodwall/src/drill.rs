@@ -1,6 +1,7 @@
 //! `floodwall drill`: scenarios against this program, and the table of what visitors got.
 
 mod origin_agent;
+mod simulated;
 mod table;
 
 use std::path::PathBuf;
@@ -17,8 +18,10 @@ use floodwall_drill::run::{Drill, DrillError, Outcome};
 use floodwall_drill::scenario::{SHIPPED, Scenario, shipped};
 use floodwall_model::Clock;
 use indicatif::{ProgressBar, ProgressStyle};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::commands::{fail, tell};
+use crate::commands::{EXIT_USAGE, fail, show_faults, tell};
+use crate::settings::Settings;
 
 /// Scenarios of a quick drill, and the seconds that each takes then.
 const QUICK: [&str; 2] = ["calm", "many-light"];
@@ -51,6 +54,9 @@ pub(crate) struct DrillArguments {
     /// Use loopback even as root
     #[arg(long)]
     loopback: bool,
+    /// Simulate: no hosts, no waiting, no privileges; what limits and origin health would do
+    #[arg(long, conflicts_with_all = ["versus", "loopback"])]
+    simulated: bool,
     /// List the scenarios and end
     #[arg(long, conflicts_with_all = ["scenarios", "file"])]
     list: bool,
@@ -92,6 +98,9 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
         Ok(scenarios) => scenarios,
         Err(message) => return fail(&message, 2),
     };
+    if arguments.simulated {
+        return simulated::run(arguments, &scenarios);
+    }
     let program = match std::env::current_exe() {
         Ok(program) => program,
         Err(error) => return fail(&format!("floodwall: cannot find itself: {error}"), 1),
@@ -105,13 +114,18 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
             2,
         );
     }
+    // A fault of the settings would end the edge before it answers, on a host where nobody reads it.
+    if let Some(faults) = arguments.config.as_deref().and_then(|path| Settings::load(path).err()) {
+        show_faults(&faults);
+        return ExitCode::from(EXIT_USAGE);
+    }
     let floodwall = Floodwall {
         program: program.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         settings: arguments.config.clone(),
     };
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
         if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&stop)) {
             return fail(&format!("floodwall: signals cannot be handled: {error}"), 1);
         }
@@ -187,7 +201,14 @@ fn run_one(drill: &Drill<'_>) -> Result<Outcome, DrillError> {
         bar.set_style(style);
     }
     bar.set_message(format!("{} / {}", drill.scenario.name, drill.edge.label().name));
-    let outcome = drill.run(|second| bar.set_position(u64::from(second)));
+    let outcome = drill.run(|second| {
+        bar.set_position(u64::from(second));
+        // Where nobody sees the bar, one line says that it goes on.
+        if second == 1 && bar.is_hidden() {
+            let (scenario, edge) = (&drill.scenario.name, drill.edge.label().name);
+            tell(&format!("floodwall: {scenario} / {edge} runs for {} s", drill.scenario.duration_s));
+        }
+    });
     bar.finish_and_clear();
     outcome
 }

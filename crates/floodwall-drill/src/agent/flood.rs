@@ -42,7 +42,7 @@ pub struct FloodSecond {
 }
 
 /// What one flood did.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FloodSeen {
     /// By the second in which it was begun.
     pub seconds: Vec<FloodSecond>,

@@ -1,5 +1,6 @@
 //! Floodwall itself, with the user's own settings where given.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use toml::{Table, Value};
@@ -43,7 +44,10 @@ fn put_in_place(mut settings: Table, place: &Place<'_>) -> Result<Table, String>
     let server = settings.entry("server").or_insert_with(|| Value::Table(Table::new()));
     let server = server.as_table_mut().ok_or("server is no table; see `floodwall check`")?;
     server.insert("http".into(), texts(place.listen.iter().map(ToString::to_string).collect()));
-    server.insert("admin".into(), Value::String("127.0.0.1:9800".into()));
+    // On loopback another Floodwall may have this machine's usual address.
+    let own = place.listen.iter().map(SocketAddr::ip).find(IpAddr::is_loopback);
+    let admin = SocketAddr::new(own.unwrap_or(Ipv4Addr::LOCALHOST.into()), 9800);
+    server.insert("admin".into(), Value::String(admin.to_string()));
     server.insert("state".into(), Value::String(place.directory.join("state").display().to_string()));
     for elsewhere in ["https", "interface", "trusted_proxies", "access_log"] {
         server.remove(elsewhere);

@@ -32,6 +32,13 @@ impl FloodArrivals {
         Self { flood, chance: seed.stream("flood", place), at_s }
     }
 
+    /// Where a flood that comes and goes comes next.
+    fn next_span_s(&self) -> f64 {
+        let from_s = f64::from(self.flood.from_s);
+        let period_s = self.flood.pulse.map_or(1.0, |pulse| f64::from(pulse.on_s + pulse.off_s));
+        from_s + (((self.at_s - from_s) / period_s).floor() + 1.0) * period_s
+    }
+
     fn target(&mut self) -> String {
         let chance = &mut self.chance;
         let page = usize::try_from(chance.below(PAGES.len() as u64)).unwrap_or(0);
@@ -65,6 +72,8 @@ impl Iterator for FloodArrivals {
             if self.flood.is_on(self.at_s) {
                 break;
             }
+            // Arrivals know nothing of one another, so the next span may begin as if it were the first.
+            self.at_s = self.next_span_s().max(self.at_s);
         }
         // Source 0 is the network's own name.
         let source = 1 + self.chance.below(u64::from(self.flood.sources.min(u32::from(u16::MAX))));

@@ -60,6 +60,14 @@ pub struct Session {
     pub steps: Vec<Step>,
 }
 
+impl Session {
+    /// How many things are wanted, assets included.
+    #[must_use]
+    pub fn wants(&self) -> usize {
+        self.steps.iter().map(|step| 1 + step.assets.len()).sum()
+    }
+}
+
 /// Plans the session of the `number`-th visitor of that kind.
 pub(super) fn plan(
     kind: VisitorKind,

@@ -1,12 +1,14 @@
 //! Processes of one drill: started, told, heard, and gone when dropped.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -42,6 +44,8 @@ impl Agent {
         let errors = directory.join(format!("{}.stderr", host.as_str()));
         let failed = |what: String| DrillError::Agent { host: host.as_str(), what };
         let file = std::fs::File::create(&errors).map_err(DrillError::Directory)?;
+        // A group of its own: Ctrl-C reaches the drill, which ends its processes in order.
+        command.process_group(0);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file).spawn().map_err(|error| {
                 failed(format!("cannot be started ({:?}): {error}", command.get_program()))
@@ -78,9 +82,21 @@ impl Agent {
 
     /// Waits until it says that it is ready.
     pub(super) fn ready(&mut self, stop: &AtomicBool) -> Result<(), DrillError> {
-        match self.line(AGENT_PATIENCE, stop)?.as_str() {
-            "ready" => Ok(()),
-            other => Err(self.failed(&format!("said `{other}` instead of being ready"))),
+        let said = self.line(AGENT_PATIENCE, stop, None)?;
+        self.is_ready(&said)
+    }
+
+    /// As [`Self::ready`], where it waits for another, whose end is an end of waiting.
+    pub(super) fn ready_beside(&mut self, other: &mut Self, stop: &AtomicBool) -> Result<(), DrillError> {
+        let said = self.line(AGENT_PATIENCE, stop, Some(other))?;
+        self.is_ready(&said)
+    }
+
+    fn is_ready(&mut self, said: &str) -> Result<(), DrillError> {
+        if said == "ready" {
+            Ok(())
+        } else {
+            Err(self.failed(&format!("said `{said}` instead of being ready")))
         }
     }
 
@@ -90,16 +106,26 @@ impl Agent {
         patience: Duration,
         stop: &AtomicBool,
     ) -> Result<T, DrillError> {
-        let line = self.line(patience, stop)?;
+        let line = self.line(patience, stop, None)?;
         serde_json::from_str(&line)
             .map_err(|error| self.failed(&format!("gave no result that can be read: {error}")))
     }
 
-    fn line(&mut self, patience: Duration, stop: &AtomicBool) -> Result<String, DrillError> {
+    fn line(
+        &mut self,
+        patience: Duration,
+        stop: &AtomicBool,
+        mut beside: Option<&mut Self>,
+    ) -> Result<String, DrillError> {
         let began = Moment::now();
         loop {
             if stop.load(Ordering::Relaxed) {
                 return Err(DrillError::Stopped);
+            }
+            if let Some(other) = beside.as_mut()
+                && let Some(what) = other.ended_early()
+            {
+                return Err(DrillError::Agent { host: other.host.as_str(), what });
             }
             match self.lines.recv_timeout(Duration::from_millis(100)) {
                 Ok(line) => return Ok(line),
@@ -115,15 +141,7 @@ impl Agent {
     /// What it said, if it ended though nobody asked it to.
     pub(super) fn ended_early(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok().flatten()?;
-        Some(format!("ended during the drill ({status}): {}", self.last_words()))
-    }
-
-    /// Says of an error that it is this process's, if it has ended.
-    pub(super) fn blame(&mut self, error: DrillError) -> DrillError {
-        match self.ended_early() {
-            Some(what) => DrillError::Agent { host: self.host.as_str(), what },
-            None => error,
-        }
+        Some(format!("ended by itself ({status}): {}", self.last_words()))
     }
 
     fn failed(&mut self, what: &str) -> DrillError {
@@ -139,17 +157,21 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        // Asked first, so that a server takes its own children with it.
-        let pid = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        // Asked first, so that a server takes its own children with it; then whoever is left of its
+        // group, for which its number is kept until it is waited for.
+        let pid = Pid::from_child(&self.child);
+        let _ = kill_process(pid, Signal::TERM);
         self.stdin.take();
+        let ended = || {
+            waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT)
+        };
         for _ in 0..20 {
-            if self.child.try_wait().is_ok_and(|status| status.is_some()) {
-                return;
+            if !matches!(ended(), Ok(None)) {
+                break;
             }
             std::thread::park_timeout(Duration::from_millis(50));
         }
-        let _ = self.child.kill();
+        let _ = kill_process_group(pid, Signal::KILL);
         let _ = self.child.wait();
     }
 }

@@ -54,3 +54,37 @@ fn a_shortened_scenario_keeps_its_shape() {
         assert!(faults.is_empty(), "{name}: {faults:?}");
     }
 }
+
+/// What `docs/drill.md` says to administrators is what there is.
+#[test]
+fn the_documentation_names_every_scenario_kind_and_bound() {
+    let text = include_str!("../../../../docs/drill.md");
+    let floods = [
+        FloodKind::Pages,
+        FloodKind::LookUps,
+        FloodKind::CacheBust,
+        FloodKind::BareAddress,
+        FloodKind::Connections,
+        FloodKind::SlowHeaders,
+        FloodKind::SlowBody,
+        FloodKind::SlowRead,
+    ];
+    let kinds = VisitorKind::ALL.map(VisitorKind::as_str).into_iter().chain(floods.map(FloodKind::as_str));
+    let names = kinds.chain(SHIPPED.iter().map(|(name, _)| *name));
+    let missing: Vec<_> = names.filter(|name| !text.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    for (key, bound) in [
+        ("duration_s", format!("1 to {}", bounds::DURATION_S_MAX)),
+        ("visitors.sessions_per_second", format!("0 to {}", bounds::SESSIONS_PER_SECOND_MAX)),
+        ("flood.sources", format!("1 to {}", bounds::FLOOD_SOURCES_MAX)),
+        ("flood.rate", format!("0 to {}", bounds::FLOOD_RATE_MAX)),
+        ("flood.connections_max", format!("1 to {}", bounds::FLOOD_CONNECTIONS_MAX)),
+        ("title", format!("1 to {} characters", bounds::TEXT_MAX)),
+        ("[[flood]]", format!("at most {}", bounds::LIST_MAX)),
+    ] {
+        let row = text.lines().find(|line| line.starts_with(&format!("| `{key}`"))).unwrap();
+        assert!(row.contains(&bound), "{key}: {bound} is not in {row}");
+    }
+    let example = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    Scenario::read("example", example).unwrap_or_else(|faults| panic!("{faults:?}"));
+}

@@ -2,8 +2,11 @@
 
 use std::fmt::Write;
 
-use floodwall_drill::measure::{Outcome as Fate, Share};
+use floodwall_drill::Scenario;
+use floodwall_drill::agent::{FloodSecond, FloodSeen};
+use floodwall_drill::measure::{Goodput, Outcome as Fate, Share};
 use floodwall_drill::run::Outcome;
+use floodwall_drill::twin::Simulated;
 
 /// The table of several drills.
 pub(super) fn render(outcomes: &[Outcome]) -> String {
@@ -12,41 +15,82 @@ pub(super) fn render(outcomes: &[Outcome]) -> String {
          scenario          edge               pages  sessions refused failed  median     p99 protect    CPU  memory\n",
     );
     for outcome in outcomes {
-        let _ = writeln!(text, "{}", row(outcome));
-        for (kind, share) in &outcome.goodput.by_kind {
-            if share.count(Fate::Arrived) < share.wants {
-                let lost = format!(
-                    "  {} of {} lost for kind {}",
-                    share.wants - share.count(Fate::Arrived),
-                    share.wants,
-                    kind.as_str()
-                );
-                let _ = writeln!(text, "{lost}");
-            }
-        }
+        let used = &outcome.edge_use;
+        let row = row(&outcome.scenario, &outcome.edge.name, &outcome.goodput);
+        let _ = writeln!(text, "{row} {:>5.1}s {:>5.0}MB", used.cpu_s, megabytes(used.memory_peak_bytes));
+        losses(&mut text, &outcome.goodput);
+        held_back(&mut text, &outcome.floods);
         if let Some(why) = &outcome.void {
             let _ = writeln!(text, "  VOID: {why}");
         }
     }
-    text.push_str(
-        "\npages: share of what visitors wanted that arrived; sessions: visits in which everything did; protect:\n\
-         seconds from the onset until 99 % arrive and the 99th percentile is within 3x calm, for good.\n",
-    );
+    text.push_str(LEGEND);
     text
 }
 
-fn row(outcome: &Outcome) -> String {
-    let share = &outcome.goodput.under_trouble;
+/// The table of several plans carried out in simulated time.
+pub(super) fn render_simulated(outcomes: &[Simulated]) -> String {
+    let mut text = String::from(
+        "SIMULATED: limits and health decide as in earnest; hosts, network and time are a model.\n\
+         \n\
+         \x20                                      visitors, from the onset on                       at the\n\
+         scenario          edge               pages  sessions refused failed  median     p99 protect  origin\n",
+    );
+    for outcome in outcomes {
+        let row = row(&outcome.scenario, "floodwall", &outcome.goodput);
+        let _ = writeln!(text, "{row} {:>7}", outcome.origin.requests);
+        losses(&mut text, &outcome.goodput);
+        held_back(&mut text, &outcome.floods);
+        for kind in &outcome.left_out {
+            let _ = writeln!(
+                text,
+                "  without its flood: {} needs connections, which only hosts have",
+                kind.as_str()
+            );
+        }
+    }
+    text.push_str(LEGEND);
+    text
+}
+
+const LEGEND: &str = "\npages: share of what visitors wanted that arrived; sessions: visits in which everything did; protect:\n\
+     seconds from the onset until 99 % arrive and the 99th percentile is within 3x calm, for good.\n";
+
+/// Which kinds of visitors went without.
+fn losses(text: &mut String, goodput: &Goodput) {
+    for (kind, share) in &goodput.by_kind {
+        let lost = share.wants - share.count(Fate::Arrived);
+        if lost > 0 {
+            let _ = writeln!(text, "  {lost} of {} lost for kind {}", share.wants, kind.as_str());
+        }
+    }
+}
+
+/// Floods that were smaller than planned: a slow edge keeps a flood's connections, and so the flood
+/// itself, waiting. Who compares two edges has to know.
+fn held_back(text: &mut String, floods: &[FloodSeen]) {
+    for flood in floods {
+        let count = |of: fn(&FloodSecond) -> u64| flood.seconds.iter().map(of).sum::<u64>();
+        let (begun, left_out) = (count(|second| second.begun), count(|second| second.left_out));
+        if left_out > 0 {
+            let planned = begun + left_out;
+            let _ = writeln!(text, "  the flood began {begun} of {planned}: its connections were all in use");
+        }
+    }
+}
+
+fn row(scenario: &Scenario, edge: &str, goodput: &Goodput) -> String {
+    let share = &goodput.under_trouble;
     let percent = |percent: Option<f64>| percent.map_or("-".to_owned(), |percent| format!("{percent:.2}%"));
-    let protect = match (outcome.scenario.onset_s(), outcome.goodput.time_to_protect_s) {
+    let protect = match (scenario.onset_s(), goodput.time_to_protect_s) {
         (None, _) => "-".to_owned(),
         (Some(_), Some(seconds)) => format!("{seconds} s"),
         (Some(_), None) => "never".to_owned(),
     };
     format!(
-        "{:17} {:17} {:>8} {:>8} {:>7} {:>6} {:>7} {:>7} {:>7} {:>5.1}s {:>5.0}MB",
-        outcome.scenario.name,
-        outcome.edge.name,
+        "{:17} {:17} {:>8} {:>8} {:>7} {:>6} {:>7} {:>7} {:>7}",
+        scenario.name,
+        edge,
         percent(share.arrived_percent()),
         percent(share.sessions_percent()),
         share.count(Fate::Refused),
@@ -54,8 +98,6 @@ fn row(outcome: &Outcome) -> String {
         milliseconds(share.p50_ms),
         milliseconds(share.p99_ms),
         protect,
-        outcome.edge_use.cpu_s,
-        megabytes(outcome.edge_use.memory_peak_bytes),
     )
 }
 
