@@ -12,7 +12,7 @@ use super::DrillError;
 use super::agents::Agent;
 
 /// `$0` is the group, `$1` the directory. A group that is dying has a second to be gone.
-const SCRIPT: &str = "cat >/dev/null; kill -s KILL -- \"-$0\"; n=0; \
+const SCRIPT: &str = "while read -r _; do :; done; kill -s KILL -- \"-$0\"; n=0; \
                       while [ $n -lt 20 ] && kill -s 0 -- \"-$0\"; do n=$((n+1)); sleep 0.05; done; \
                       rm -rf -- \"$1\"";
 
@@ -39,9 +39,8 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // With its `cat`, before the pipe closes.
-        let group = rustix::process::Pid::from_child(&self.0);
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        // Before the pipe closes. It has no process beside it until then.
+        let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
