@@ -19,6 +19,8 @@
 //!
 //! Without root everything is on loopback, with an address of 127.0.0.0/8 for each source.
 
+mod packets;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -27,7 +29,9 @@ use std::process::{Child, Command, Stdio};
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::plan::Source;
+pub use packets::{Packet, PacketSocket};
+
+use crate::plan::{NOBODY_FROM, Source};
 
 /// What the drill's links are called inside its namespaces.
 const LINK: &str = "fwdrill";
@@ -184,6 +188,17 @@ impl OwnHost {
     pub fn network(self) -> Network {
         self.network
     }
+
+    /// A socket that sends packets to the edge from sources where nobody is.
+    ///
+    /// # Errors
+    /// This is not the flood's host in a namespace of its own, or the system refuses the socket.
+    pub fn packets(self) -> Result<PacketSocket, HostsError> {
+        if (self.network, self.host) != (Network::Namespaces, Host::Flood) {
+            return Err(HostsError::NoPackets);
+        }
+        PacketSocket::open(self).map_err(HostsError::Packets)
+    }
 }
 
 /// Whether a namespace with these devices (`/proc/net/dev`) is one of the drill's: nothing but
@@ -218,6 +233,12 @@ pub enum HostsError {
         "this process is not on one of the drill's own hosts; `floodwall drill` starts it where it belongs"
     )]
     NotOurs,
+    /// Packets are for the flood's namespace only.
+    #[error("packet floods need hosts of their own: run as root and without --loopback")]
+    NoPackets,
+    /// The system refuses the socket for packets.
+    #[error("cannot open a socket for packets: {0}; it needs CAP_NET_RAW")]
+    Packets(#[source] io::Error),
     /// The namespace cannot be looked at.
     #[error("cannot see this process's network devices: {0}")]
     Look(#[source] io::Error),
@@ -306,6 +327,13 @@ impl Hosts {
                 // Every address of the network is this host's own, without being listed one by one.
                 lines.push(format!("route add local {back} dev lo"));
             }
+            if host == Host::Flood {
+                // Spoofed packets name sources of this half. What comes back for them ends here: an
+                // answer (RST) would take the half-open connection off the edge's hands.
+                let silent =
+                    Source::V4(NOBODY_FROM).within(self.network.sources(host).0, Ipv6Addr::LOCALHOST);
+                lines.push(format!("route add blackhole {silent}/17 table local"));
+            }
             let inside =
                 ["nsenter".to_owned(), format!("--net=/proc/{}/ns/net", keeper.id()), "--".to_owned()];
             self.batch(&inside, &lines)?;
@@ -392,39 +420,4 @@ fn run(words: &[String], input: &str) -> Result<(), HostsError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_namespace_with_any_other_link_is_not_ours() {
-        let head = "Inter-|   Receive\n face |bytes    packets\n";
-        for (devices, ours) in [
-            ("    lo: 0 0\nfwdrill: 0 0\n", true),
-            ("    lo: 0 0\nfwdrill1: 0 0\nfwdrill2: 0 0\n", true),
-            ("    lo: 0 0\n", false),
-            ("    lo: 0 0\nfwdrill: 0 0\n  eth0: 0 0\n", false),
-            ("", false),
-        ] {
-            assert_eq!(is_drill_namespace(&format!("{head}{devices}")), ours, "{devices}");
-        }
-    }
-
-    #[test]
-    fn every_address_is_of_a_network_set_aside_or_loopback() {
-        for network in [Network::Namespaces, Network::Loopback] {
-            for host in Host::ALL {
-                let own = OwnHost { network, host };
-                let sources = [Source::V4(0), Source::V4(u16::MAX)].map(|source| own.source(source));
-                let servers = [false, true].map(|v6| network.address(host, v6, 80).socket().ip());
-                for address in sources.into_iter().chain(servers) {
-                    let text = address.to_string();
-                    let set_aside = ["192.0.2.", "198.18.", "198.19.", "2001:db8:"];
-                    assert!(
-                        address.is_loopback() || set_aside.iter().any(|start| text.starts_with(start)),
-                        "{network:?} {host:?} {text}"
-                    );
-                }
-            }
-        }
-    }
-}
+mod tests;

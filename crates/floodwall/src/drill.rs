@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use floodwall_drill::edges::{Edge, Floodwall, Rival};
+use floodwall_drill::edges::{Edge, Floodwall, Label, Rival};
 use floodwall_drill::hosts::{Host, Network};
 use floodwall_drill::random::Seed;
 use floodwall_drill::run::{Drill, DrillError, Outcome};
 use floodwall_drill::scenario::{SHIPPED, Scenario, shipped};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use crate::commands::{fail, tell};
 
@@ -111,7 +112,7 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
     let network = network(arguments.loopback);
     let rivals = arguments.versus.iter().map(|rival| rival as &dyn Edge);
     let edges: Vec<&dyn Edge> = std::iter::once(&floodwall as &dyn Edge).chain(rivals).collect();
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut left_out) = (Vec::new(), Vec::new());
     // In turn within each scenario, so that a machine that grows slower does so for all of them.
     for (scenario, edge) in
         scenarios.iter().flat_map(|scenario| edges.iter().map(move |edge| (scenario, *edge)))
@@ -124,6 +125,10 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
             program: program.clone(),
             stop: &stop,
         };
+        if let Some(why) = drill.left_out() {
+            left_out.push(LeftOut { scenario: scenario.name.clone(), edge: edge.label(), why });
+            continue;
+        }
         match run_one(&drill) {
             Ok(outcome) => outcomes.push(outcome),
             Err(_) if stop.load(Ordering::Relaxed) => {
@@ -136,7 +141,15 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
             }
         }
     }
-    print(&outcomes, arguments.json)
+    print(&outcomes, &left_out, arguments.json)
+}
+
+/// A drill that was not held, and why: no failure of the edge.
+#[derive(Debug, Serialize)]
+struct LeftOut {
+    scenario: String,
+    edge: Label,
+    why: String,
 }
 
 fn status_of(error: &DrillError) -> u8 {
@@ -232,12 +245,13 @@ fn list(json: bool) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn print(outcomes: &[Outcome], json: bool) -> ExitCode {
+fn print(outcomes: &[Outcome], left_out: &[LeftOut], json: bool) -> ExitCode {
     use std::io::Write;
     let text = if json {
-        serde_json::to_string_pretty(&serde_json::json!({ "drills": outcomes })).unwrap_or_default()
+        serde_json::to_string_pretty(&serde_json::json!({ "drills": outcomes, "left_out": left_out }))
+            .unwrap_or_default()
     } else {
-        table::render(outcomes)
+        table::render(outcomes, left_out)
     };
     let _ = writeln!(std::io::stdout(), "{text}");
     let void = outcomes.iter().any(|outcome| outcome.void.is_some());

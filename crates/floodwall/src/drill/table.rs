@@ -2,11 +2,14 @@
 
 use std::fmt::Write;
 
+use floodwall_drill::agent::{FloodSecond, FloodSeen};
 use floodwall_drill::measure::{Outcome as Fate, Share};
 use floodwall_drill::run::Outcome;
 
+use super::LeftOut;
+
 /// The table of several drills.
-pub(super) fn render(outcomes: &[Outcome]) -> String {
+pub(super) fn render(outcomes: &[Outcome], left_out: &[LeftOut]) -> String {
     let mut text = String::from(
         "                                       visitors, from the onset on                          edge\n\
          scenario          edge               pages  sessions refused failed  median     p99 protect    CPU  memory\n",
@@ -24,9 +27,23 @@ pub(super) fn render(outcomes: &[Outcome]) -> String {
                 let _ = writeln!(text, "{lost}");
             }
         }
+        for (flood, seen) in outcome.scenario.floods.iter().zip(&outcome.floods) {
+            let _ = writeln!(text, "  {}", flooded(flood.kind.as_str(), seen));
+        }
+        if !outcome.floods.is_empty() {
+            let held = outcome.edge_use.held_peak;
+            let _ = writeln!(
+                text,
+                "  the edge held {} connections at most, {} half-open",
+                held.connections, held.half_open
+            );
+        }
         if let Some(why) = &outcome.void {
             let _ = writeln!(text, "  VOID: {why}");
         }
+    }
+    for LeftOut { scenario, edge, why } in left_out {
+        let _ = writeln!(text, "{scenario:17} {:17} {:>8}  {why}", edge.name, "-");
     }
     text.push_str(
         "\npages: share of what visitors wanted that arrived; sessions: visits in which everything did; protect:\n\
@@ -57,6 +74,27 @@ fn row(outcome: &Outcome) -> String {
         outcome.edge_use.cpu_s,
         megabytes(outcome.edge_use.memory_peak_bytes),
     )
+}
+
+/// What a flood did and what the edge made of it.
+fn flooded(kind: &str, seen: &FloodSeen) -> String {
+    let sum = |field: fn(&FloodSecond) -> u64| seen.seconds.iter().map(field).sum::<u64>();
+    let mut text = format!("{kind}: {} begun", sum(|second| second.begun));
+    for (count, what) in [
+        (sum(|second| second.served), "served"),
+        (sum(|second| second.refused), "refused"),
+        (sum(|second| second.server_errors), "5xx"),
+        (sum(|second| second.failed), "failed"),
+        (sum(|second| second.unfinished), "unfinished"),
+        (sum(|second| second.left_out), "left out"),
+        (sum(|second| second.sent), "sent"),
+        (seen.connections_peak, "open at most"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, ", {count} {what}");
+        }
+    }
+    text
 }
 
 /// Wants that came to nothing for another reason than a refusal.
