@@ -20,16 +20,19 @@
 //! Without root everything is on loopback, with an address of 127.0.0.0/8 for each source.
 
 mod packets;
+mod programs;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpSocket, TcpStream};
 
 pub use packets::{Packet, PacketSocket};
+
+use programs::{keeper, run};
 
 use crate::plan::{NOBODY_FROM, Source};
 
@@ -62,6 +65,13 @@ pub enum Host {
 
 impl Host {
     const ALL: [Self; 4] = [Self::Edge, Self::Origin, Self::Visitors, Self::Flood];
+
+    /// The processor that is its own: the first for the edge, the second for all others, where there
+    /// are two.
+    fn processor(self) -> usize {
+        let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        usize::from(self != Self::Edge && count > 1)
+    }
 
     /// As people read it.
     #[must_use]
@@ -250,6 +260,7 @@ pub struct Hosts {
     network: Network,
     /// A process in each namespace that keeps it, in the order of [`Host::ALL`]; none on loopback.
     keepers: Vec<Child>,
+    are_steered: bool,
 }
 
 impl Hosts {
@@ -258,12 +269,13 @@ impl Hosts {
     /// # Errors
     /// When namespaces or links cannot be made.
     pub fn make(network: Network) -> Result<Self, HostsError> {
-        let mut hosts = Self { network, keepers: Vec::new() };
+        let mut hosts = Self { network, keepers: Vec::new(), are_steered: false };
         if network == Network::Namespaces {
             for _ in Host::ALL {
                 hosts.keepers.push(keeper()?);
             }
             hosts.join()?;
+            hosts.are_steered = Host::ALL.into_iter().all(|host| hosts.steer(host).is_ok());
         }
         Ok(hosts)
     }
@@ -274,10 +286,17 @@ impl Hosts {
         self.network
     }
 
-    /// A command that runs `program` on a host and on one processor, and ends with this thread.
+    /// Whether what comes for a host is worked on by that host's processor. Otherwise the sender's
+    /// does it, so that a flood of packets costs the flood what it should cost the edge.
     #[must_use]
-    pub fn command(&self, host: Host, processor: usize, program: &Path) -> Command {
-        let processor = processor.to_string();
+    pub fn are_steered(&self) -> bool {
+        self.are_steered
+    }
+
+    /// A command that runs `program` on a host and on its processor, and ends with this thread.
+    #[must_use]
+    pub fn command(&self, host: Host, program: &Path) -> Command {
+        let processor = host.processor().to_string();
         let mut words: Vec<String> = Vec::new();
         if let Some(namespace) = self.namespace(host) {
             words.extend(["nsenter".to_owned(), format!("--net={namespace}"), "--".to_owned()]);
@@ -344,6 +363,20 @@ impl Hosts {
         self.batch(&in_edge, &edge_lines)
     }
 
+    /// Lets a host's own processor work on what its links receive (receive packet steering of Linux),
+    /// as a machine of its own would. The mount is seen by this one command.
+    fn steer(&self, host: Host) -> Result<(), HostsError> {
+        let namespace = self.namespace(host).unwrap_or_default();
+        let mask = 1 << host.processor();
+        let set = format!(
+            "mount -t sysfs sysfs /sys && for queue in /sys/class/net/{LINK}*/queues/rx-0/rps_cpus; \
+             do echo {mask} > $queue || exit 1; done"
+        );
+        let net = format!("--net={namespace}");
+        let words = ["nsenter", &net, "--", "unshare", "--mount", "--", "sh", "-c", &set];
+        run(&words.map(str::to_owned), "")
+    }
+
     fn batch(&self, prefix: &[String], lines: &[String]) -> Result<(), HostsError> {
         let ip = ["ip", "-batch", "-"].map(str::to_owned);
         run(&[prefix, &ip[..]].concat(), &(lines.join("\n") + "\n"))
@@ -364,59 +397,6 @@ impl Drop for Hosts {
 fn via(neighbour: &str, v6: bool) -> String {
     let family = if v6 { "" } else { "inet6 " };
     format!("via {family}{neighbour} ")
-}
-
-/// A process in a new network namespace that does nothing until its standard input ends.
-fn keeper() -> Result<Child, HostsError> {
-    let failed = |why: String| HostsError::Program { program: "unshare".to_owned(), why };
-    let mut child = Command::new("unshare")
-        .args([
-            "--net",
-            "--",
-            "setpriv",
-            "--pdeathsig",
-            "KILL",
-            "--",
-            "sh",
-            "-c",
-            "echo made; exec cat >/dev/null",
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(error.to_string()))?;
-    let mut line = String::new();
-    if let Some(stdout) = child.stdout.take() {
-        let _ = io::BufRead::read_line(&mut io::BufReader::new(stdout), &mut line);
-    }
-    if line.trim() == "made" {
-        return Ok(child);
-    }
-    let _ = child.kill();
-    let said = child.wait_with_output().map(|output| output.stderr).unwrap_or_default();
-    Err(failed(String::from_utf8_lossy(&said).trim().to_owned()))
-}
-
-/// Runs a command to its end, giving it `input`.
-fn run(words: &[String], input: &str) -> Result<(), HostsError> {
-    let failed = |why: String| HostsError::Program { program: words.join(" "), why };
-    let (program, arguments) = words.split_first().ok_or_else(|| failed("nothing to run".to_owned()))?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(error.to_string()))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        let _ = io::Write::write_all(&mut stdin, input.as_bytes());
-    }
-    let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(failed(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim())))
 }
 
 #[cfg(test)]

@@ -114,6 +114,8 @@ pub struct Generators {
     pub flood_late_us: (u64, u64),
     /// Sessions that this network cannot have.
     pub sessions_left_out: u64,
+    /// Whether the edge's processor, and not theirs, worked on the packets that they sent.
+    pub are_packets_steered: bool,
 }
 
 /// Why there is no outcome.
@@ -168,17 +170,16 @@ impl Drill<'_> {
         let hosts = Hosts::make(self.network)?;
         let planned = Moment::now().plus_us(PREPARATION_S * 1_000_000);
         let certificates = self.certificates(directory.path())?;
-        let (edge_processor, other_processor) = processors();
         let edge = self.edge_command(directory.path(), certificates.as_ref())?;
 
         let agent = |host| {
-            let mut command = hosts.command(host, other_processor, &self.program);
+            let mut command = hosts.command(host, &self.program);
             command.args(["drill-agent", host.as_str()]);
             Agent::start(host, command, Some(&self.orders(host, certificates.as_ref())), directory.path())
         };
         let mut origin = agent(Host::Origin)?;
         origin.ready(self.stop)?;
-        let mut edge_command = hosts.command(Host::Edge, edge_processor, &edge.program);
+        let mut edge_command = hosts.command(Host::Edge, &edge.program);
         edge_command.args(&edge.arguments);
         let mut edge = Agent::start(Host::Edge, edge_command, None, directory.path())?;
         let (mut visitors, mut flood) = (agent(Host::Visitors)?, agent(Host::Flood)?);
@@ -207,7 +208,8 @@ impl Drill<'_> {
         if let Some(words) = edge.ended_early() {
             return Err(DrillError::Agent { host: "edge", what: words });
         }
-        Ok(self.outcome(&seen, floods, origin, (used, held), cpu_s - before.1))
+        let steered = hosts.are_steered();
+        Ok(self.outcome(&seen, floods, origin, (used, held), (cpu_s - before.1, steered)))
     }
 
     /// The site's certificate, where the scenario needs one.
@@ -249,7 +251,7 @@ impl Drill<'_> {
         floods: Vec<FloodSeen>,
         origin: OriginSeen,
         (edge_use, edge_held): (EdgeUse, Vec<Held>),
-        generators_cpu_s: f64,
+        (generators_cpu_s, are_packets_steered): (f64, bool),
     ) -> Outcome {
         let late = floods.iter().map(|flood| flood.schedule_error_us);
         let generators = Generators {
@@ -257,6 +259,7 @@ impl Drill<'_> {
             visitors_late_us: seen.schedule_error_us,
             flood_late_us: late.fold((0, 0), |worst, one| (worst.0.max(one.0), worst.1.max(one.1))),
             sessions_left_out: seen.sessions_left_out,
+            are_packets_steered,
         };
         Outcome {
             goodput: Goodput::of(&seen.records, self.scenario.duration_s, self.scenario.onset_s()),
@@ -321,12 +324,6 @@ impl EdgeUse {
 
 fn generators_cpu(agents: &[&Agent]) -> f64 {
     agents.iter().map(|agent| use_of(agent.pid())).map(|Use { cpu_s, .. }| cpu_s).sum()
-}
-
-/// The processor of the edge and that of everything else: apart where there are two.
-fn processors() -> (usize, usize) {
-    let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    (0, usize::from(count > 1))
 }
 
 fn void(generators: &Generators) -> Option<String> {

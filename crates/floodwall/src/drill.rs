@@ -235,7 +235,7 @@ fn list(json: bool) -> ExitCode {
     } else {
         let lines = scenarios.iter().map(|scenario| {
             format!(
-                "{:17} {:>4} s  {}\n{:25}{}",
+                "{:19} {:>4} s  {}\n{:27}{}",
                 scenario.name, scenario.duration_s, scenario.title, "", scenario.why
             )
         });

@@ -22,6 +22,8 @@ const IPV4_BYTES: u16 = 20;
 /// With the option that every real client sends: its segment size.
 const TCP_BYTES: u16 = 24;
 const UDP_BYTES: u16 = 8;
+/// Packets that may wait in the socket, in bytes.
+const SEND_BUFFER_BYTES: usize = 4 << 20;
 /// The largest payload: what fits an ordinary frame of 1,500 bytes.
 const PAYLOAD_BYTES_MAX: u16 = 1_472;
 
@@ -64,6 +66,9 @@ impl PacketSocket {
         let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(RAW)))?;
         socket.set_header_included_v4(true)?;
         socket.set_nonblocking(true)?;
+        // Packets that wait for the edge's processor are the edge's trouble; the system cuts this to
+        // the most that it allows.
+        let _ = socket.set_send_buffer_size(SEND_BUFFER_BYTES);
         Ok(Self { socket, own, to })
     }
 

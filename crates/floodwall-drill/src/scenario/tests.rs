@@ -54,3 +54,38 @@ fn a_shortened_scenario_keeps_its_shape() {
         assert!(faults.is_empty(), "{name}: {faults:?}");
     }
 }
+
+#[test]
+fn what_floods_of_frames_send_together_is_bounded() {
+    for (kind, connections, fits) in [
+        ("h2-rapid-reset", 50, true),
+        ("h2-rapid-reset", 51, false),
+        ("h2-continuation", 51, false),
+        ("h2-made-you-reset", 51, false),
+        ("h2-header-bomb", 5_000, true),
+        ("connections", 5_000, true),
+    ] {
+        let text = format!(
+            "title = \"t\"\nwhy = \"w\"\nduration_s = 30\n[[flood]]\nkind = \"{kind}\"\nsources = 1\n\
+             rate = 1.0\nfrom_s = 10\nuntil_s = 20\nconnections_max = {connections}\n"
+        );
+        assert_eq!(Scenario::read("own", &text).is_ok(), fits, "{kind} {connections}");
+    }
+}
+
+#[test]
+fn a_certificate_runs_out_within_a_scenario_that_shows_it() {
+    for (lines, expected) in [
+        ("tls = true\ncertificate_expires_s = 10", Ok(Some(10))),
+        ("tls = true\ncertificate_expires_s = 30", Err("no span")),
+        ("certificate_expires_s = 10", Err("write tls = true")),
+        ("tls = true", Ok(None)),
+    ] {
+        let text = format!("title = \"t\"\nwhy = \"w\"\nduration_s = 30\n{lines}\n");
+        match (Scenario::read("own", &text), expected) {
+            (Ok(scenario), Ok(onset)) => assert_eq!(scenario.onset_s(), onset, "{lines}"),
+            (Err(faults), Err(words)) => assert!(faults[0].what.contains(words), "{faults:?}"),
+            (read, _) => panic!("{lines}: {read:?}"),
+        }
+    }
+}

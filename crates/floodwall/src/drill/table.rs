@@ -11,8 +11,8 @@ use super::LeftOut;
 /// The table of several drills.
 pub(super) fn render(outcomes: &[Outcome], left_out: &[LeftOut]) -> String {
     let mut text = String::from(
-        "                                       visitors, from the onset on                          edge\n\
-         scenario          edge               pages  sessions refused failed  median     p99 protect    CPU  memory\n",
+        "                                         visitors, from the onset on                          edge\n\
+         scenario            edge               pages  sessions refused failed  median     p99 protect    CPU  memory\n",
     );
     for outcome in outcomes {
         let _ = writeln!(text, "{}", row(outcome));
@@ -43,7 +43,7 @@ pub(super) fn render(outcomes: &[Outcome], left_out: &[LeftOut]) -> String {
         }
     }
     for LeftOut { scenario, edge, why } in left_out {
-        let _ = writeln!(text, "{scenario:17} {:17} {:>8}  {why}", edge.name, "-");
+        let _ = writeln!(text, "{scenario:19} {:17} {:>8}  {why}", edge.name, "-");
     }
     text.push_str(
         "\npages: share of what visitors wanted that arrived; sessions: visits in which everything did; protect:\n\
@@ -61,7 +61,7 @@ fn row(outcome: &Outcome) -> String {
         (Some(_), None) => "never".to_owned(),
     };
     format!(
-        "{:17} {:17} {:>8} {:>8} {:>7} {:>6} {:>7} {:>7} {:>7} {:>5.1}s {:>5.0}MB",
+        "{:19} {:17} {:>8} {:>8} {:>7} {:>6} {:>7} {:>7} {:>7} {:>5.1}s {:>5.0}MB",
         outcome.scenario.name,
         outcome.edge.name,
         percent(share.arrived_percent()),
