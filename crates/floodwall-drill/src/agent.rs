@@ -5,7 +5,11 @@
 
 mod client;
 mod flood;
+mod h2;
+mod handshakes;
+mod packets;
 mod slow;
+mod tls;
 mod visitors;
 
 use std::io::{BufRead, Write};
@@ -13,7 +17,10 @@ use std::io::{BufRead, Write};
 use serde::{Deserialize, Serialize};
 
 pub use flood::{FloodSecond, FloodSeen};
+pub use tls::TlsOrders;
 pub use visitors::VisitorsSeen;
+
+use tls::Tls;
 
 use crate::clock::Moment;
 use crate::hosts::{Host, HostsError, Network, OwnHost};
@@ -34,6 +41,8 @@ pub struct Orders {
     pub seed: u64,
     /// The edge's port.
     pub port: u16,
+    /// Its port with TLS, where the scenario needs it.
+    pub tls: Option<TlsOrders>,
     /// The site's host name, for `Host`.
     pub site: String,
 }
@@ -50,6 +59,9 @@ pub enum AgentError {
     /// The operating system refuses something.
     #[error("the operating system gave no event loop: {0}")]
     Runtime(#[source] std::io::Error),
+    /// The TLS library refuses something.
+    #[error("no TLS handshake can be prepared: {0}")]
+    Handshake(#[source] std::io::Error),
     /// The edge never answered.
     #[error("the edge did not answer the first page within {seconds} s: {last}")]
     NoEdge {
@@ -78,6 +90,7 @@ pub struct OriginSeen {
 pub(crate) struct Post {
     pub(crate) own: OwnHost,
     pub(crate) port: u16,
+    pub(crate) tls: Option<Tls>,
     pub(crate) site: String,
     pub(crate) plan: Plan,
 }
@@ -101,12 +114,15 @@ pub fn take_orders(host: Host) -> Result<(Orders, OwnHost), AgentError> {
 pub fn run(host: Host) -> Result<(), AgentError> {
     let (orders, own) = take_orders(host)?;
     let plan = Plan::new(&orders.scenario, Seed(orders.seed));
-    let post = Post { own, port: orders.port, site: orders.site, plan };
+    let tls = orders.tls.map(|tls| Tls::new(&tls, &orders.site)).transpose()?;
+    let post = Post { own, port: orders.port, tls, site: orders.site, plan };
+    crate::machine::raise_open_files();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AgentError::Runtime)?;
     if host == Host::Flood {
+        let floods = flood::prepare(&post)?;
         let start = ready_and_start()?;
-        tell_result(&runtime.block_on(flood::run(&post, start)))?;
+        tell_result(&runtime.block_on(flood::run(floods, start)))?;
     } else {
         runtime.block_on(visitors::wait_for_edge(&post))?;
         let start = ready_and_start()?;

@@ -1,5 +1,6 @@
 //! The one place in this crate that reads a clock: the system's monotonic one, which all processes
-//! of a drill share, so that they can agree on a start.
+//! of a drill share, so that they can agree on a start; and the wall clock for the dates of
+//! certificates.
 
 use std::time::Duration;
 
@@ -36,6 +37,11 @@ impl Moment {
     pub fn us_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0) / 1_000
     }
+}
+
+/// The wall clock, seconds since 1970.
+pub(crate) fn unix_s() -> u64 {
+    u64::try_from(clock_gettime(ClockId::Realtime).tv_sec).unwrap_or(0)
 }
 
 /// Waits until the moment has come.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::certificates::Certificates;
+
 pub use floodwall::Floodwall;
 pub use rivals::Rival;
 
@@ -21,8 +23,19 @@ pub struct Place<'a> {
     pub origin: SocketAddr,
     /// The site's host name.
     pub site: &'a str,
+    /// Where it is to listen with TLS as well, where the scenario needs it.
+    pub tls: Option<TlsPlace<'a>>,
     /// A directory for its files, removed after the drill.
     pub directory: &'a Path,
+}
+
+/// The listener with TLS.
+#[derive(Clone, Copy, Debug)]
+pub struct TlsPlace<'a> {
+    /// Where it is to listen, for HTTP/2 and HTTP/1.1 by ALPN.
+    pub listen: &'a [SocketAddr],
+    /// What it shows and proves.
+    pub certificates: &'a Certificates,
 }
 
 /// A command that runs an edge in the foreground.
@@ -54,6 +67,11 @@ pub enum EdgeError {
 pub trait Edge {
     /// What it is, in tables: name and version.
     fn label(&self) -> Label;
+
+    /// Whether it can listen with TLS by itself.
+    fn offers_tls(&self) -> bool {
+        true
+    }
 
     /// Writes its configuration for that place and says how to run it.
     ///

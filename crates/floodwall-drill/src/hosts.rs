@@ -19,16 +19,22 @@
 //!
 //! Without root everything is on loopback, with an address of 127.0.0.0/8 for each source.
 
+mod packets;
+mod programs;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::plan::Source;
+pub use packets::{Packet, PacketSocket};
+
+use programs::{keeper, run};
+
+use crate::plan::{NOBODY_FROM, Source};
 
 /// What the drill's links are called inside its namespaces.
 const LINK: &str = "fwdrill";
@@ -59,6 +65,13 @@ pub enum Host {
 
 impl Host {
     const ALL: [Self; 4] = [Self::Edge, Self::Origin, Self::Visitors, Self::Flood];
+
+    /// The processor that is its own: the first for the edge, the second for all others, where there
+    /// are two.
+    fn processor(self) -> usize {
+        let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        usize::from(self != Self::Edge && count > 1)
+    }
 
     /// As people read it.
     #[must_use]
@@ -185,6 +198,17 @@ impl OwnHost {
     pub fn network(self) -> Network {
         self.network
     }
+
+    /// A socket that sends packets to the edge from sources where nobody is.
+    ///
+    /// # Errors
+    /// This is not the flood's host in a namespace of its own, or the system refuses the socket.
+    pub fn packets(self) -> Result<PacketSocket, HostsError> {
+        if (self.network, self.host) != (Network::Namespaces, Host::Flood) {
+            return Err(HostsError::NoPackets);
+        }
+        PacketSocket::open(self).map_err(HostsError::Packets)
+    }
 }
 
 /// Whether a namespace with these devices (`/proc/net/dev`) is one of the drill's: nothing but
@@ -219,6 +243,12 @@ pub enum HostsError {
         "this process is not on one of the drill's own hosts; `floodwall drill` starts it where it belongs"
     )]
     NotOurs,
+    /// Packets are for the flood's namespace only.
+    #[error("packet floods need hosts of their own: run as root and without --loopback")]
+    NoPackets,
+    /// The system refuses the socket for packets.
+    #[error("cannot open a socket for packets: {0}; it needs CAP_NET_RAW")]
+    Packets(#[source] io::Error),
     /// The namespace cannot be looked at.
     #[error("cannot see this process's network devices: {0}")]
     Look(#[source] io::Error),
@@ -230,6 +260,7 @@ pub struct Hosts {
     network: Network,
     /// A process in each namespace that keeps it, in the order of [`Host::ALL`]; none on loopback.
     keepers: Vec<Child>,
+    are_steered: bool,
 }
 
 impl Hosts {
@@ -238,12 +269,13 @@ impl Hosts {
     /// # Errors
     /// When namespaces or links cannot be made.
     pub fn make(network: Network) -> Result<Self, HostsError> {
-        let mut hosts = Self { network, keepers: Vec::new() };
+        let mut hosts = Self { network, keepers: Vec::new(), are_steered: false };
         if network == Network::Namespaces {
             for _ in Host::ALL {
                 hosts.keepers.push(keeper()?);
             }
             hosts.join()?;
+            hosts.are_steered = Host::ALL.into_iter().all(|host| hosts.steer(host).is_ok());
         }
         Ok(hosts)
     }
@@ -254,10 +286,17 @@ impl Hosts {
         self.network
     }
 
-    /// A command that runs `program` on a host and on one processor, and ends with this thread.
+    /// Whether what comes for a host is worked on by that host's processor. Otherwise the sender's
+    /// does it, so that a flood of packets costs the flood what it should cost the edge.
     #[must_use]
-    pub fn command(&self, host: Host, processor: usize, program: &Path) -> Command {
-        let processor = processor.to_string();
+    pub fn are_steered(&self) -> bool {
+        self.are_steered
+    }
+
+    /// A command that runs `program` on a host and on its processor, and ends with this thread.
+    #[must_use]
+    pub fn command(&self, host: Host, program: &Path) -> Command {
+        let processor = host.processor().to_string();
         let mut words: Vec<String> = Vec::new();
         if let Some(namespace) = self.namespace(host) {
             words.extend(["nsenter".to_owned(), format!("--net={namespace}"), "--".to_owned()]);
@@ -307,6 +346,13 @@ impl Hosts {
                 // Every address of the network is this host's own, without being listed one by one.
                 lines.push(format!("route add local {back} dev lo"));
             }
+            if host == Host::Flood {
+                // Spoofed packets name sources of this half. What comes back for them ends here: an
+                // answer (RST) would take the half-open connection off the edge's hands.
+                let silent =
+                    Source::V4(NOBODY_FROM).within(self.network.sources(host).0, Ipv6Addr::LOCALHOST);
+                lines.push(format!("route add blackhole {silent}/17 table local"));
+            }
             let inside =
                 ["nsenter".to_owned(), format!("--net=/proc/{}/ns/net", keeper.id()), "--".to_owned()];
             self.batch(&inside, &lines)?;
@@ -315,6 +361,20 @@ impl Hosts {
             run(&[&inside[..], &allow].concat(), "")?;
         }
         self.batch(&in_edge, &edge_lines)
+    }
+
+    /// Lets a host's own processor work on what its links receive (receive packet steering of Linux),
+    /// as a machine of its own would. The mount is seen by this one command.
+    fn steer(&self, host: Host) -> Result<(), HostsError> {
+        let namespace = self.namespace(host).unwrap_or_default();
+        let mask = 1 << host.processor();
+        let set = format!(
+            "mount -t sysfs sysfs /sys && for queue in /sys/class/net/{LINK}*/queues/rx-0/rps_cpus; \
+             do echo {mask} > $queue || exit 1; done"
+        );
+        let net = format!("--net={namespace}");
+        let words = ["nsenter", &net, "--", "unshare", "--mount", "--", "sh", "-c", &set];
+        run(&words.map(str::to_owned), "")
     }
 
     fn batch(&self, prefix: &[String], lines: &[String]) -> Result<(), HostsError> {
@@ -339,96 +399,5 @@ fn via(neighbour: &str, v6: bool) -> String {
     format!("via {family}{neighbour} ")
 }
 
-/// A process in a new network namespace that does nothing until its standard input ends.
-fn keeper() -> Result<Child, HostsError> {
-    let failed = |why: String| HostsError::Program { program: "unshare".to_owned(), why };
-    let mut child = Command::new("unshare")
-        .args([
-            "--net",
-            "--",
-            "setpriv",
-            "--pdeathsig",
-            "KILL",
-            "--",
-            "sh",
-            "-c",
-            "echo made; exec cat >/dev/null",
-        ])
-        // Ctrl-C is for the drill, not for what it has to end in order.
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(error.to_string()))?;
-    let mut line = String::new();
-    if let Some(stdout) = child.stdout.take() {
-        let _ = io::BufRead::read_line(&mut io::BufReader::new(stdout), &mut line);
-    }
-    if line.trim() == "made" {
-        return Ok(child);
-    }
-    let _ = child.kill();
-    let said = child.wait_with_output().map(|output| output.stderr).unwrap_or_default();
-    Err(failed(String::from_utf8_lossy(&said).trim().to_owned()))
-}
-
-/// Runs a command to its end, giving it `input`.
-fn run(words: &[String], input: &str) -> Result<(), HostsError> {
-    let failed = |why: String| HostsError::Program { program: words.join(" "), why };
-    let (program, arguments) = words.split_first().ok_or_else(|| failed("nothing to run".to_owned()))?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(error.to_string()))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        let _ = io::Write::write_all(&mut stdin, input.as_bytes());
-    }
-    let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(failed(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim())))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_namespace_with_any_other_link_is_not_ours() {
-        let head = "Inter-|   Receive\n face |bytes    packets\n";
-        for (devices, ours) in [
-            ("    lo: 0 0\nfwdrill: 0 0\n", true),
-            ("    lo: 0 0\nfwdrill1: 0 0\nfwdrill2: 0 0\n", true),
-            ("    lo: 0 0\n", false),
-            ("    lo: 0 0\nfwdrill: 0 0\n  eth0: 0 0\n", false),
-            ("", false),
-        ] {
-            assert_eq!(is_drill_namespace(&format!("{head}{devices}")), ours, "{devices}");
-        }
-    }
-
-    #[test]
-    fn every_address_is_of_a_network_set_aside_or_loopback() {
-        for network in [Network::Namespaces, Network::Loopback] {
-            for host in Host::ALL {
-                let own = OwnHost { network, host };
-                let sources = [Source::V4(0), Source::V4(u16::MAX)].map(|source| own.source(source));
-                let servers = [false, true].map(|v6| network.address(host, v6, 80).socket().ip());
-                for address in sources.into_iter().chain(servers) {
-                    let text = address.to_string();
-                    let set_aside = ["192.0.2.", "198.18.", "198.19.", "2001:db8:"];
-                    assert!(
-                        address.is_loopback() || set_aside.iter().any(|start| text.starts_with(start)),
-                        "{network:?} {host:?} {text}"
-                    );
-                }
-            }
-        }
-    }
-}
+mod tests;

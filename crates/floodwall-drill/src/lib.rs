@@ -8,6 +8,7 @@
 //! scenario lies within [`scenario::bounds`], and nothing here takes a target from outside.
 
 pub mod agent;
+pub mod certificates;
 pub mod clock;
 mod directory;
 pub mod edges;

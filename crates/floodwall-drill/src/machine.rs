@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde::Serialize;
+
 /// Clock ticks per second in `/proc/PID/stat` (`USER_HZ`), the same on every Linux we know.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -23,6 +26,50 @@ pub(crate) fn use_of(root: u32) -> Use {
         sum.memory_bytes += proportional_bytes(pid).unwrap_or(0);
     }
     sum
+}
+
+/// Raises the limit of open files to the most that this process may have; its children have it too.
+pub(crate) fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    // Where it cannot be raised, connections beyond it fail and are counted.
+    let _ = setrlimit(Resource::Nofile, raised);
+}
+
+/// TCP connections that the system holds for a server, visitors' included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// Established, or closed by the server with data that the other side does not take.
+    pub connections: u64,
+    /// Half-open: a SYN was answered and nothing came since.
+    pub half_open: u64,
+}
+
+/// Counts the connections at these ports in the network namespace of a process.
+pub(crate) fn held_at(ports: &[u16], pid: u32) -> Held {
+    let mut held = Held::default();
+    for table in ["tcp", "tcp6"] {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        for state in text.lines().filter_map(|line| state_at(ports, line)) {
+            match state {
+                // TCP_ESTABLISHED, TCP_FIN_WAIT1 (include/net/tcp_states.h).
+                "01" | "04" => held.connections += 1,
+                // TCP_SYN_RECV.
+                "03" => held.half_open += 1,
+                _ => {}
+            }
+        }
+    }
+    held
+}
+
+/// The state in a line of `/proc/net/tcp` whose local port is one of these.
+fn state_at<'a>(ports: &[u16], line: &'a str) -> Option<&'a str> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let (_, port) = fields.next()?.rsplit_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let state = fields.nth(1)?;
+    ports.contains(&port).then_some(state)
 }
 
 struct Stat {
@@ -73,6 +120,29 @@ fn family(root: u32) -> BTreeSet<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_are_counted_at_the_servers_ports() {
+        let line = "   1: 010200C0:1F90 070013C6:9C40 03 00000000:00000000 01:00000063 00000000     0";
+        assert_eq!(state_at(&[8_080], line), Some("03"));
+        assert_eq!(state_at(&[8_081], line), None);
+        assert_eq!(state_at(&[8_080], "  sl  local_address rem_address   st tx_queue rx_queue"), None);
+
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap();
+        let held = || held_at(&[address.port()], std::process::id());
+        assert_eq!(held(), Held::default());
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        let _accepted = server.accept().unwrap();
+        assert_eq!(held(), Held { connections: 1, half_open: 0 });
+    }
+
+    #[test]
+    fn the_limit_of_open_files_is_the_highest() {
+        raise_open_files();
+        let limit = getrlimit(Resource::Nofile);
+        assert_eq!(limit.current, limit.maximum);
+    }
 
     #[test]
     fn this_process_uses_memory_and_has_itself_in_its_family() {

@@ -26,6 +26,8 @@ pub enum Outcome {
     TimedOut,
     /// No connection.
     NoConnection,
+    /// The browser does not accept the certificate, and shows a warning in the page's place.
+    Certificate,
     /// The connection ended before the page was whole.
     BrokeOff,
     /// Not asked for: the visitor had given up before.

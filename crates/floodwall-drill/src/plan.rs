@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
 
-pub use flood::{FloodArrival, FloodArrivals};
+pub use flood::{FloodArrival, FloodArrivals, NOBODY_FROM};
 pub use session::{ASSETS, PAGES, Session, Step, Want};
 
 use crate::random::{Chance, Seed};

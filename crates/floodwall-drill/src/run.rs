@@ -3,7 +3,8 @@
 mod agents;
 mod watch;
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -12,12 +13,14 @@ use serde::Serialize;
 use agents::Agent;
 use watch::Watch;
 
-use crate::agent::{FloodSeen, Orders, OriginSeen, VisitorsSeen};
+use crate::agent::{FloodSeen, Orders, OriginSeen, TlsOrders, VisitorsSeen};
+use crate::certificates::{CertificateError, Certificates};
 use crate::clock::Moment;
 use crate::directory;
-use crate::edges::{Edge, EdgeError, Label, Place};
+use crate::edges::{Edge, EdgeCommand, EdgeError, Label, Place, TlsPlace};
 use crate::hosts::{Host, Hosts, HostsError, Network};
-use crate::machine::{Use, use_of};
+pub use crate::machine::Held;
+use crate::machine::{Use, held_at, raise_open_files, use_of};
 use crate::measure::{Goodput, to_f64};
 use crate::plan::Plan;
 use crate::random::Seed;
@@ -30,6 +33,8 @@ pub const SITE: &str = "www.vote.example";
 /// Ports of the servers. Below 1024 nothing is needed on hosts of our own, and on loopback nothing
 /// is allowed.
 const EDGE_PORT: u16 = 8080;
+/// The edge's with TLS.
+const EDGE_TLS_PORT: u16 = 8443;
 /// The origin's port.
 pub const ORIGIN_PORT: u16 = 8081;
 
@@ -38,6 +43,10 @@ const AGENT_PATIENCE: Duration = Duration::from_secs(40);
 
 /// From "all are ready" to the first arrival.
 const LEAD_US: u64 = 500_000;
+
+/// Where a certificate is to expire at a second of the scenario, its end is written before the edge
+/// starts, and all must be ready within this time.
+const PREPARATION_S: u64 = 10;
 
 /// Sessions may begin this much late (99th percentile) before the measurement is void.
 const SCHEDULE_ERROR_US_MAX: u64 = 50_000;
@@ -81,6 +90,9 @@ pub struct Outcome {
     pub origin: OriginSeen,
     /// What the edge used.
     pub edge_use: EdgeUse,
+    /// What its system held at each second's mark: whether a connection that flooders hold is also
+    /// one that the edge holds.
+    pub edge_held: Vec<Held>,
     /// Whether the generators kept up.
     pub generators: Generators,
     /// Why the measurement does not count, where it does not.
@@ -117,6 +129,8 @@ pub struct EdgeUse {
     pub cpu_s: f64,
     /// The most memory seen at a second's mark (proportional set size), bytes.
     pub memory_peak_bytes: u64,
+    /// The most TCP connections of each kind that its system held at a second's mark.
+    pub held_peak: Held,
 }
 
 /// Whether the generators kept up.
@@ -130,6 +144,8 @@ pub struct Generators {
     pub flood_late_us: (u64, u64),
     /// Sessions that this network cannot have.
     pub sessions_left_out: u64,
+    /// Whether the edge's processor, and not theirs, worked on the packets that they sent.
+    pub are_packets_steered: bool,
 }
 
 /// Why there is no outcome.
@@ -141,6 +157,9 @@ pub enum DrillError {
     /// The hosts cannot be made.
     #[error(transparent)]
     Hosts(#[from] HostsError),
+    /// There is no certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The edge cannot be put in place.
     #[error(transparent)]
     Edge(#[from] EdgeError),
@@ -161,29 +180,41 @@ pub enum DrillError {
 }
 
 impl Drill<'_> {
+    /// Why this drill cannot be held, where it cannot: not a failure of the edge.
+    #[must_use]
+    pub fn left_out(&self) -> Option<String> {
+        if self.scenario.needs_tls() && !self.edge.offers_tls() {
+            return Some(format!("not offered: {} has no TLS of its own", self.edge.label().name));
+        }
+        if self.scenario.needs_packets() && self.network == Network::Loopback {
+            return Some("left out: packet floods need hosts of their own; run as root".to_owned());
+        }
+        None
+    }
+
     /// Runs it. `progress` is told the second of the scenario, once a second.
     ///
     /// # Errors
     /// See [`DrillError`]. Whatever happens, hosts and processes are gone afterwards.
     pub fn run(&self, mut progress: impl FnMut(u32)) -> Result<Outcome, DrillError> {
+        raise_open_files();
         let origin_address = self.network.address(Host::Origin, false, ORIGIN_PORT).socket();
-        requirements::check(self.network, &[&self.edge_addresses()[..], &[origin_address]].concat())?;
+        let wanted = [EDGE_PORT, EDGE_TLS_PORT].map(|port| self.edge_addresses(port)).concat();
+        requirements::check(self.network, &[&wanted[..], &[origin_address]].concat())?;
         let directory = directory::make().map_err(DrillError::Directory)?;
         let hosts = Hosts::make(self.network)?;
-        let (edge_processor, other_processor) = processors();
-        let listen = self.edge_addresses();
-        let place =
-            Place { listen: &listen, origin: origin_address, site: SITE, directory: directory.path() };
-        let edge = self.edge.prepare(&place)?;
+        let planned = Moment::now().plus_us(PREPARATION_S * 1_000_000);
+        let certificates = self.certificates(directory.path())?;
+        let edge = self.edge_command(directory.path(), certificates.as_ref())?;
 
         let agent = |host| {
-            let mut command = hosts.command(host, other_processor, &self.program);
+            let mut command = hosts.command(host, &self.program);
             command.args(["drill-agent", host.as_str()]);
-            Agent::start(host, command, Some(&self.orders(host)), directory.path())
+            Agent::start(host, command, Some(&self.orders(host, certificates.as_ref())), directory.path())
         };
         let mut origin = agent(Host::Origin)?;
         origin.ready(self.stop)?;
-        let mut edge_command = hosts.command(Host::Edge, edge_processor, &edge.program);
+        let mut edge_command = hosts.command(Host::Edge, &edge.program);
         edge_command.args(&edge.arguments);
         let mut edge = Agent::start(Host::Edge, edge_command, None, directory.path())?;
         let _watch = Watch::over(&edge, directory.path())?;
@@ -192,18 +223,17 @@ impl Drill<'_> {
         visitors.ready_beside(&mut edge, self.stop)?;
         flood.ready(self.stop)?;
 
+        let start = self.start(planned)?;
         let before = (use_of(edge.pid()), generators_cpu(&[&origin, &visitors, &flood]));
-        let start = Moment::now().plus_us(LEAD_US);
         for agent in [&mut origin, &mut visitors, &mut flood] {
             agent.tell(&start)?;
         }
-        let mut peak = before.0;
-        let mut last = before.0;
+        let (mut used, mut held) = (EdgeUse::default(), Vec::new());
         let mut cpu_s = before.1;
         for second in 1..=self.scenario.duration_s {
             self.wait_until(start.plus_us(u64::from(second) * 1_000_000))?;
-            last = use_of(edge.pid());
-            peak.memory_bytes = peak.memory_bytes.max(last.memory_bytes);
+            held.push(held_at(&[EDGE_PORT, EDGE_TLS_PORT], edge.pid()));
+            used.note(use_of(edge.pid()), before.0, &held);
             cpu_s = generators_cpu(&[&origin, &visitors, &flood]).max(cpu_s);
             progress(second);
         }
@@ -214,8 +244,41 @@ impl Drill<'_> {
         if let Some(words) = edge.ended_early() {
             return Err(DrillError::Agent { host: "edge", what: words });
         }
-        let used = EdgeUse { cpu_s: last.cpu_s - before.0.cpu_s, memory_peak_bytes: peak.memory_bytes };
-        Ok(self.outcome(&seen, floods, origin, used, cpu_s - before.1))
+        let steered = hosts.are_steered();
+        Ok(self.outcome(&seen, floods, origin, (used, held), (cpu_s - before.1, steered)))
+    }
+
+    /// The site's certificate, where the scenario needs one.
+    fn certificates(&self, directory: &Path) -> Result<Option<Certificates>, CertificateError> {
+        if !self.scenario.needs_tls() {
+            return Ok(None);
+        }
+        let expires_in = self.scenario.certificate_expires_s.map(|at_s| PREPARATION_S + u64::from(at_s));
+        Certificates::issue(directory, SITE, expires_in).map(Some)
+    }
+
+    fn edge_command(
+        &self,
+        directory: &Path,
+        certificates: Option<&Certificates>,
+    ) -> Result<EdgeCommand, EdgeError> {
+        let (listen, listen_tls) = (self.edge_addresses(EDGE_PORT), self.edge_addresses(EDGE_TLS_PORT));
+        let tls = certificates.map(|certificates| TlsPlace { listen: &listen_tls, certificates });
+        let origin = self.network.address(Host::Origin, false, ORIGIN_PORT).socket();
+        self.edge.prepare(&Place { listen: &listen, origin, site: SITE, tls, directory })
+    }
+
+    /// When it starts: at once, or at the time that the certificate was made for.
+    fn start(&self, planned: Moment) -> Result<Moment, DrillError> {
+        let soon = Moment::now().plus_us(LEAD_US);
+        if self.scenario.certificate_expires_s.is_none() {
+            return Ok(soon);
+        }
+        if soon > planned {
+            let what = format!("was not ready within {PREPARATION_S} s, so the certificate ends too early");
+            return Err(DrillError::Agent { host: "edge", what });
+        }
+        Ok(planned)
     }
 
     fn outcome(
@@ -223,8 +286,8 @@ impl Drill<'_> {
         seen: &VisitorsSeen,
         floods: Vec<FloodSeen>,
         origin: OriginSeen,
-        edge_use: EdgeUse,
-        generators_cpu_s: f64,
+        (edge_use, edge_held): (EdgeUse, Vec<Held>),
+        (generators_cpu_s, are_packets_steered): (f64, bool),
     ) -> Outcome {
         let late = floods.iter().map(|flood| flood.schedule_error_us);
         let generators = Generators {
@@ -232,6 +295,7 @@ impl Drill<'_> {
             visitors_late_us: seen.schedule_error_us,
             flood_late_us: late.fold((0, 0), |worst, one| (worst.0.max(one.0), worst.1.max(one.1))),
             sessions_left_out: seen.sessions_left_out,
+            are_packets_steered,
         };
         let plan = Planned::of(&Plan::new(self.scenario, self.seed), self.network);
         Outcome {
@@ -245,18 +309,22 @@ impl Drill<'_> {
             floods,
             origin,
             edge_use,
+            edge_held,
             generators,
         }
     }
 
-    fn edge_addresses(&self) -> Vec<std::net::SocketAddr> {
-        let v4 = self.network.address(Host::Edge, false, EDGE_PORT).socket();
-        let v6 = self.network.address(Host::Edge, true, EDGE_PORT).socket();
+    fn edge_addresses(&self, port: u16) -> Vec<SocketAddr> {
+        let v4 = self.network.address(Host::Edge, false, port).socket();
+        let v6 = self.network.address(Host::Edge, true, port).socket();
         if v4 == v6 { vec![v4] } else { vec![v4, v6] }
     }
 
-    fn orders(&self, host: Host) -> Orders {
+    fn orders(&self, host: Host, certificates: Option<&Certificates>) -> Orders {
+        let tls = certificates
+            .map(|certificates| TlsOrders { port: EDGE_TLS_PORT, authority: certificates.authority.clone() });
         Orders {
+            tls,
             network: self.network,
             host,
             scenario: self.scenario.clone(),
@@ -280,14 +348,20 @@ impl Drill<'_> {
     }
 }
 
-fn generators_cpu(agents: &[&Agent]) -> f64 {
-    agents.iter().map(|agent| use_of(agent.pid())).map(|Use { cpu_s, .. }| cpu_s).sum()
+impl EdgeUse {
+    /// Takes in what is seen at a second's mark.
+    fn note(&mut self, now: Use, before: Use, held: &[Held]) {
+        self.cpu_s = now.cpu_s - before.cpu_s;
+        self.memory_peak_bytes = self.memory_peak_bytes.max(now.memory_bytes);
+        if let Some(last) = held.last() {
+            self.held_peak.connections = self.held_peak.connections.max(last.connections);
+            self.held_peak.half_open = self.held_peak.half_open.max(last.half_open);
+        }
+    }
 }
 
-/// The processor of the edge and that of everything else: apart where there are two.
-fn processors() -> (usize, usize) {
-    let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    (0, usize::from(count > 1))
+fn generators_cpu(agents: &[&Agent]) -> f64 {
+    agents.iter().map(|agent| use_of(agent.pid())).map(|Use { cpu_s, .. }| cpu_s).sum()
 }
 
 fn void(generators: &Generators, plan: &Planned, seen: &VisitorsSeen) -> Option<String> {

@@ -6,6 +6,8 @@
 //! title      = "5,000 sources at one request a second each"
 //! why        = "Passes every limit per address."
 //! duration_s = 60
+//! tls        = true         # visitors and HTTP floods come over TLS; false where it is not written
+//! certificate_expires_s = 20                                         # optional, with tls
 //!
 //! [[visitors]]
 //! kind                = "browser"
@@ -29,10 +31,12 @@
 //! Without `[[visitors]]` the usual mix comes ([`Visitors::usual`]). Unknown keys are faults. Everything is bounded ([`bounds`]); a file beyond them is refused whole.
 
 pub mod bounds;
+mod flood;
 mod shipped;
 
 use serde::{Deserialize, Serialize};
 
+pub use flood::{Flood, FloodKind, Pulse};
 pub use shipped::{SHIPPED, shipped};
 
 /// A checked scenario. Times are whole seconds from its start.
@@ -47,6 +51,10 @@ pub struct Scenario {
     pub why: String,
     /// Seconds from start to end.
     pub duration_s: u32,
+    /// Visitors and the floods of HTTP requests come over TLS.
+    pub tls: bool,
+    /// When the edge's certificate expires, where it does.
+    pub certificate_expires_s: Option<u32>,
     /// Who visits.
     pub visitors: Vec<Visitors>,
     /// Who floods.
@@ -62,6 +70,9 @@ struct Draft {
     title: String,
     why: String,
     duration_s: u32,
+    #[serde(default)]
+    tls: bool,
+    certificate_expires_s: Option<u32>,
     #[serde(default = "Visitors::usual")]
     visitors: Vec<Visitors>,
     #[serde(default)]
@@ -159,95 +170,6 @@ impl VisitorKind {
     }
 }
 
-/// One flood.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Flood {
-    /// What is sent.
-    pub kind: FloodKind,
-    /// Different source addresses.
-    pub sources: u32,
-    /// Requests, connections or packets begun per second, all sources together.
-    pub rate: f64,
-    /// When it begins.
-    pub from_s: u32,
-    /// When it ends.
-    pub until_s: u32,
-    /// Comes and goes, where given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pulse: Option<Pulse>,
-    /// Connections held open at once at the most; what would be one more is left out and counted.
-    #[serde(default = "Flood::connections_default")]
-    pub connections_max: u32,
-}
-
-impl Flood {
-    fn connections_default() -> u32 {
-        10_000
-    }
-
-    /// Whether it is on at this time of the scenario, in seconds.
-    #[must_use]
-    pub fn is_on(&self, at_s: f64) -> bool {
-        if at_s < f64::from(self.from_s) || at_s >= f64::from(self.until_s) {
-            return false;
-        }
-        self.pulse.is_none_or(|pulse| {
-            let into = (at_s - f64::from(self.from_s)) % f64::from(pulse.on_s + pulse.off_s);
-            into < f64::from(pulse.on_s)
-        })
-    }
-}
-
-/// On and off in turn, from the flood's beginning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pulse {
-    /// Seconds on.
-    pub on_s: u32,
-    /// Seconds off.
-    pub off_s: u32,
-}
-
-/// Kinds of floods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FloodKind {
-    /// The site's pages, as fast as the rate says.
-    Pages,
-    /// The look-up form with values that never repeat: each costs the origin work.
-    LookUps,
-    /// Pages with random query strings, to miss every cache.
-    CacheBust,
-    /// Requests for a host nobody serves: the server's bare address.
-    BareAddress,
-    /// New connections that say nothing and stay.
-    Connections,
-    /// Request headers that arrive a few bytes at a time.
-    SlowHeaders,
-    /// Request bodies that arrive a few bytes at a time.
-    SlowBody,
-    /// Answers that are asked for and taken a few bytes at a time.
-    SlowRead,
-}
-
-impl FloodKind {
-    /// As in scenario files and reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pages => "pages",
-            Self::LookUps => "look-ups",
-            Self::CacheBust => "cache-bust",
-            Self::BareAddress => "bare-address",
-            Self::Connections => "connections",
-            Self::SlowHeaders => "slow-headers",
-            Self::SlowBody => "slow-body",
-            Self::SlowRead => "slow-read",
-        }
-    }
-}
-
 /// What befalls the origin for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -285,6 +207,8 @@ impl Scenario {
             title: draft.title,
             why: draft.why,
             duration_s: draft.duration_s,
+            tls: draft.tls,
+            certificate_expires_s: draft.certificate_expires_s,
             visitors: draft.visitors,
             floods: draft.flood,
             origin: draft.origin,
@@ -320,19 +244,33 @@ impl Scenario {
                 (pulse.on_s, pulse.off_s) = (scale(pulse.on_s).max(1), scale(pulse.off_s).max(1));
             }
         }
+        short.certificate_expires_s = short.certificate_expires_s.map(scale);
         for trouble in &mut short.origin {
             (trouble.from_s, trouble.until_s) = (scale(trouble.from_s), scale(trouble.until_s));
         }
         short
     }
 
-    /// When trouble begins, in seconds: the first flood, surge or origin trouble. `None` when it is
-    /// calm throughout.
+    /// When trouble begins, in seconds: the first flood, surge, origin trouble, or the certificate's
+    /// end. `None` when it is calm throughout.
     #[must_use]
     pub fn onset_s(&self) -> Option<u32> {
         let floods = self.floods.iter().map(|flood| flood.from_s);
         let surges = self.visitors.iter().filter_map(|visitors| visitors.surge).map(|surge| surge.from_s);
-        floods.chain(surges).chain(self.origin.iter().map(|trouble| trouble.from_s)).min()
+        let origin = self.origin.iter().map(|trouble| trouble.from_s);
+        floods.chain(surges).chain(origin).chain(self.certificate_expires_s).min()
+    }
+
+    /// Whether anybody comes over TLS, so that the edge must offer it.
+    #[must_use]
+    pub fn needs_tls(&self) -> bool {
+        self.tls || self.floods.iter().any(|flood| flood.kind.is_tls_only())
+    }
+
+    /// Whether it has floods of packets, which only hosts of their own can have.
+    #[must_use]
+    pub fn needs_packets(&self) -> bool {
+        self.floods.iter().any(|flood| flood.kind.is_packets())
     }
 
     /// What the origin suffers from at this time, in seconds.

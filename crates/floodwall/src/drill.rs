@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use floodwall_drill::edges::{Edge, Floodwall, Rival};
+use floodwall_drill::edges::{Edge, Floodwall, Label, Rival};
 use floodwall_drill::hosts::{Host, Network};
 use floodwall_drill::random::Seed;
 use floodwall_drill::report::{Circumstances, html};
@@ -18,6 +18,7 @@ use floodwall_drill::run::{Drill, DrillError, Outcome};
 use floodwall_drill::scenario::{SHIPPED, Scenario, shipped};
 use floodwall_model::Clock;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::commands::{EXIT_USAGE, fail, show_faults, tell};
@@ -133,37 +134,63 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
     let network = network(arguments.loopback);
     let rivals = arguments.versus.iter().map(|rival| rival as &dyn Edge);
     let edges: Vec<&dyn Edge> = std::iter::once(&floodwall as &dyn Edge).chain(rivals).collect();
-    let mut outcomes = Vec::new();
-    // In turn within each scenario, so that a machine that grows slower does so for all of them.
-    for (scenario, edge) in
-        scenarios.iter().flat_map(|scenario| edges.iter().map(move |edge| (scenario, *edge)))
+    let (outcomes, left_out) = match hold(&scenarios, &edges, Seed(arguments.seed), network, &program, &stop)
     {
-        let drill = Drill {
-            scenario,
-            seed: Seed(arguments.seed),
-            edge,
-            network,
-            program: program.clone(),
-            stop: &stop,
-        };
-        match run_one(&drill) {
-            Ok(outcome) => outcomes.push(outcome),
-            Err(_) if stop.load(Ordering::Relaxed) => {
-                tell("stopped; the drill's hosts and processes are gone");
-                return ExitCode::from(130);
-            }
-            Err(error) => {
-                let name = edge.label().name;
-                return fail(&format!("floodwall: {} / {name}: {error}", scenario.name), status_of(&error));
-            }
-        }
-    }
+        Ok(held) => held,
+        Err(status) => return status,
+    };
     if let Some(file) = &arguments.report
         && let Err(message) = write_report(&outcomes, file)
     {
         return fail(&message, 1);
     }
-    print(&outcomes, arguments.json)
+    print(&outcomes, &left_out, arguments.json)
+}
+
+/// Holds every scenario with every edge. In turn within each scenario, so that a machine that grows
+/// slower does so for all of them.
+///
+/// # Errors
+/// The exit status, once it has been said why.
+fn hold(
+    scenarios: &[Scenario],
+    edges: &[&dyn Edge],
+    seed: Seed,
+    network: Network,
+    program: &std::path::Path,
+    stop: &AtomicBool,
+) -> Result<(Vec<Outcome>, Vec<LeftOut>), ExitCode> {
+    let (mut outcomes, mut left_out) = (Vec::new(), Vec::new());
+    for (scenario, edge) in
+        scenarios.iter().flat_map(|scenario| edges.iter().map(move |edge| (scenario, *edge)))
+    {
+        let drill = Drill { scenario, seed, edge, network, program: program.to_owned(), stop };
+        if let Some(why) = drill.left_out() {
+            left_out.push(LeftOut { scenario: scenario.name.clone(), edge: edge.label(), why });
+            continue;
+        }
+        match run_one(&drill) {
+            Ok(outcome) => outcomes.push(outcome),
+            Err(_) if stop.load(Ordering::Relaxed) => {
+                tell("stopped; the drill's hosts and processes are gone");
+                return Err(ExitCode::from(130));
+            }
+            Err(error) => {
+                let name = edge.label().name;
+                let message = format!("floodwall: {} / {name}: {error}", scenario.name);
+                return Err(fail(&message, status_of(&error)));
+            }
+        }
+    }
+    Ok((outcomes, left_out))
+}
+
+/// A drill that was not held, and why: no failure of the edge.
+#[derive(Debug, Serialize)]
+struct LeftOut {
+    scenario: String,
+    edge: Label,
+    why: String,
 }
 
 fn write_report(outcomes: &[Outcome], file: &std::path::Path) -> Result<(), String> {
@@ -281,7 +308,7 @@ fn list(json: bool) -> ExitCode {
     } else {
         let lines = scenarios.iter().map(|scenario| {
             format!(
-                "{:17} {:>4} s  {}\n{:25}{}",
+                "{:19} {:>4} s  {}\n{:27}{}",
                 scenario.name, scenario.duration_s, scenario.title, "", scenario.why
             )
         });
@@ -291,12 +318,13 @@ fn list(json: bool) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn print(outcomes: &[Outcome], json: bool) -> ExitCode {
+fn print(outcomes: &[Outcome], left_out: &[LeftOut], json: bool) -> ExitCode {
     use std::io::Write;
     let text = if json {
-        serde_json::to_string_pretty(&serde_json::json!({ "drills": outcomes })).unwrap_or_default()
+        serde_json::to_string_pretty(&serde_json::json!({ "drills": outcomes, "left_out": left_out }))
+            .unwrap_or_default()
     } else {
-        table::render(outcomes)
+        table::render(outcomes, left_out)
     };
     let _ = writeln!(std::io::stdout(), "{text}");
     let void = outcomes.iter().any(|outcome| outcome.void.is_some());

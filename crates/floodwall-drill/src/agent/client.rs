@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,8 +13,10 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 
 use super::Post;
+use super::tls::{Tls, is_certificate_fault};
 use crate::clock::Moment;
 use crate::measure::Outcome;
 use crate::plan::Want;
@@ -32,6 +35,7 @@ pub(crate) struct Client<'a> {
     source: IpAddr,
     agent: &'static str,
     connection: Option<SendRequest<Empty<Bytes>>>,
+    tls: Option<Arc<ClientConfig>>,
     cookies: BTreeMap<String, String>,
 }
 
@@ -52,7 +56,8 @@ enum Next {
 
 impl<'a> Client<'a> {
     pub(crate) fn new(post: &'a Post, source: IpAddr, agent: &'static str) -> Self {
-        Self { post, source, agent, connection: None, cookies: BTreeMap::new() }
+        let tls = post.tls.as_ref().map(Tls::of_visitor);
+        Self { post, source, agent, connection: None, tls, cookies: BTreeMap::new() }
     }
 
     /// Goes on from another address, with the same cookies.
@@ -122,9 +127,10 @@ impl<'a> Client<'a> {
     }
 
     async fn connect(&self) -> Result<SendRequest<Empty<Bytes>>, Outcome> {
-        let address = self.post.own.edge(self.source, self.post.port);
-        let stream = address.connect(self.source).await.map_err(|_| Outcome::NoConnection)?;
-        let _ = stream.set_nodelay(true);
+        let own = |tls: &Tls| self.tls.clone().unwrap_or_else(|| tls.of_visitor());
+        let stream = self.post.connect(self.source, own).await.map_err(|error| {
+            if is_certificate_fault(&error) { Outcome::Certificate } else { Outcome::NoConnection }
+        })?;
         let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(|_| Outcome::NoConnection)?;
         tokio::spawn(driver);
         Ok(sender)

@@ -14,31 +14,46 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 
-use super::{Post, slow};
+use super::packets::Packets;
+use super::tls::Tls;
+use super::{AgentError, Post, h2, handshakes, slow};
 use crate::clock::{Moment, until};
 use crate::plan::FloodArrival;
 use crate::scenario::{Flood, FloodKind};
 
 /// How long a flooder waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Idle connections that one source keeps.
 const KEPT_PER_SOURCE: usize = 8;
+/// What is in the air when a flood ends may take so long to say what became of it.
+const GRACE_US: u64 = 250_000;
+/// Packets sent before others get their turn.
+const PACKETS_AT_ONCE: u32 = 64;
 
 /// What a flood did in one second of the scenario.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FloodSecond {
-    /// Requests or connections begun.
+    /// Requests, connections or handshakes begun, or packets sent.
     pub begun: u64,
-    /// Answered with the page (2xx, 3xx).
+    /// Requests answered with the page (2xx, 3xx), handshakes answered, connections that were still
+    /// open when the flood ended as far as the flooder can see. A reader that takes next to nothing
+    /// sees no end that is queued behind data: what the edge still held says `Outcome::edge_held`.
     pub served: u64,
-    /// Refused by status (4xx).
+    /// Refused by status (4xx), or a connection closed by the edge.
     pub refused: u64,
+    /// Of these, connections of HTTP/2 that the edge ended with a GOAWAY.
+    pub told_to_go: u64,
     /// Answered with 5xx.
     pub server_errors: u64,
-    /// No connection, or it broke off, or no answer in time.
+    /// No connection, or a request's connection broke off, or no answer in time, or a packet that
+    /// the flood's own system did not take.
     pub failed: u64,
+    /// In the air when the flood ended.
+    pub unfinished: u64,
     /// Not begun because the flood had its most connections open.
     pub left_out: u64,
+    /// Sent in this second on connections that send many: cancelled requests, frames of headers.
+    pub sent: u64,
 }
 
 /// What one flood did.
@@ -57,6 +72,9 @@ pub struct FloodSeen {
 pub(super) struct Running {
     pub(super) post: Post,
     pub(super) flood: Flood,
+    /// The first message of a TLS handshake, for floods of those.
+    pub(super) hello: Vec<u8>,
+    start: Moment,
     /// When the flood is over.
     pub(super) ends: Moment,
     kept: Mutex<HashMap<IpAddr, Vec<SendRequest<Empty<Bytes>>>>>,
@@ -75,16 +93,36 @@ struct State {
 pub(super) enum Fate {
     Served,
     Refused,
+    ToldToGo,
     ServerError,
     Failed,
 }
 
-/// Carries all floods of the plan out, side by side.
-pub(super) async fn run(post: &Post, start: Moment) -> Vec<FloodSeen> {
-    let mut floods = Vec::new();
-    for place in 0..post.plan.scenario.floods.len() {
-        floods.push(tokio::spawn(run_one(post.clone(), place, start)));
-    }
+/// A flood that has all it needs.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    post: Post,
+    place: usize,
+    packets: Option<Packets>,
+    hello: Vec<u8>,
+}
+
+/// Prepares all floods of the plan, so that what is missing is told before it starts.
+pub(super) fn prepare(post: &Post) -> Result<Vec<Prepared>, AgentError> {
+    let hello = post.tls.as_ref().map(Tls::hello).transpose().map_err(AgentError::Handshake)?;
+    let hello = hello.unwrap_or_default();
+    let places = 0..post.plan.scenario.floods.len();
+    places
+        .map(|place| {
+            let packets = Packets::open(post, place)?;
+            Ok(Prepared { post: post.clone(), place, packets, hello: hello.clone() })
+        })
+        .collect()
+}
+
+/// Carries the floods out, side by side.
+pub(super) async fn run(floods: Vec<Prepared>, start: Moment) -> Vec<FloodSeen> {
+    let floods: Vec<_> = floods.into_iter().map(|flood| tokio::spawn(run_one(flood, start))).collect();
     let mut seen = Vec::new();
     for flood in floods {
         seen.push(flood.await.unwrap_or_default());
@@ -92,7 +130,8 @@ pub(super) async fn run(post: &Post, start: Moment) -> Vec<FloodSeen> {
     seen
 }
 
-async fn run_one(post: Post, place: usize, start: Moment) -> FloodSeen {
+async fn run_one(prepared: Prepared, start: Moment) -> FloodSeen {
+    let Prepared { post, place, mut packets, hello } = prepared;
     let (Some(flood), Some(arrivals)) =
         (post.plan.scenario.floods.get(place).cloned(), post.plan.flood(place))
     else {
@@ -100,6 +139,8 @@ async fn run_one(post: Post, place: usize, start: Moment) -> FloodSeen {
     };
     let duration_s = usize::try_from(post.plan.scenario.duration_s).unwrap_or(0);
     let running = Arc::new(Running {
+        hello,
+        start,
         ends: start.plus_us(u64::from(flood.until_s) * 1_000_000),
         kept: Mutex::new(HashMap::new()),
         state: Mutex::new(State { seconds: vec![FloodSecond::default(); duration_s], ..State::default() }),
@@ -108,6 +149,7 @@ async fn run_one(post: Post, place: usize, start: Moment) -> FloodSeen {
     });
     let mut lateness = Histogram::<u64>::new(3).ok();
     let mut tasks = tokio::task::JoinSet::new();
+    let mut packets_sent = 0_u32;
     for arrival in arrivals {
         let due = start.plus_us(arrival.at_us);
         until(due).await;
@@ -115,7 +157,13 @@ async fn run_one(post: Post, place: usize, start: Moment) -> FloodSeen {
             lateness.saturating_record(Moment::now().us_since(due));
         }
         let second = usize::try_from(arrival.at_us / 1_000_000).unwrap_or(0);
-        if running.may_begin(second) {
+        if let Some(packets) = packets.as_mut() {
+            running.packet(second, packets.send(&arrival));
+            packets_sent = packets_sent.wrapping_add(1);
+            if packets_sent.is_multiple_of(PACKETS_AT_ONCE) {
+                tokio::task::yield_now().await;
+            }
+        } else if running.may_begin(second) {
             let running = running.clone();
             tasks.spawn(async move {
                 let fate = attack(&running, &arrival).await;
@@ -124,19 +172,44 @@ async fn run_one(post: Post, place: usize, start: Moment) -> FloodSeen {
         }
         while tasks.try_join_next().is_some() {}
     }
-    // What is in the air when the flood ends is let go.
+    // Whoever holds a connection notices the end; what is in the air beyond that is let go.
     until(running.ends).await;
+    let all_ended = async { while tasks.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(Duration::from_micros(GRACE_US), all_ended).await;
     tasks.abort_all();
     while tasks.join_next().await.is_some() {}
-    let state = running.state.lock().unwrap_or_else(PoisonError::into_inner);
-    FloodSeen {
-        seconds: state.seconds.clone(),
-        schedule_error_us: lateness.map_or((0, 0), |late| (late.value_at_quantile(0.99), late.max())),
-        connections_peak: state.peak,
-    }
+    running.seen(lateness.map_or((0, 0), |late| (late.value_at_quantile(0.99), late.max())))
 }
 
 impl Running {
+    /// Notes what a connection has sent just now.
+    pub(super) fn sent(&self, count: u64) {
+        let second = usize::try_from(Moment::now().us_since(self.start) / 1_000_000).unwrap_or(usize::MAX);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counts) = state.seconds.get_mut(second) {
+            counts.sent += count;
+        }
+    }
+
+    fn packet(&self, second: usize, taken: bool) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counts) = state.seconds.get_mut(second) {
+            counts.begun += 1;
+            if taken { counts.sent += 1 } else { counts.failed += 1 }
+        }
+    }
+
+    fn seen(&self, schedule_error_us: (u64, u64)) -> FloodSeen {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seconds = state.seconds.clone();
+        let are_packets = self.flood.kind.is_packets();
+        for second in seconds.iter_mut().filter(|_| !are_packets) {
+            let told = second.served + second.refused + second.server_errors + second.failed;
+            second.unfinished = second.begun.saturating_sub(told);
+        }
+        FloodSeen { seconds, schedule_error_us, connections_peak: state.peak }
+    }
+
     fn may_begin(&self, second: usize) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let allowed = state.open < u64::from(self.flood.connections_max);
@@ -157,6 +230,10 @@ impl Running {
             match fate {
                 Fate::Served => counts.served += 1,
                 Fate::Refused => counts.refused += 1,
+                Fate::ToldToGo => {
+                    counts.refused += 1;
+                    counts.told_to_go += 1;
+                }
                 Fate::ServerError => counts.server_errors += 1,
                 Fate::Failed => counts.failed += 1,
             }
@@ -193,6 +270,13 @@ async fn attack(running: &Running, arrival: &FloodArrival) -> Fate {
         FloodKind::Connections | FloodKind::SlowHeaders | FloodKind::SlowBody | FloodKind::SlowRead => {
             slow::hold(running, source, &arrival.target).await
         }
+        FloodKind::H2RapidReset
+        | FloodKind::H2Continuation
+        | FloodKind::H2MadeYouReset
+        | FloodKind::H2HeaderBomb => h2::hold(running, source, arrival).await,
+        FloodKind::TlsHandshakes => handshakes::shake(running, source, arrival).await,
+        // Packets are sent without a task of their own.
+        FloodKind::SynSpoofed | FloodKind::Udp => Fate::Failed,
     }
 }
 
@@ -202,8 +286,7 @@ async fn ask(running: &Running, source: IpAddr, target: &str) -> Option<Fate> {
     let mut connection = match running.take(source) {
         Some(connection) => connection,
         None => {
-            let stream = address.connect(source).await.ok()?;
-            let _ = stream.set_nodelay(true);
+            let stream = running.post.connect(source, Tls::of_flooder).await.ok()?;
             let (connection, driver) = handshake(TokioIo::new(stream)).await.ok()?;
             tokio::spawn(driver);
             connection

@@ -1,12 +1,13 @@
 //! Floods that hold connections: as little as possible, for as long as the server is patient.
 
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::flood::{Fate, Running};
+use super::tls::Stream;
 use crate::clock::Moment;
 use crate::scenario::FloodKind;
 
@@ -20,21 +21,34 @@ const SLOW_READ_PAGES: usize = 40;
 /// Opens a connection and holds it until the server closes it or the flood is over. Being closed is
 /// being refused.
 pub(super) async fn hold(running: &Running, source: IpAddr, target: &str) -> Fate {
-    let address = running.post.own.edge(source, running.post.port);
     let left = running.ends.since(Moment::now());
     let held = async {
-        let connecting = address.connect_with_narrow_window(source);
-        let mut stream = connecting.await.ok()?;
+        let mut stream = connect(running, source).await.ok()?;
         stream.write_all(start(running, target).as_bytes()).await.ok()?;
         match running.flood.kind {
-            FloodKind::Connections => until_closed(&mut stream).await,
-            FloodKind::SlowRead => read_slowly(&mut stream).await,
-            _ => drip(&mut stream).await,
+            FloodKind::Connections => until_closed(&mut *stream).await,
+            FloodKind::SlowRead => read_slowly(&mut *stream).await,
+            _ => drip(&mut *stream).await,
         }
         Some(Fate::Refused)
     };
     // Still open when the flood ends: the server held it all the time.
     tokio::time::timeout(left, held).await.map_or(Fate::Served, |fate| fate.unwrap_or(Fate::Failed))
+}
+
+async fn connect(running: &Running, source: IpAddr) -> io::Result<Box<dyn Stream>> {
+    let post = &running.post;
+    match post.tls.as_ref().filter(|_| post.plan.scenario.tls) {
+        None => Ok(Box::new(post.own.edge(source, post.port).connect_with_narrow_window(source).await?)),
+        Some(tls) => {
+            let stream = post.own.edge(source, tls.port).connect_with_narrow_window(source).await?;
+            // A connection that says nothing does not begin a handshake either.
+            if running.flood.kind == FloodKind::Connections {
+                return Ok(Box::new(stream));
+            }
+            Ok(Box::new(tls.shake(tls.of_flooder(), stream).await?))
+        }
+    }
 }
 
 /// What is sent at once.
@@ -52,13 +66,13 @@ fn start(running: &Running, target: &str) -> String {
     }
 }
 
-async fn until_closed(stream: &mut TcpStream) {
+async fn until_closed(stream: &mut dyn Stream) {
     let mut byte = [0];
     while matches!(stream.read(&mut byte).await, Ok(1)) {}
 }
 
 /// Sends a byte now and then; an answer before the end is as good as a close.
-async fn drip(stream: &mut TcpStream) {
+async fn drip(stream: &mut dyn Stream) {
     let mut byte = [0];
     loop {
         tokio::select! {
@@ -73,7 +87,7 @@ async fn drip(stream: &mut TcpStream) {
 }
 
 /// Takes a byte now and then.
-async fn read_slowly(stream: &mut TcpStream) {
+async fn read_slowly(stream: &mut dyn Stream) {
     let mut byte = [0];
     loop {
         tokio::time::sleep(DRIP).await;

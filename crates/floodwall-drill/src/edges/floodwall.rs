@@ -1,7 +1,7 @@
 //! Floodwall itself, with the user's own settings where given.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
@@ -52,6 +52,9 @@ fn put_in_place(mut settings: Table, place: &Place<'_>) -> Result<Table, String>
     for elsewhere in ["https", "interface", "trusted_proxies", "access_log"] {
         server.remove(elsewhere);
     }
+    if let Some(tls) = place.tls {
+        server.insert("https".into(), texts(tls.listen.iter().map(ToString::to_string).collect()));
+    }
     let sites = settings.entry("site").or_insert_with(|| Value::Array(vec![Value::Table(Table::new())]));
     let sites = sites.as_array_mut().ok_or("site is no list of [[site]]; see `floodwall check`")?;
     sites.truncate(1);
@@ -62,14 +65,19 @@ fn put_in_place(mut settings: Table, place: &Place<'_>) -> Result<Table, String>
     for elsewhere in ["certificate", "key"] {
         site.remove(elsewhere);
     }
+    if let Some(tls) = place.tls {
+        let text = |path: &Path| Value::String(path.display().to_string());
+        site.insert("certificate".into(), text(&tls.certificates.certificate));
+        site.insert("key".into(), text(&tls.certificates.key));
+    }
     Ok(settings)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
+    use crate::certificates::Certificates;
+    use crate::edges::TlsPlace;
 
     #[test]
     fn addresses_are_replaced_and_limits_stay() {
@@ -97,9 +105,19 @@ mod tests {
             listen: &listen,
             origin: "192.0.2.2:80".parse().unwrap(),
             site: "www.vote.example",
+            tls: None,
             directory: Path::new("/d"),
         };
         insta::assert_snapshot!(put_in_place(own.parse().unwrap(), &place).unwrap());
         insta::assert_snapshot!(put_in_place(Table::new(), &place).unwrap());
+        let certificates = Certificates {
+            authority: String::new(),
+            certificate: "/d/site.pem".into(),
+            key: "/d/site.key".into(),
+            both: "/d/both.pem".into(),
+        };
+        let listen = ["192.0.2.1:443".parse().unwrap()];
+        let place = Place { tls: Some(TlsPlace { listen: &listen, certificates: &certificates }), ..place };
+        insta::assert_snapshot!(put_in_place(own.parse().unwrap(), &place).unwrap());
     }
 }

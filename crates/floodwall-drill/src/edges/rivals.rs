@@ -1,10 +1,11 @@
 //! Rivals in the edge's place, as a careful administrator hardens them: their configurations stand in
 //! `rivals/` for everybody to read and to better.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Edge, EdgeCommand, EdgeError, Label, Place, write};
+use super::{Edge, EdgeCommand, EdgeError, Label, Place, TlsPlace, write};
 
 /// The rivals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,10 @@ impl Edge for Rival {
         Label { name: self.as_str().to_owned(), version: version_in(&String::from_utf8_lossy(&text)) }
     }
 
+    fn offers_tls(&self) -> bool {
+        *self != Self::Varnish
+    }
+
     fn prepare(&self, place: &Place<'_>) -> Result<EdgeCommand, EdgeError> {
         let program = self.found()?;
         let arguments = match self {
@@ -117,9 +122,15 @@ fn path_text(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// One line for each address to listen on.
-fn lines(place: &Place<'_>, line: impl Fn(&std::net::SocketAddr) -> String) -> String {
-    place.listen.iter().map(line).collect::<Vec<_>>().join("\n")
+/// One line for each address to listen on, in cleartext and then with TLS.
+fn lines(
+    place: &Place<'_>,
+    clear: impl Fn(&SocketAddr) -> String,
+    tls: impl Fn(&SocketAddr, &TlsPlace<'_>) -> String,
+) -> String {
+    let clear = place.listen.iter().map(clear);
+    let tls = place.tls.iter().flat_map(|own| own.listen.iter().map(|address| tls(address, own)));
+    clear.chain(tls).collect::<Vec<_>>().join("\n")
 }
 
 fn nginx(place: &Place<'_>) -> Result<Vec<String>, EdgeError> {
@@ -129,9 +140,31 @@ fn nginx(place: &Place<'_>) -> Result<Vec<String>, EdgeError> {
             ("directory", path_text(place.directory)),
             (
                 "listen",
-                lines(place, |address| format!("        listen {address} default_server backlog=4096;")),
+                lines(
+                    place,
+                    |address| format!("        listen {address} default_server backlog=4096;"),
+                    |address, _| format!("        listen {address} ssl http2 default_server backlog=4096;"),
+                ),
             ),
-            ("listen_site", lines(place, |address| format!("        listen {address};"))),
+            (
+                "listen_site",
+                lines(
+                    place,
+                    |address| format!("        listen {address};"),
+                    |address, _| format!("        listen {address} ssl http2;"),
+                ),
+            ),
+            (
+                "certificate",
+                place.tls.map_or_else(String::new, |tls| {
+                    let (certificate, key) = (&tls.certificates.certificate, &tls.certificates.key);
+                    format!(
+                        "    ssl_certificate {};\n    ssl_certificate_key {};",
+                        certificate.display(),
+                        key.display()
+                    )
+                }),
+            ),
             ("site", place.site.to_owned()),
             ("origin", place.origin.to_string()),
         ],
@@ -151,7 +184,17 @@ fn haproxy(place: &Place<'_>) -> Result<Vec<String>, EdgeError> {
     let text = fill(
         include_str!("../../rivals/haproxy.cfg"),
         &[
-            ("bind", lines(place, |address| format!("    bind {address} backlog 4096"))),
+            (
+                "bind",
+                lines(
+                    place,
+                    |address| format!("    bind {address} backlog 4096"),
+                    |address, tls| {
+                        let both = tls.certificates.both.display();
+                        format!("    bind {address} ssl crt {both} alpn h2,http/1.1 backlog 4096")
+                    },
+                ),
+            ),
             ("site", place.site.to_owned()),
             ("origin", place.origin.to_string()),
         ],
@@ -193,11 +236,18 @@ fn traffic_server(place: &Place<'_>) -> Result<Vec<String>, EdgeError> {
         }
     };
     let (own, run, cache) = (directory("etc")?, directory("run")?, directory("cache")?);
-    let ports = place.listen.iter().map(|address| match address {
-        std::net::SocketAddr::V4(address) => format!("{}:ipv4:ip-in={}", address.port(), address.ip()),
-        std::net::SocketAddr::V6(address) => format!("{}:ipv6:ip-in=[{}]", address.port(), address.ip()),
-    });
-    let ports = ports.collect::<Vec<_>>().join(" ");
+    let port = |address: &SocketAddr, how: &str| match address {
+        SocketAddr::V4(address) => format!("{}:{how}ipv4:ip-in={}", address.port(), address.ip()),
+        SocketAddr::V6(address) => format!("{}:{how}ipv6:ip-in=[{}]", address.port(), address.ip()),
+    };
+    let ports =
+        lines(place, |address| port(address, ""), |address, _| port(address, "ssl:")).replace('\n', " ");
+    if let Some(tls) = place.tls {
+        let (certificate, key) = (&tls.certificates.certificate, &tls.certificates.key);
+        let line =
+            format!("dest_ip=* ssl_cert_name={} ssl_key_name={}\n", certificate.display(), key.display());
+        write(own.join("ssl_multicert.config"), &line)?;
+    }
     let records = include_str!("../../rivals/trafficserver/records.config");
     write(own.join("records.config"), &fill(records, &[("ports", ports)]))?;
     let remap = include_str!("../../rivals/trafficserver/remap.config");
@@ -223,6 +273,7 @@ fn traffic_server(place: &Place<'_>) -> Result<Vec<String>, EdgeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::certificates::Certificates;
 
     #[test]
     fn versions_are_found_in_what_they_say() {
@@ -242,7 +293,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let listen = ["192.0.2.1:8080".parse().unwrap(), "[2001:db8:e::1]:8080".parse().unwrap()];
         let origin = "192.0.2.2:8081".parse().unwrap();
-        let place = Place { listen: &listen, origin, site: "www.vote.example", directory: directory.path() };
+        let certificates = Certificates::issue(directory.path(), "www.vote.example", None).unwrap();
+        let tls_listen = ["192.0.2.1:8443".parse().unwrap(), "[2001:db8:e::1]:8443".parse().unwrap()];
+        let place = Place {
+            listen: &listen,
+            origin,
+            site: "www.vote.example",
+            tls: Some(TlsPlace { listen: &tls_listen, certificates: &certificates }),
+            directory: directory.path(),
+        };
         for prepared in [nginx(&place), haproxy(&place), varnish(&place), traffic_server(&place)] {
             assert!(!prepared.unwrap().is_empty());
         }

@@ -1,10 +1,14 @@
 //! A flood's arrivals, one after the other: not held in memory, because there can be millions.
 
 use crate::random::{Chance, Seed};
+use crate::scenario::bounds::FLOOD_SOURCES_MAX;
 use crate::scenario::{Flood, FloodKind};
 
 use super::session::PAGES;
 use super::{Source, micros};
+
+/// From this source on nobody is: packets from there get no answer from the address they name.
+pub const NOBODY_FROM: u16 = 0x8000;
 
 /// One request, connection or packet of a flood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,9 +79,11 @@ impl Iterator for FloodArrivals {
             // Arrivals know nothing of one another, so the next span may begin as if it were the first.
             self.at_s = self.next_span_s().max(self.at_s);
         }
+        let sources = self.flood.sources.min(FLOOD_SOURCES_MAX);
+        let number = u16::try_from(self.chance.below(u64::from(sources))).unwrap_or(0);
         // Source 0 is the network's own name.
-        let source = 1 + self.chance.below(u64::from(self.flood.sources.min(u32::from(u16::MAX))));
-        let source = Source::V4(u16::try_from(source).unwrap_or(u16::MAX));
+        let first = if self.flood.kind.is_packets() { NOBODY_FROM } else { 1 };
+        let source = Source::V4(first.saturating_add(number));
         let target = self.target();
         Some(FloodArrival { at_us: micros(self.at_s), source, target })
     }

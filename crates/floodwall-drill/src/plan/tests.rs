@@ -50,6 +50,19 @@ fn a_flood_that_pulses_is_silent_between() {
 }
 
 #[test]
+fn packets_come_from_where_nobody_is_and_nothing_else_does() {
+    for (name, _) in SHIPPED {
+        let plan = plan(name, 1);
+        for (place, flood) in plan.scenario.floods.iter().enumerate() {
+            for arrival in plan.flood(place).unwrap().take(20_000) {
+                let Source::V4(number) = arrival.source else { panic!("{arrival:?}") };
+                assert_eq!(number >= NOBODY_FROM, flood.kind.is_packets(), "{name} {arrival:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_flood_leaves_the_visitors_as_they_are() {
     let (calm, flooded) = (plan("origin-down", 9), plan("origin-errors", 9));
     assert_eq!(calm.sessions, flooded.sessions);

@@ -7,10 +7,12 @@ use super::{Scenario, ScenarioFault};
 pub const DURATION_S_MAX: u32 = 600;
 /// Sessions that begin per second, each kind, surge included.
 pub const SESSIONS_PER_SECOND_MAX: f64 = 500.0;
-/// Requests, connections or packets that one flood begins per second.
+/// Requests, connections or packets that one flood begins per second; in floods of HTTP/2 frames also
+/// what all its connections together send.
 pub const FLOOD_RATE_MAX: f64 = 50_000.0;
-/// Sources of one flood.
-pub const FLOOD_SOURCES_MAX: u32 = 65_536;
+/// Sources of one flood: half of its host's network. In the other half nobody is, for packets whose
+/// sources are to give no answer.
+pub const FLOOD_SOURCES_MAX: u32 = 0x7fff;
 /// Connections that one flood holds open.
 pub const FLOOD_CONNECTIONS_MAX: u32 = 20_000;
 /// Entries of one list: visitors, floods, origin troubles.
@@ -38,6 +40,12 @@ pub(super) fn faults(scenario: &Scenario) -> Vec<ScenarioFault> {
     }
     if scenario.visitors.is_empty() {
         check.fault("visitors", "nobody visits: write at least one [[visitors]]".to_owned());
+    }
+    if let Some(expires_s) = scenario.certificate_expires_s {
+        check.span("certificate_expires_s", expires_s, scenario.duration_s, scenario.duration_s);
+        if !scenario.tls {
+            check.fault("certificate_expires_s", "nobody would see it: write tls = true as well".to_owned());
+        }
     }
     visitors(&mut check, scenario);
     floods(&mut check, scenario);
@@ -73,6 +81,11 @@ fn floods(check: &mut Check, scenario: &Scenario) {
         check.within(&key("sources"), f64::from(flood.sources), 1.0, f64::from(FLOOD_SOURCES_MAX));
         let connections = f64::from(flood.connections_max);
         check.within(&key("connections_max"), connections, 1.0, f64::from(FLOOD_CONNECTIONS_MAX));
+        if let Some(frames) = flood.kind.h2_frames_per_second() {
+            let together = connections * f64::from(frames);
+            let name = format!("connections_max × {frames} frames a second");
+            check.within(&key(&name), together, 1.0, FLOOD_RATE_MAX);
+        }
         check.span(&format!("flood[{place}]"), flood.from_s, flood.until_s, scenario.duration_s);
         if flood.pulse.is_some_and(|pulse| pulse.on_s == 0 || pulse.off_s == 0) {
             check.fault(&key("pulse"), "write at least 1 for on_s and off_s".to_owned());

@@ -24,10 +24,18 @@ files![
     "slow-body",
     "slow-read",
     "connections",
+    "h2-rapid-reset",
+    "h2-continuation",
+    "h2-made-you-reset",
+    "h2-header-bomb",
+    "tls-handshakes",
+    "syn-spoofed",
+    "udp",
     "crowd-and-attack",
     "origin-down",
     "origin-slow",
     "origin-errors",
+    "certificate-expired",
 ];
 
 /// The shipped scenario of that name.

@@ -59,17 +59,8 @@ fn a_shortened_scenario_keeps_its_shape() {
 #[test]
 fn the_documentation_names_every_scenario_kind_and_bound() {
     let text = include_str!("../../../../docs/drill.md");
-    let floods = [
-        FloodKind::Pages,
-        FloodKind::LookUps,
-        FloodKind::CacheBust,
-        FloodKind::BareAddress,
-        FloodKind::Connections,
-        FloodKind::SlowHeaders,
-        FloodKind::SlowBody,
-        FloodKind::SlowRead,
-    ];
-    let kinds = VisitorKind::ALL.map(VisitorKind::as_str).into_iter().chain(floods.map(FloodKind::as_str));
+    let kinds =
+        VisitorKind::ALL.map(VisitorKind::as_str).into_iter().chain(FloodKind::ALL.map(FloodKind::as_str));
     let names = kinds.chain(SHIPPED.iter().map(|(name, _)| *name));
     let missing: Vec<_> = names.filter(|name| !text.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "{missing:?}");
@@ -87,4 +78,39 @@ fn the_documentation_names_every_scenario_kind_and_bound() {
     }
     let example = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     Scenario::read("example", example).unwrap_or_else(|faults| panic!("{faults:?}"));
+}
+
+#[test]
+fn what_floods_of_frames_send_together_is_bounded() {
+    for (kind, connections, fits) in [
+        ("h2-rapid-reset", 50, true),
+        ("h2-rapid-reset", 51, false),
+        ("h2-continuation", 51, false),
+        ("h2-made-you-reset", 51, false),
+        ("h2-header-bomb", 5_000, true),
+        ("connections", 5_000, true),
+    ] {
+        let text = format!(
+            "title = \"t\"\nwhy = \"w\"\nduration_s = 30\n[[flood]]\nkind = \"{kind}\"\nsources = 1\n\
+             rate = 1.0\nfrom_s = 10\nuntil_s = 20\nconnections_max = {connections}\n"
+        );
+        assert_eq!(Scenario::read("own", &text).is_ok(), fits, "{kind} {connections}");
+    }
+}
+
+#[test]
+fn a_certificate_runs_out_within_a_scenario_that_shows_it() {
+    for (lines, expected) in [
+        ("tls = true\ncertificate_expires_s = 10", Ok(Some(10))),
+        ("tls = true\ncertificate_expires_s = 30", Err("no span")),
+        ("certificate_expires_s = 10", Err("write tls = true")),
+        ("tls = true", Ok(None)),
+    ] {
+        let text = format!("title = \"t\"\nwhy = \"w\"\nduration_s = 30\n{lines}\n");
+        match (Scenario::read("own", &text), expected) {
+            (Ok(scenario), Ok(onset)) => assert_eq!(scenario.onset_s(), onset, "{lines}"),
+            (Err(faults), Err(words)) => assert!(faults[0].what.contains(words), "{faults:?}"),
+            (read, _) => panic!("{lines}: {read:?}"),
+        }
+    }
 }

@@ -31,10 +31,7 @@ struct Running {
 
 /// Whether a flood of that kind can do anything where there are no connections.
 fn has_meaning(kind: FloodKind) -> bool {
-    match kind {
-        FloodKind::Pages | FloodKind::LookUps | FloodKind::CacheBust | FloodKind::BareAddress => true,
-        FloodKind::Connections | FloodKind::SlowHeaders | FloodKind::SlowBody | FloodKind::SlowRead => false,
-    }
+    matches!(kind, FloodKind::Pages | FloodKind::LookUps | FloodKind::CacheBust | FloodKind::BareAddress)
 }
 
 impl Floods {

@@ -23,7 +23,18 @@ fn flood(kind: FloodKind, sources: u32, rate: f64, from_s: u32, until_s: u32) ->
 /// Scenarios beyond the bounds of files, to see more than those may show.
 fn own(duration_s: u32, visitors: Vec<Visitors>, floods: Vec<Flood>) -> Scenario {
     let (name, title, why) = ("own".to_owned(), "own".to_owned(), "a test".to_owned());
-    Scenario { name, title, why, duration_s, visitors, floods, origin: Vec::new() }
+    let origin = Vec::new();
+    Scenario {
+        name,
+        title,
+        why,
+        duration_s,
+        tls: false,
+        certificate_expires_s: None,
+        visitors,
+        floods,
+        origin,
+    }
 }
 
 #[test]

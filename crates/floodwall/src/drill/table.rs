@@ -8,21 +8,37 @@ use floodwall_drill::measure::{Goodput, Outcome as Fate, Share};
 use floodwall_drill::run::Outcome;
 use floodwall_drill::twin::Simulated;
 
+use super::LeftOut;
+
 /// The table of several drills.
-pub(super) fn render(outcomes: &[Outcome]) -> String {
+pub(super) fn render(outcomes: &[Outcome], left_out: &[LeftOut]) -> String {
     let mut text = String::from(
-        "                                       visitors, from the onset on                          edge\n\
-         scenario          edge               pages  sessions refused failed  median     p99 protect    CPU  memory\n",
+        "                                         visitors, from the onset on                          edge\n\
+         scenario            edge               pages  sessions refused failed  median     p99 protect    CPU  memory\n",
     );
     for outcome in outcomes {
         let used = &outcome.edge_use;
         let row = row(&outcome.scenario, &outcome.edge.name, &outcome.goodput);
         let _ = writeln!(text, "{row} {:>5.1}s {:>5.0}MB", used.cpu_s, megabytes(used.memory_peak_bytes));
         losses(&mut text, &outcome.goodput);
+        for (flood, seen) in outcome.scenario.floods.iter().zip(&outcome.floods) {
+            let _ = writeln!(text, "  {}", flooded(flood.kind.as_str(), seen));
+        }
         held_back(&mut text, &outcome.floods);
+        if !outcome.floods.is_empty() {
+            let held = used.held_peak;
+            let _ = writeln!(
+                text,
+                "  the edge held {} connections at most, {} half-open",
+                held.connections, held.half_open
+            );
+        }
         if let Some(why) = &outcome.void {
             let _ = writeln!(text, "  VOID: {why}");
         }
+    }
+    for LeftOut { scenario, edge, why } in left_out {
+        let _ = writeln!(text, "{scenario:19} {:17} {:>8}  {why}", edge.name, "-");
     }
     text.push_str(LEGEND);
     text
@@ -33,8 +49,8 @@ pub(super) fn render_simulated(outcomes: &[Simulated]) -> String {
     let mut text = String::from(
         "SIMULATED: limits and health decide as in earnest; hosts, network and time are a model.\n\
          \n\
-         \x20                                      visitors, from the onset on                       at the\n\
-         scenario          edge               pages  sessions refused failed  median     p99 protect  origin\n",
+         \x20                                        visitors, from the onset on                       at the\n\
+         scenario            edge               pages  sessions refused failed  median     p99 protect  origin\n",
     );
     for outcome in outcomes {
         let row = row(&outcome.scenario, "floodwall", &outcome.goodput);
@@ -88,7 +104,7 @@ fn row(scenario: &Scenario, edge: &str, goodput: &Goodput) -> String {
         (Some(_), None) => "never".to_owned(),
     };
     format!(
-        "{:17} {:17} {:>8} {:>8} {:>7} {:>6} {:>7} {:>7} {:>7}",
+        "{:19} {:17} {:>8} {:>8} {:>7} {:>6} {:>7} {:>7} {:>7}",
         scenario.name,
         edge,
         percent(share.arrived_percent()),
@@ -99,6 +115,27 @@ fn row(scenario: &Scenario, edge: &str, goodput: &Goodput) -> String {
         milliseconds(share.p99_ms),
         protect,
     )
+}
+
+/// What a flood did and what the edge made of it.
+fn flooded(kind: &str, seen: &FloodSeen) -> String {
+    let sum = |field: fn(&FloodSecond) -> u64| seen.seconds.iter().map(field).sum::<u64>();
+    let mut text = format!("{kind}: {} begun", sum(|second| second.begun));
+    for (count, what) in [
+        (sum(|second| second.served), "served"),
+        (sum(|second| second.refused), "refused"),
+        (sum(|second| second.server_errors), "5xx"),
+        (sum(|second| second.failed), "failed"),
+        (sum(|second| second.unfinished), "unfinished"),
+        (sum(|second| second.left_out), "left out"),
+        (sum(|second| second.sent), "sent"),
+        (seen.connections_peak, "open at most"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, ", {count} {what}");
+        }
+    }
+    text
 }
 
 /// Wants that came to nothing for another reason than a refusal.

@@ -1,0 +1,162 @@
+//! Floods: what is sent, by how many, how fast and when.
+
+use serde::{Deserialize, Serialize};
+
+/// One flood.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flood {
+    /// What is sent.
+    pub kind: FloodKind,
+    /// Different source addresses.
+    pub sources: u32,
+    /// Requests, connections, handshakes or packets begun per second, all sources together.
+    pub rate: f64,
+    /// When it begins.
+    pub from_s: u32,
+    /// When it ends.
+    pub until_s: u32,
+    /// Comes and goes, where given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pulse: Option<Pulse>,
+    /// Connections held open at once at the most; what would be one more is left out and counted.
+    #[serde(default = "Flood::connections_default")]
+    pub connections_max: u32,
+}
+
+impl Flood {
+    fn connections_default() -> u32 {
+        10_000
+    }
+
+    /// Whether it is on at this time of the scenario, in seconds.
+    #[must_use]
+    pub fn is_on(&self, at_s: f64) -> bool {
+        if at_s < f64::from(self.from_s) || at_s >= f64::from(self.until_s) {
+            return false;
+        }
+        self.pulse.is_none_or(|pulse| {
+            let into = (at_s - f64::from(self.from_s)) % f64::from(pulse.on_s + pulse.off_s);
+            into < f64::from(pulse.on_s)
+        })
+    }
+}
+
+/// On and off in turn, from the flood's beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pulse {
+    /// Seconds on.
+    pub on_s: u32,
+    /// Seconds off.
+    pub off_s: u32,
+}
+
+/// Kinds of floods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FloodKind {
+    /// The site's pages, as fast as the rate says.
+    Pages,
+    /// The look-up form with values that never repeat: each costs the origin work.
+    LookUps,
+    /// Pages with random query strings, to miss every cache.
+    CacheBust,
+    /// Requests for a host nobody serves: the server's bare address.
+    BareAddress,
+    /// New connections that say nothing and stay.
+    Connections,
+    /// Request headers that arrive a few bytes at a time.
+    SlowHeaders,
+    /// Request bodies that arrive a few bytes at a time.
+    SlowBody,
+    /// Answers that are asked for and taken a few bytes at a time.
+    SlowRead,
+    /// HTTP/2 requests that are cancelled at once (CVE-2023-44487).
+    H2RapidReset,
+    /// HTTP/2 headers that never end: CONTINUATION upon CONTINUATION (CERT VU#421644).
+    H2Continuation,
+    /// HTTP/2 requests followed by a frame for which the server has to cancel them (CVE-2025-8671).
+    H2MadeYouReset,
+    /// HTTP/2 headers of a byte each that stand for four thousand (CVE-2016-6581).
+    H2HeaderBomb,
+    /// Full TLS handshakes, half of them left after the server's answer, half completed and closed.
+    TlsHandshakes,
+    /// TCP SYN packets from addresses where nobody is.
+    SynSpoofed,
+    /// UDP datagrams from addresses where nobody is.
+    Udp,
+}
+
+impl FloodKind {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::Pages,
+        Self::LookUps,
+        Self::CacheBust,
+        Self::BareAddress,
+        Self::Connections,
+        Self::SlowHeaders,
+        Self::SlowBody,
+        Self::SlowRead,
+        Self::H2RapidReset,
+        Self::H2Continuation,
+        Self::H2MadeYouReset,
+        Self::H2HeaderBomb,
+        Self::TlsHandshakes,
+        Self::SynSpoofed,
+        Self::Udp,
+    ];
+
+    /// As in scenario files and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pages => "pages",
+            Self::LookUps => "look-ups",
+            Self::CacheBust => "cache-bust",
+            Self::BareAddress => "bare-address",
+            Self::Connections => "connections",
+            Self::SlowHeaders => "slow-headers",
+            Self::SlowBody => "slow-body",
+            Self::SlowRead => "slow-read",
+            Self::H2RapidReset => "h2-rapid-reset",
+            Self::H2Continuation => "h2-continuation",
+            Self::H2MadeYouReset => "h2-made-you-reset",
+            Self::H2HeaderBomb => "h2-header-bomb",
+            Self::TlsHandshakes => "tls-handshakes",
+            Self::SynSpoofed => "syn-spoofed",
+            Self::Udp => "udp",
+        }
+    }
+
+    /// Whether it is one of the floods of HTTP/2 frames.
+    #[must_use]
+    pub fn is_h2(self) -> bool {
+        self.h2_frames_per_second().is_some()
+    }
+
+    /// Whether it comes over TLS whatever the visitors do.
+    #[must_use]
+    pub fn is_tls_only(self) -> bool {
+        self.is_h2() || self == Self::TlsHandshakes
+    }
+
+    /// Whether it is made of packets and not of connections.
+    #[must_use]
+    pub fn is_packets(self) -> bool {
+        matches!(self, Self::SynSpoofed | Self::Udp)
+    }
+
+    /// What one connection of a flood of HTTP/2 frames goes on sending per second for as long as the
+    /// server lets it: cancelled requests, or frames of headers. `None` for other kinds.
+    #[must_use]
+    pub fn h2_frames_per_second(self) -> Option<u32> {
+        match self {
+            Self::H2RapidReset | Self::H2Continuation | Self::H2MadeYouReset => Some(1_000),
+            // Each is 16 KiB on the wire and 64 MiB in the meaning of its headers.
+            Self::H2HeaderBomb => Some(10),
+            _ => None,
+        }
+    }
+}
