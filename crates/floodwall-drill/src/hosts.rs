@@ -17,6 +17,9 @@
 //! The networks are those set aside for benchmarks and documentation (RFC 2544, 5737, 3849): no
 //! real host has them. No namespace has a way out: no default route, no link but the drill's.
 //!
+//! In the upper half of the flood's network (198.19.128.0/17) nobody is: packets that claim to come from
+//! there get no answer from there ([`PacketSocket`]).
+//!
 //! Without root everything is on loopback, with an address of 127.0.0.0/8 for each source.
 
 mod packets;
