@@ -71,7 +71,7 @@ impl Host {
 
     /// The processor that is its own: the first for the edge, the second for all others, where there
     /// are two.
-    fn processor(self) -> usize {
+    pub(crate) fn processor(self) -> usize {
         let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         usize::from(self != Self::Edge && count > 1)
     }
