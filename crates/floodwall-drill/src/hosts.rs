@@ -17,6 +17,9 @@
 //! The networks are those set aside for benchmarks and documentation (RFC 2544, 5737, 3849): no
 //! real host has them. No namespace has a way out: no default route, no link but the drill's.
 //!
+//! In the upper half of the flood's network (198.19.128.0/17) nobody is: packets that claim to come from
+//! there get no answer from there ([`PacketSocket`]).
+//!
 //! Without root everything is on loopback, with an address of 127.0.0.0/8 for each source.
 
 mod packets;
@@ -68,7 +71,7 @@ impl Host {
 
     /// The processor that is its own: the first for the edge, the second for all others, where there
     /// are two.
-    fn processor(self) -> usize {
+    pub(crate) fn processor(self) -> usize {
         let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         usize::from(self != Self::Edge && count > 1)
     }

@@ -72,6 +72,24 @@ fn state_at<'a>(ports: &[u16], line: &'a str) -> Option<&'a str> {
     ports.contains(&port).then_some(state)
 }
 
+/// Processor time that programs have used on one processor since the machine started, seconds.
+pub(crate) fn processor_used_s(processor: usize) -> f64 {
+    programs_s(&std::fs::read_to_string("/proc/stat").unwrap_or_default(), processor).unwrap_or(0.0)
+}
+
+/// User, nice, system and steal of a processor's line in `/proc/stat`; interrupts are left out, because
+/// they are the edge's own packets mostly.
+fn programs_s(text: &str, processor: usize) -> Option<f64> {
+    let name = format!("cpu{processor}");
+    let line = text.lines().find(|line| line.split_ascii_whitespace().next() == Some(name.as_str()))?;
+    let ticks: Vec<f64> =
+        line.split_ascii_whitespace().skip(1).map_while(|field| field.parse().ok()).collect();
+    let [user, nice, system, _idle, _wait, _irq, _softirq, steal, ..] = *ticks.as_slice() else {
+        return None;
+    };
+    Some((user + nice + system + steal) / TICKS_PER_SECOND)
+}
+
 struct Stat {
     parent: u32,
     cpu_s: f64,
@@ -135,6 +153,15 @@ mod tests {
         let _client = std::net::TcpStream::connect(address).unwrap();
         let _accepted = server.accept().unwrap();
         assert_eq!(held(), Held { connections: 1, half_open: 0 });
+    }
+
+    #[test]
+    fn a_processors_time_is_that_of_programs() {
+        let text =
+            "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 100 20 30 4000 5 6 7 50 0 0\ncpu1 1 1 1 1 1 1 1 1 0 0\nctxt 5\n";
+        assert_eq!(programs_s(text, 0), Some(2.0));
+        assert_eq!(programs_s(text, 10), None);
+        assert!(processor_used_s(0) > 0.0);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::directory;
 use crate::edges::{Edge, EdgeCommand, EdgeError, Label, Place, TlsPlace};
 use crate::hosts::{Host, Hosts, HostsError, Network};
 pub use crate::machine::Held;
-use crate::machine::{Use, held_at, raise_open_files, use_of};
+use crate::machine::{Use, held_at, processor_used_s, raise_open_files, use_of};
 use crate::measure::{Goodput, to_f64};
 use crate::plan::Plan;
 use crate::random::Seed;
@@ -129,6 +129,9 @@ pub struct EdgeUse {
     pub cpu_s: f64,
     /// The most memory seen at a second's mark (proportional set size), bytes.
     pub memory_peak_bytes: u64,
+    /// Processor time that programs of others took on the edge's processor, seconds: on a busy machine
+    /// visitors wait for that, whatever the edge does.
+    pub taken_by_others_s: f64,
     /// The most TCP connections of each kind that its system held at a second's mark.
     pub held_peak: Held,
 }
@@ -225,6 +228,7 @@ impl Drill<'_> {
 
         let start = self.start(planned)?;
         let before = (use_of(edge.pid()), generators_cpu(&[&origin, &visitors, &flood]));
+        let processor_before_s = processor_used_s(Host::Edge.processor());
         for agent in [&mut origin, &mut visitors, &mut flood] {
             agent.tell(&start)?;
         }
@@ -234,6 +238,8 @@ impl Drill<'_> {
             self.wait_until(start.plus_us(u64::from(second) * 1_000_000))?;
             held.push(held_at(&[EDGE_PORT, EDGE_TLS_PORT], edge.pid()));
             used.note(use_of(edge.pid()), before.0, &held);
+            let taken_s = processor_used_s(Host::Edge.processor()) - processor_before_s;
+            used.taken_by_others_s = (taken_s - used.cpu_s).max(0.0);
             cpu_s = generators_cpu(&[&origin, &visitors, &flood]).max(cpu_s);
             progress(second);
         }

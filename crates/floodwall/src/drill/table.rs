@@ -10,6 +10,9 @@ use floodwall_drill::twin::Simulated;
 
 use super::LeftOut;
 
+/// What others may take of the edge's processor before people should know.
+const TAKEN_PERCENT_MAX: f64 = 10.0;
+
 /// The table of several drills.
 pub(super) fn render(outcomes: &[Outcome], left_out: &[LeftOut]) -> String {
     let mut text = String::from(
@@ -32,6 +35,11 @@ pub(super) fn render(outcomes: &[Outcome], left_out: &[LeftOut]) -> String {
                 "  the edge held {} connections at most, {} half-open",
                 held.connections, held.half_open
             );
+        }
+        let taken =
+            outcome.edge_use.taken_by_others_s * 100.0 / f64::from(outcome.scenario.duration_s.max(1));
+        if taken > TAKEN_PERCENT_MAX {
+            let _ = writeln!(text, "  other programs took {taken:.0} % of the edge's processor meanwhile");
         }
         if let Some(why) = &outcome.void {
             let _ = writeln!(text, "  VOID: {why}");
