@@ -14,6 +14,8 @@ pub(crate) type Need<'a> = (&'a str, &'a str);
 
 const FOR_BUILDING: [Need<'static>; 2] = [("cc", "gcc"), ("c++", "g++")];
 const FOR_BROWSER_TESTS: [Need<'static>; 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+/// The drill makes hosts of its own.
+const FOR_HOSTS: [Need<'static>; 2] = [("ip", "iproute2"), ("setpriv", "util-linux")];
 
 /// Command-line tools of cargo: program, crate, version. Newer ones that are already there will do.
 const CARGO_TOOLS: [(&str, &str, &str); 2] =
@@ -35,7 +37,7 @@ pub(crate) fn for_building(shell: &Shell) -> Result<(), String> {
 /// # Errors
 /// What is missing and how to install it by hand.
 pub(crate) fn for_tests(shell: &Shell) -> Result<(), String> {
-    let mut needs = [FOR_BUILDING, FOR_BROWSER_TESTS].concat();
+    let mut needs = [FOR_BUILDING, FOR_BROWSER_TESTS, FOR_HOSTS].concat();
     let axe = axe_file()?;
     if !axe.exists() {
         needs.push(("npm", "npm"));
