@@ -86,12 +86,13 @@ async fn drip(stream: &mut dyn Stream) {
     }
 }
 
-/// Takes a byte now and then.
+/// Takes a byte now and then. That the server has reset the connection does not show in what is read:
+/// there is enough in the buffer for hours.
 async fn read_slowly(stream: &mut dyn Stream) {
     let mut byte = [0];
     loop {
         tokio::time::sleep(DRIP).await;
-        if !matches!(stream.read(&mut byte).await, Ok(1)) {
+        if stream.is_reset() || !matches!(stream.read(&mut byte).await, Ok(1)) {
             return;
         }
     }

@@ -35,9 +35,22 @@ pub struct TlsOrders {
 }
 
 /// A connection of any kind.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Whether the other side has reset it, though there may still be something to read.
+    fn is_reset(&self) -> bool;
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl Stream for TcpStream {
+    fn is_reset(&self) -> bool {
+        !matches!(self.take_error(), Ok(None))
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn is_reset(&self) -> bool {
+        self.get_ref().0.is_reset()
+    }
+}
 
 /// What an agent needs for TLS.
 #[derive(Clone, Debug)]
