@@ -308,10 +308,7 @@ async fn ask_once(
     }
     match outcome.map_err(|attempt| attempt.failure) {
         Ok((mut response, response_received)) => {
-            if let Err(failure) = keep_framing_plain(&mut response) {
-                counters.origin_errors.add(1);
-                return Err(failure);
-            }
+            keep_framing_plain(&mut response);
             let waited = response_received.since(request_sent).as_micros();
             counters.origin_wait_us.add(u64::try_from(waited).unwrap_or(u64::MAX));
             counters.origin_5xx.add(u64::from(response.status().is_server_error()));
@@ -328,21 +325,13 @@ async fn ask_once(
 }
 
 /// Leaves nothing in an answer's header that frames it differently from how it was read.
-///
-/// # Errors
-/// It switches to another protocol, which nobody asked for: `Upgrade` is not passed on.
-fn keep_framing_plain(response: &mut Response<OriginBody>) -> Result<(), OriginFailure> {
-    let status = response.status();
-    if status.is_informational() {
-        let words = format!("the answer has the status {}, which nobody asked for", status.as_u16());
-        return Err(OriginFailure::Broken(words.into()));
-    }
+fn keep_framing_plain(response: &mut Response<OriginBody>) {
     // RFC 9112 section 6.3: the coding framed it. RFC 9110 section 8.6: 204 has no length.
+    let no_content = response.status() == StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    if headers.contains_key(TRANSFER_ENCODING) || status == StatusCode::NO_CONTENT {
+    if no_content || headers.contains_key(TRANSFER_ENCODING) {
         headers.remove(CONTENT_LENGTH);
     }
-    Ok(())
 }
 
 /// The origin's own answer, streamed.
@@ -352,13 +341,17 @@ fn passed_on(
     not_stored: Option<NotStored>,
     filling: Option<Box<Filling>>,
 ) -> Response<Payload> {
-    let (mut parts, body) = response.into_parts();
+    let (mut parts, mut body) = response.into_parts();
     forwarded.annotate(&mut parts.headers, not_stored);
     let bodiless = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let payload = if bodiless {
         Payload::Empty
     } else if http_body::Body::is_end_stream(&body) && parts.headers.get(CONTENT_LENGTH).is_none() {
         Payload::Whole(Bytes::new())
+    } else if filling.is_none()
+        && let Some(whole) = body.take_whole()
+    {
+        Payload::Whole(whole)
     } else {
         Payload::Origin(Box::new(body), filling)
     };

@@ -5,16 +5,16 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use floodwall_model::{Prefix, RequestFacts, SiteId};
+use http::Method;
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Method, Request, Uri};
 
 use crate::cache::CacheRequest;
 use crate::connection::Peer;
 use crate::forwarded::{self, Introduction};
 use crate::headers;
-use crate::upstream::RequestBody;
+use crate::upstream::{OriginRequest, RequestBody};
 
 /// One request to a declared site.
 #[derive(Clone, Debug)]
@@ -126,14 +126,8 @@ impl Visit {
     }
 
     /// The request as the origin gets it.
-    pub(crate) fn request_to_origin(&self, fields: HeaderMap, body: RequestBody) -> Request<RequestBody> {
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        let mut uri = http::uri::Parts::default();
-        uri.path_and_query = Some(self.target.clone());
-        *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
-        *request.headers_mut() = fields;
-        request
+    pub(crate) fn request_to_origin(&self, fields: HeaderMap, body: RequestBody) -> OriginRequest {
+        OriginRequest { method: self.method.clone(), target: self.target.clone(), fields, body }
     }
 }
 
