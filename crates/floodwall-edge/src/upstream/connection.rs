@@ -5,11 +5,14 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::HeaderValue;
 use http_body::Body;
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -77,11 +80,16 @@ impl OriginConnection {
         Self { stream, input: BytesMut::new(), read_bytes: READ_BYTES, outgoing, reused: false }
     }
 
-    /// Whether it is open and nothing has come since the last answer, as it must be between two.
+    /// Whether it is open and nothing has come since the last answer, as it must be between two: as
+    /// far as the runtime has heard.
     pub(super) fn is_quiet(&self) -> bool {
-        let nothing =
-            |read: io::Result<usize>| read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
-        self.input.is_empty() && nothing(self.stream.try_read(&mut [0]))
+        self.input.is_empty() && is_nothing(self.stream.try_read(&mut [0]))
+    }
+
+    /// As [`Self::is_quiet`], asking the operating system.
+    pub(super) fn is_surely_quiet(&self) -> bool {
+        let peeked = || SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]);
+        self.is_quiet() && is_nothing(peeked())
     }
 
     /// Gives the buffers back, as long as nobody uses it.
@@ -96,13 +104,13 @@ impl OriginConnection {
     }
 
     /// Takes up a request; its body stays with it until the head is on its way.
-    pub(super) fn begin(&mut self, request: &OriginRequest) {
+    pub(super) fn begin(&mut self, request: &OriginRequest, via: &HeaderValue) {
         let out = &mut self.outgoing;
         out.text.clear();
         out.text_written = 0;
         out.coding = request.coding();
         (out.begun, out.broken) = (false, false);
-        request.write_head(out.coding, &mut out.text);
+        request.write_head(out.coding, via, &mut out.text);
     }
 
     /// Whether any byte of the request may have reached the origin.
@@ -190,7 +198,8 @@ impl OriginConnection {
 
     /// Reads what is there; 0 is the end of the stream.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // Between two parts the memory is whole again, unless the visitor still has some of it.
+        ready!(self.stream.poll_read_ready(cx))?;
+        // Not before something is there: waiting takes no memory. Between two parts the memory is whole again, unless the visitor still has some of it.
         let wanted = if self.input.is_empty() { self.read_bytes } else { READ_ROOM_MIN };
         if self.input.capacity().saturating_sub(self.input.len()) < wanted {
             self.input.reserve(self.read_bytes);
@@ -202,6 +211,11 @@ impl OriginConnection {
         }
         Poll::Ready(Ok(read))
     }
+}
+
+/// Whether a read says that nothing is there, neither bytes nor an end.
+fn is_nothing(read: io::Result<usize>) -> bool {
+    read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 impl Outgoing {

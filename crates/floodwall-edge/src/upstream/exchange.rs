@@ -111,7 +111,7 @@ async fn attempt_all(
 ) -> Result<(Response<OriginBody>, Timestamp), Attempt> {
     let repeatable = request.is_repeatable();
     for attempt in 0..=STALE_CONNECTIONS_MAX {
-        let kept = if attempt < STALE_CONNECTIONS_MAX { worker.pool.take(origin) } else { None };
+        let kept = if attempt < STALE_CONNECTIONS_MAX { worker.pool.take(origin, !repeatable) } else { None };
         let mut connection = match kept {
             Some(connection) => connection,
             // Rare and large: in a box, so that requests on kept connections do not carry it.
@@ -151,7 +151,7 @@ async fn attempt_one(
     let mut parts = 0;
     let mut reader = HeadReader::default();
     let mut deadline = Deadline::new(patience.after);
-    connection.begin(request);
+    connection.begin(request, &worker.shared.via);
     poll_fn(|cx| {
         if let Poll::Ready(answer) = connection.poll_answer(cx, &mut reader, request) {
             return Poll::Ready(answer);

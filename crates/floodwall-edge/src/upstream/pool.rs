@@ -33,12 +33,15 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// The most recently used idle connection that is still open.
-    pub(crate) fn take(&self, origin: &Origin) -> Option<Box<OriginConnection>> {
+    /// The most recently used idle connection that is still open. For a request that can be sent
+    /// only once, `surely`: the operating system is asked, which is one call more.
+    pub(crate) fn take(&self, origin: &Origin, surely: bool) -> Option<Box<OriginConnection>> {
         let mut idle = self.idle.borrow_mut();
         let list = idle.get_mut(&origin.number)?;
         while let Some(mut entry) = list.pop() {
-            if entry.connection.is_quiet() {
+            let connection = &entry.connection;
+            let open = if surely { connection.is_surely_quiet() } else { connection.is_quiet() };
+            if open {
                 entry.connection.reused = true;
                 return Some(entry.connection);
             }

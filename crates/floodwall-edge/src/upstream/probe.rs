@@ -48,9 +48,14 @@ async fn probe(worker: Rc<Worker>, origin: Arc<Origin>) {
         headers.insert(header::HOST, host);
     }
     headers.insert(header::USER_AGENT, HeaderValue::from_static("floodwall-health-probe"));
-    headers.insert(header::VIA, worker.shared.via.clone());
     let target = PathAndQuery::from_static("/");
-    let request = OriginRequest { method: Method::HEAD, target, fields: headers, body: RequestBody::Empty };
+    let request = OriginRequest {
+        method: Method::HEAD,
+        target,
+        fields: headers,
+        introduction: None,
+        body: RequestBody::Empty,
+    };
     let patience = Patience::of_edge(PATIENCE);
     if let Err(attempt) = exchange_in_turn(&worker, &origin, request, worker.now(), patience, None).await {
         tracing::debug!(origin = %origin.url, failure = %attempt.failure, "probe failed");

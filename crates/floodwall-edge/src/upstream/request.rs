@@ -1,11 +1,14 @@
 //! A request as an origin gets it, and its bytes on the wire.
 
-use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
+use std::rc::Rc;
+
+use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING, VIA};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method};
 use http_body::Body as _;
 
 use super::RequestBody;
+use crate::forwarded::Introduction;
 
 /// One request to an origin.
 #[derive(Debug)]
@@ -13,6 +16,8 @@ pub(crate) struct OriginRequest {
     pub(crate) method: Method,
     pub(crate) target: PathAndQuery,
     pub(crate) fields: HeaderMap,
+    /// Who asks, where `fields` does not say so.
+    pub(crate) introduction: Option<Rc<Introduction>>,
     pub(crate) body: RequestBody,
 }
 
@@ -40,8 +45,8 @@ impl OriginRequest {
     }
 
     /// Writes the head. The framing fields are written here and say how the body is sent, whatever
-    /// the visitor's own said.
-    pub(super) fn write_head(&self, coding: Coding, out: &mut Vec<u8>) {
+    /// the visitor's own said. `via` names this edge (RFC 9110 section 7.6.3).
+    pub(super) fn write_head(&self, coding: Coding, via: &HeaderValue, out: &mut Vec<u8>) {
         out.extend_from_slice(self.method.as_str().as_bytes());
         out.push(b' ');
         out.extend_from_slice(self.target.as_str().as_bytes());
@@ -51,6 +56,10 @@ impl OriginRequest {
                 write_field(name, value, out);
             }
         }
+        if let Some(introduction) = &self.introduction {
+            out.extend_from_slice(introduction.lines());
+        }
+        write_field(&VIA, via, out);
         match coding {
             Coding::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
             Coding::Length(bytes) => {

@@ -2,12 +2,13 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use bytes::{Buf, Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use smallvec::SmallVec;
 
 use super::{AnswerFault, Chunks, Framing};
+use crate::headers;
 
 /// Answers of origins may have larger headers than we take from visitors.
 pub(super) const BYTES_MAX: usize = 128 * 1024;
@@ -20,6 +21,7 @@ pub(super) const INTERIM_MAX: u8 = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct AnswerHead {
     pub(crate) status: StatusCode,
+    /// What is for one hop left out, and nothing that frames the body otherwise than it was read.
     pub(crate) fields: HeaderMap,
     pub(crate) framing: Framing,
     /// Whether the connection may be used again once the body has come.
@@ -126,63 +128,118 @@ fn parse(input: &mut BytesMut, method: &Method) -> Result<Option<(AnswerHead, us
         .iter()
         .map(|line| (Place::of(line.name.as_bytes(), input), Place::of(line.value, input)))
         .collect();
-    let text = input.split_to(bytes).freeze();
+    // A copy, of which all values are parts: so that no field that lives on keeps the memory alive
+    // that was read into.
+    let text = Bytes::copy_from_slice(input.get(..bytes).unwrap_or_default());
+    input.advance(bytes);
+    let mut hop = Hop::default();
     let mut fields = HeaderMap::try_with_capacity(places.len().saturating_add(2))
         .map_err(|_| AnswerFault::TooManyFields)?;
     for (name, value) in places {
-        let name = HeaderName::from_bytes(text.get(name.range()).unwrap_or_default())
-            .map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?;
-        // Values share the memory of the head.
-        let value = text.get(value.range()).map_or_else(Bytes::new, |value| text.slice_ref(value));
-        let value = HeaderValue::from_maybe_shared(value)
-            .map_err(|_| AnswerFault::Head(httparse::Error::HeaderValue))?;
-        fields.try_append(name, value).map_err(|_| AnswerFault::TooManyFields)?;
+        let name = text.get(name.range()).unwrap_or_default();
+        let value = text.get(value.range()).unwrap_or_default();
+        if hop.keeps(name, value)? {
+            let name =
+                HeaderName::from_bytes(name).map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?;
+            let value = HeaderValue::from_maybe_shared(text.slice_ref(value))
+                .map_err(|_| AnswerFault::Head(httparse::Error::HeaderValue))?;
+            fields.try_append(name, value).map_err(|_| AnswerFault::TooManyFields)?;
+        }
     }
-    let (framing, keeps_alive) = frame(status, &mut fields, method, http11)?;
+    for name in &hop.named {
+        fields.remove(name);
+    }
+    if hop.chunked || status == StatusCode::NO_CONTENT {
+        // RFC 9112 section 6.3: the coding framed it. RFC 9110 section 8.6: 204 has no length.
+        fields.remove(CONTENT_LENGTH);
+    }
+    let (framing, keeps_alive) = hop.frame(status, method, http11)?;
     Ok(Some((AnswerHead { status, fields, framing, keeps_alive }, bytes)))
 }
 
-/// How the body is framed, and whether the connection outlives it.
-fn frame(
-    status: StatusCode,
-    fields: &mut HeaderMap,
-    method: &Method,
-    http11: bool,
-) -> Result<(Framing, bool), AnswerFault> {
-    let length = length_of(fields)?;
-    let coded = is_chunked(fields)?;
-    if coded && !http11 {
-        // RFC 9112 section 6.1: an HTTP/1.0 message with it has faulty framing.
-        return Err(AnswerFault::Coding);
-    }
-    let persists = persists(fields, http11);
-    let without_content = *method == Method::HEAD
-        || status.is_informational()
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    Ok(match (without_content, coded, length) {
-        (true, ..) => (Framing::NONE, persists),
-        (_, true, length) => (Framing::Chunked(Chunks::default()), persists && length.is_none()),
-        (_, false, Some(length)) => (Framing::Length(length), persists),
-        (_, false, None) => (Framing::UntilClose, false),
-    })
+/// What the fields say that is for this hop, collected line by line.
+#[derive(Debug, Default)]
+struct Hop {
+    length: Option<u64>,
+    chunked: bool,
+    closes: bool,
+    keeps_alive: bool,
+    /// Fields that `Connection` names, which are for this hop too.
+    named: SmallVec<[HeaderName; 2]>,
 }
 
-/// The one length that all `Content-Length` lines say; leaves one of them.
-fn length_of(fields: &mut HeaderMap) -> Result<Option<u64>, AnswerFault> {
-    let mut values = fields.get_all(CONTENT_LENGTH).iter();
-    let Some(first) = values.next() else { return Ok(None) };
-    let mut repeated = false;
-    for value in values {
-        if value != first {
-            return Err(AnswerFault::Length);
+impl Hop {
+    /// Whether a field is passed on; notes it where it is for this hop or about framing.
+    fn keeps(&mut self, name: &[u8], value: &[u8]) -> Result<bool, AnswerFault> {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        Ok(match name.len() {
+            2 => !is("te"),
+            7 => !is("upgrade") && !is("trailer"),
+            10 if is("connection") => {
+                self.connection(value);
+                false
+            }
+            10 => !is("keep-alive"),
+            14 if is("content-length") => {
+                let length = Some(digits(value).ok_or(AnswerFault::Length)?);
+                let first = self.length.is_none();
+                if !first && self.length != length {
+                    return Err(AnswerFault::Length);
+                }
+                self.length = length;
+                first
+            }
+            16 => !is("proxy-connection"),
+            17 if is("transfer-encoding") => {
+                if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(AnswerFault::Coding);
+                }
+                self.chunked = true;
+                false
+            }
+            18 => !is("proxy-authenticate"),
+            19 => !is("proxy-authorization"),
+            _ => true,
+        })
+    }
+
+    /// RFC 9110 section 7.6.1, RFC 9112 section 9.3.
+    fn connection(&mut self, value: &[u8]) {
+        for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            if option.eq_ignore_ascii_case(b"keep-alive") {
+                self.keeps_alive = true;
+            } else if option.eq_ignore_ascii_case(b"close") {
+                self.closes = true;
+            } else if let Ok(name) = HeaderName::from_bytes(option)
+                && !headers::is_kept_whatever_connection_says(&name)
+            {
+                self.named.push(name);
+            }
         }
-        repeated = true;
     }
-    let length = digits(first.as_bytes()).ok_or(AnswerFault::Length)?;
-    if repeated {
-        fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
+
+    /// How the body is framed, and whether the connection outlives it.
+    fn frame(
+        &self,
+        status: StatusCode,
+        method: &Method,
+        http11: bool,
+    ) -> Result<(Framing, bool), AnswerFault> {
+        if self.chunked && !http11 {
+            // RFC 9112 section 6.1: an HTTP/1.0 message with it has faulty framing.
+            return Err(AnswerFault::Coding);
+        }
+        let persists = !self.closes && (http11 || self.keeps_alive);
+        let without_content = *method == Method::HEAD
+            || status.is_informational()
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        Ok(match (without_content, self.chunked, self.length) {
+            (true, ..) => (Framing::NONE, persists),
+            (_, true, length) => (Framing::Chunked(Chunks::default()), persists && length.is_none()),
+            (_, false, Some(length)) => (Framing::Length(length), persists),
+            (_, false, None) => (Framing::UntilClose, false),
+        })
     }
-    Ok(Some(length))
 }
 
 /// `1*DIGIT` below 2^63.
@@ -195,25 +252,4 @@ fn digits(text: &[u8]) -> Option<u64> {
         number.checked_mul(10)?.checked_add(digit)
     })?;
     i64::try_from(number).is_ok().then_some(number)
-}
-
-fn is_chunked(fields: &HeaderMap) -> Result<bool, AnswerFault> {
-    let mut values = fields.get_all(TRANSFER_ENCODING).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(false),
-        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(true),
-        _ => Err(AnswerFault::Coding),
-    }
-}
-
-/// RFC 9112 section 9.3.
-fn persists(fields: &HeaderMap, http11: bool) -> bool {
-    let (mut closes, mut keeps) = (false, false);
-    for value in fields.get_all(CONNECTION) {
-        for option in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-            closes |= option.eq_ignore_ascii_case(b"close");
-            keeps |= option.eq_ignore_ascii_case(b"keep-alive");
-        }
-    }
-    !closes && (http11 || keeps)
 }
