@@ -31,7 +31,8 @@ enum Expecting {
     DataLf,
     /// The first byte of a trailer's line.
     Trailers,
-    Trailer,
+    TrailerName,
+    TrailerValue,
     TrailerLf,
     LastLf,
     Nothing,
@@ -119,9 +120,17 @@ impl Chunks {
             (Expecting::DataLf, b'\n') => Expecting::FirstDigit,
             (Expecting::DataCr | Expecting::DataLf, _) => return Err(AnswerFault::ChunkEnd),
             (Expecting::Trailers, b'\r') => Expecting::LastLf,
-            (Expecting::Trailer, b'\r') => Expecting::TrailerLf,
-            (Expecting::Trailers | Expecting::Trailer, b'\n' | 0) => return Err(AnswerFault::Trailers),
-            (Expecting::Trailers | Expecting::Trailer, _) => self.count_trailer()?,
+            (Expecting::TrailerName, b':') => Expecting::TrailerValue,
+            (Expecting::Trailers | Expecting::TrailerName, _) if is_token_byte(byte) => {
+                self.count_trailer(Expecting::TrailerName)?
+            }
+            (Expecting::TrailerValue, b'\r') => Expecting::TrailerLf,
+            (Expecting::TrailerValue, _) if byte == b'\t' || !byte.is_ascii_control() => {
+                self.count_trailer(Expecting::TrailerValue)?
+            }
+            (Expecting::Trailers | Expecting::TrailerName | Expecting::TrailerValue, _) => {
+                return Err(AnswerFault::Trailers);
+            }
             (Expecting::TrailerLf, b'\n') => Expecting::Trailers,
             (Expecting::LastLf, b'\n') => Expecting::Nothing,
             (Expecting::TrailerLf | Expecting::LastLf, _) => return Err(AnswerFault::Trailers),
@@ -150,12 +159,13 @@ impl Chunks {
         if self.extension_bytes > EXTENSION_BYTES_MAX { Err(AnswerFault::ChunkExtensions) } else { Ok(next) }
     }
 
-    fn count_trailer(&mut self) -> Result<Expecting, AnswerFault> {
+    fn count_trailer(&mut self, next: Expecting) -> Result<Expecting, AnswerFault> {
         self.trailer_bytes = self.trailer_bytes.saturating_add(1);
-        if self.trailer_bytes > TRAILER_BYTES_MAX {
-            Err(AnswerFault::Trailers)
-        } else {
-            Ok(Expecting::Trailer)
-        }
+        if self.trailer_bytes > TRAILER_BYTES_MAX { Err(AnswerFault::Trailers) } else { Ok(next) }
     }
+}
+
+/// `tchar` of RFC 9110 section 5.6.2.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -113,6 +113,9 @@ fn doubtful_answers_are_refused() {
         (chunked("3;\nabc"), AnswerFault::ChunkExtensions),
         (chunked(&format!("3;{}", "x".repeat(16 * 1024))), AnswerFault::ChunkExtensions),
         (chunked("0\r\nA: b\nC: d\r\n\r\n"), AnswerFault::Trailers),
+        (chunked("0\r\nno field\r\n\r\n"), AnswerFault::Trailers),
+        (chunked("0\r\n A: b\r\n\r\n"), AnswerFault::Trailers),
+        (chunked("0\r\n: b\r\n\r\n"), AnswerFault::Trailers),
         (chunked(&format!("0\r\nA: {}", "b".repeat(16 * 1024))), AnswerFault::Trailers),
     ];
     for (stream, fault) in rows {
