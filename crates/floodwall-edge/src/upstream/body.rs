@@ -249,9 +249,10 @@ impl OriginBody {
 
     /// Puts the connection back once the whole answer has been read.
     fn release(&mut self) {
-        let Some(held) = self.held.take() else { return };
+        let Some(mut held) = self.held.take() else { return };
         // An origin that answers before it has the whole request may still be sent the rest of it.
-        if held.keeps_alive && held.connection.has_sent() {
+        if held.keeps_alive && held.connection.has_sent() && held.connection.input.is_empty() {
+            held.connection.give_back_buffer(&held.worker.buffers);
             let now = held.worker.coarse_now();
             held.worker.pool.give_back(&held.origin, held.connection, now);
         }
@@ -272,7 +273,7 @@ impl OriginBody {
             if let Poll::Ready(Err(SendFailure::Visitor(failure))) = connection.poll_send(cx, None) {
                 return Poll::Ready(Err(failure.into()));
             }
-            match connection.poll_read(cx) {
+            match connection.poll_read(cx, &held.worker.buffers) {
                 Poll::Ready(Ok(0)) => {
                     held.keeps_alive = false;
                     self.framing.close().map_err(|fault| broken(fault.to_string()))?;

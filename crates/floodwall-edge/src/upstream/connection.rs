@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 
 use super::answer::{AnswerHead, HeadReader};
 use super::body::UploadFailure;
+use super::buffers::Buffers;
 use super::request::{Coding, OriginRequest};
 use super::{OriginFailure, RequestBody};
 
@@ -92,10 +93,9 @@ impl OriginConnection {
         self.is_quiet() && is_nothing(peeked())
     }
 
-    /// Gives the buffers back, as long as nobody uses it.
-    pub(super) fn shrink(&mut self) {
-        self.input = BytesMut::new();
-        self.outgoing.text = Vec::new();
+    /// Gives the memory that was read into back, between two answers.
+    pub(super) fn give_back_buffer(&mut self, buffers: &Buffers) {
+        buffers.give_back(std::mem::take(&mut self.input));
     }
 
     /// Whether the request has been written to its end.
@@ -127,6 +127,7 @@ impl OriginConnection {
         cx: &mut Context<'_>,
         reader: &mut HeadReader,
         request: &mut OriginRequest,
+        buffers: &Buffers,
     ) -> Poll<Result<AnswerHead, OriginFailure>> {
         let mut refusal = None;
         match self.poll_send(cx, Some(&mut request.body)) {
@@ -135,7 +136,7 @@ impl OriginConnection {
             Poll::Ready(Ok(())) | Poll::Pending => {}
         }
         loop {
-            let read = self.poll_read(cx);
+            let read = self.poll_read(cx, buffers);
             let broke = |words: String| Poll::Ready(Err(OriginFailure::Broken(words.into())));
             match (read, refusal.take()) {
                 (Poll::Ready(Ok(0)) | Poll::Pending, Some(error)) if !self.has_begun() => {
@@ -197,9 +198,13 @@ impl OriginConnection {
     }
 
     /// Reads what is there; 0 is the end of the stream.
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buffers: &Buffers) -> Poll<io::Result<usize>> {
         ready!(self.stream.poll_read_ready(cx))?;
-        // Not before something is there: waiting takes no memory. Between two parts the memory is whole again, unless the visitor still has some of it.
+        // Not before something is there: waiting takes no memory.
+        if self.input.capacity() == 0 {
+            self.input = buffers.take();
+        }
+        // Between two parts the memory is whole again, unless the visitor still has some of it.
         let wanted = if self.input.is_empty() { self.read_bytes } else { READ_ROOM_MIN };
         if self.input.capacity().saturating_sub(self.input.len()) < wanted {
             self.input.reserve(self.read_bytes);

@@ -153,7 +153,7 @@ async fn attempt_one(
     let mut deadline = Deadline::new(patience.after);
     connection.begin(request, &worker.shared.via);
     poll_fn(|cx| {
-        if let Poll::Ready(answer) = connection.poll_answer(cx, &mut reader, request) {
+        if let Poll::Ready(answer) = connection.poll_answer(cx, &mut reader, request, &worker.buffers) {
             return Poll::Ready(answer);
         }
         while deadline.poll(cx, worker).is_ready() {

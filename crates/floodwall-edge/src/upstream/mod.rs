@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 mod body;
+mod buffers;
 mod connection;
 mod deadline;
 mod exchange;
@@ -22,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::config::{OriginConfig, SiteConfig};
 
 pub(crate) use body::{OriginBody, RequestBody};
+pub(crate) use buffers::Buffers;
 pub(crate) use deadline::Bell;
 pub(crate) use exchange::{Attempt, Patience, exchange};
 pub(crate) use pool::Pool;

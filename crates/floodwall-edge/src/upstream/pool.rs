@@ -17,9 +17,6 @@ use crate::connection::CoarseTime;
 /// Idle connections kept for one origin by one worker.
 const IDLE_MAX: usize = 64;
 
-/// Idle for longer than this, a connection gives its buffers back.
-const SHRINK_AFTER: Duration = Duration::from_secs(2);
-
 #[derive(Debug)]
 struct Idle {
     connection: Box<OriginConnection>,
@@ -61,12 +58,7 @@ impl Pool {
     /// Closes connections that were idle for `idle_max` or that the origin closed.
     pub(crate) fn sweep(&self, now: CoarseTime, idle_max: Duration) {
         for list in self.idle.borrow_mut().values_mut() {
-            list.retain_mut(|entry| {
-                if now.reached(entry.since, SHRINK_AFTER) {
-                    entry.connection.shrink();
-                }
-                !now.reached(entry.since, idle_max) && entry.connection.is_quiet()
-            });
+            list.retain(|entry| !now.reached(entry.since, idle_max) && entry.connection.is_quiet());
         }
     }
 }
