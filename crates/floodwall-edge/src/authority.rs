@@ -49,12 +49,22 @@ pub(crate) fn canonical(authority: &str, https: bool) -> String {
     let own_port = if https { ":443" } else { ":80" };
     let authority = authority.strip_suffix(own_port).or(authority.strip_suffix(':')).unwrap_or(authority);
     let mut canonical = authority.to_ascii_lowercase();
-    let host_bytes = canonical.find(']').map_or_else(|| canonical.find(':'), |end| end.checked_add(1));
-    let host_bytes = host_bytes.unwrap_or(canonical.len());
+    let host_bytes = end_of_host(&canonical);
     if canonical.get(..host_bytes).is_some_and(|host| host.ends_with('.')) {
         canonical.remove(host_bytes.saturating_sub(1));
     }
     canonical
+}
+
+/// Where the host ends in an authority and a port may begin; an address stands in brackets.
+pub(crate) fn end_of_host(authority: &str) -> usize {
+    let bytes = authority.as_bytes();
+    let end = if bytes.first() == Some(&b'[') {
+        memchr::memchr(b']', bytes).map(|bracket| bracket.saturating_add(1))
+    } else {
+        memchr::memchr(b':', bytes)
+    };
+    end.unwrap_or(bytes.len())
 }
 
 #[cfg(test)]

@@ -208,45 +208,38 @@ pub(crate) fn append_forwarding(
 pub(crate) struct Introduction {
     host: String,
     https: bool,
-    x_forwarded_for: Option<HeaderValue>,
-    x_forwarded_host: Option<HeaderValue>,
-    forwarded: Option<HeaderValue>,
+    lines: Vec<u8>,
 }
 
 impl Introduction {
     pub(crate) fn new(peer: IpAddr, https: bool, host: &str) -> Self {
-        let none = HeaderMap::new();
-        let (peer, proto) = (peer.to_canonical(), proto(https));
-        Self {
-            host: host.to_owned(),
-            https,
-            x_forwarded_for: HeaderValue::from_maybe_shared(x_forwarded_for_with(&none, peer)).ok(),
-            x_forwarded_host: HeaderValue::from_str(host).ok(),
-            forwarded: HeaderValue::from_maybe_shared(forwarded_with(&none, peer, proto, host)).ok(),
+        let mut told = HeaderMap::new();
+        append_forwarding(&mut told, peer, https, host, false);
+        let mut lines = Vec::with_capacity(192);
+        for (name, value) in &told {
+            lines.extend_from_slice(name.as_str().as_bytes());
+            lines.extend_from_slice(b": ");
+            lines.extend_from_slice(value.as_bytes());
+            lines.extend_from_slice(b"\r\n");
         }
+        Self { host: host.to_owned(), https, lines }
     }
 
     /// Whether it holds for this request of the same connection.
     pub(crate) fn serves(&self, https: bool, host: &str) -> bool {
         self.https == https && self.host == host
     }
+
+    /// The header lines, each with its line end. Beside them the request has none of the claims
+    /// that [`remove_strangers_claims`] removes.
+    pub(crate) fn lines(&self) -> &[u8] {
+        &self.lines
+    }
 }
 
-/// As [`append_forwarding`] for a peer that is not trusted.
-pub(crate) fn introduce(headers: &mut HeaderMap, introduction: &Introduction) {
+/// Removes what a peer that is not trusted claims about who asks for what.
+pub(crate) fn remove_strangers_claims(headers: &mut HeaderMap) {
     remove_claims(headers, false);
-    headers.reserve(5);
-    let told = [
-        (X_FORWARDED_FOR, &introduction.x_forwarded_for),
-        (X_FORWARDED_HOST, &introduction.x_forwarded_host),
-        (FORWARDED, &introduction.forwarded),
-    ];
-    for (name, value) in told {
-        if let Some(value) = value {
-            headers.insert(name, value.clone());
-        }
-    }
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto(introduction.https)));
 }
 
 fn proto(https: bool) -> &'static str {
@@ -348,6 +341,10 @@ fn remove_claims(headers: &mut HeaderMap, peer_trusted: bool) {
 }
 
 fn is_claim(name: &str) -> bool {
+    // Most fields begin with a letter that no claim begins with.
+    if !matches!(name.as_bytes().first(), Some(b'c' | b'f' | b't' | b'x')) {
+        return false;
+    }
     let alike = |(given, known): (u8, u8)| given == known || (given == b'_' && known == b'-');
     let begins_with = |known: &str| name.len() >= known.len() && name.bytes().zip(known.bytes()).all(alike);
     begins_with(CLAIM_PREFIX) || CLAIMS.iter().any(|claim| name.len() == claim.len() && begins_with(claim))

@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use floodwall_model::{Prefix, SiteId, Timestamp};
 use http::header::{
     ACCEPT_ENCODING, AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, COOKIE, DATE, ETAG, EXPIRES,
-    FORWARDED, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE, SET_COOKIE, VARY,
+    FORWARDED, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE, SET_COOKIE, TRANSFER_ENCODING, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -15,6 +16,7 @@ use crate::cache::{
 };
 use crate::forwarded::{HOPS_MAX, append_forwarding, client_address};
 use crate::request_guard::{FaultKind, GuardLimits, RequestGuard};
+use crate::upstream::answer::{AnswerFault, AnswerHead, HeadReader};
 
 /// Feeds the chunks to a new guard; its verdict, and how many bytes it lets pass.
 fn guard_verdict<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> (Option<FaultKind>, usize) {
@@ -190,5 +192,83 @@ pub fn cache(data: &[u8]) {
             _ => {}
         });
         prepare_fill(&mut headers.clone());
+    }
+}
+
+/// What was read of one answer of an origin.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct AnswerRead {
+    /// Status, fields, whether the connection may be used again; `None` while the head is not whole.
+    pub(crate) head: Option<(StatusCode, HeaderMap, bool)>,
+    pub(crate) body: Vec<u8>,
+    /// All of it came, and nothing was wrong with it.
+    pub(crate) whole: bool,
+    pub(crate) fault: Option<AnswerFault>,
+}
+
+/// Reads one answer from an origin that sends `chunks` and closes.
+pub(crate) fn read_answer<'a>(method: &Method, chunks: impl Iterator<Item = &'a [u8]>) -> AnswerRead {
+    let mut read = AnswerRead::default();
+    if let Err(fault) = take_answer(method, chunks, &mut read) {
+        read.fault = Some(fault);
+    }
+    read
+}
+
+fn take_answer<'a>(
+    method: &Method,
+    chunks: impl Iterator<Item = &'a [u8]>,
+    read: &mut AnswerRead,
+) -> Result<(), AnswerFault> {
+    let (mut input, mut reader) = (BytesMut::new(), HeadReader::default());
+    let mut head: Option<AnswerHead> = None;
+    for chunk in chunks {
+        input.extend_from_slice(chunk);
+        if head.is_none() {
+            head = reader.take(&mut input, method)?;
+            read.head = head.as_ref().map(|head| (head.status, head.fields.clone(), head.keeps_alive));
+        }
+        let Some(head) = head.as_mut() else { continue };
+        while let Some(part) = head.framing.take(&mut input)? {
+            assert!(!part.is_empty(), "a part of nothing");
+            read.body.extend_from_slice(&part);
+        }
+        if head.framing.is_done() {
+            read.whole = true;
+            return Ok(());
+        }
+        assert!(input.is_empty(), "bytes of a body were held back");
+    }
+    let Some(mut head) = head else { return Err(AnswerFault::BrokeOff) };
+    head.framing.close()?;
+    read.whole = true;
+    Ok(())
+}
+
+/// An origin's answer is read the same however its bytes are split, and its framing is one that
+/// leaves no doubt. The first byte of `data` chooses split and method, the rest is what comes.
+pub fn origin_answer(data: &[u8]) {
+    let Some((choice, stream)) = data.split_first() else { return };
+    let method = if choice % 4 == 0 { Method::HEAD } else { Method::GET };
+    let at_once = read_answer(&method, std::iter::once(stream));
+    for chunk_bytes in [1, usize::from(*choice).max(1)] {
+        let split = read_answer(&method, stream.chunks(chunk_bytes));
+        if at_once.fault.is_none() && split.fault.is_none() {
+            assert_eq!(at_once, split, "the split changed the answer");
+        }
+        // Which fault a head has that also breaks off depends on how much of it was there at once.
+        assert_eq!(at_once.fault.is_some(), split.fault.is_some(), "the split changed the verdict");
+    }
+    let Some((status, fields, keeps_alive)) = &at_once.head else { return };
+    assert!(!fields.contains_key(TRANSFER_ENCODING), "a coding that is undone was passed on");
+    assert!(!status.is_informational(), "an interim answer was taken for the answer");
+    let lengths = fields.get_all(CONTENT_LENGTH).iter().count();
+    assert!(lengths <= 1, "several lengths were passed on");
+    // Where there is no length and yet all came, it was chunked, or had no content, or the connection
+    // ended it.
+    let chunked = stream.to_ascii_lowercase().windows(7).any(|text| text == b"chunked");
+    if *keeps_alive && at_once.whole && method == Method::GET && !chunked {
+        let without = matches!(*status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        assert!(lengths == 1 || without, "kept open without a length");
     }
 }

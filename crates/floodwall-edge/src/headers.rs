@@ -4,8 +4,10 @@
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-/// Fields that are for the next hop, whether `Connection` names them or not.
-fn is_hop_by_hop(name: &HeaderName) -> bool {
+/// Fields of a request that are for one hop, whether `Connection` names them or not; and two that
+/// the edge does not pass on either: interim answers it gives itself (RFC 9110 section 10.1.1), and
+/// trailers it leaves out.
+fn is_for_the_edge(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
         "connection"
@@ -13,18 +15,21 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
             | "proxy-connection"
             | "proxy-authenticate"
             | "proxy-authorization"
+            | "expect"
             | "te"
+            | "trailer"
             | "transfer-encoding"
             | "upgrade"
     )
 }
 
-/// Removes what is for one hop: the fields above, and those that `Connection` names.
+/// Removes from a request what is for one hop: the fields above, and those that `Connection` names.
+/// Answers come without them; see `upstream/answer/head.rs`.
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     // Most headers have one of them or none; looking at the few names there are is cheaper than
     // asking for each.
     let present: SmallVec<[HeaderName; 4]> =
-        headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
+        headers.keys().filter(|name| is_for_the_edge(name)).cloned().collect();
     if present.contains(&header::CONNECTION) {
         let named: SmallVec<[HeaderName; 4]> = headers
             .get_all(header::CONNECTION)
@@ -49,7 +54,7 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 /// End-to-end by definition, or set by the edge itself: naming them in `Connection` is an attempt
 /// to have them dropped on the way (RFC 9110 section 7.6.1: never for fields meant for all).
-fn is_kept_whatever_connection_says(name: &HeaderName) -> bool {
+pub(crate) fn is_kept_whatever_connection_says(name: &HeaderName) -> bool {
     const KEPT: [HeaderName; 7] = [
         header::HOST,
         header::CACHE_CONTROL,
@@ -60,11 +65,6 @@ fn is_kept_whatever_connection_says(name: &HeaderName) -> bool {
         header::FORWARDED,
     ];
     KEPT.contains(name) || name.as_str().starts_with("x-forwarded-")
-}
-
-/// Adds this edge to the request's `Via` (RFC 9110 section 7.6.3).
-pub(crate) fn append_via(headers: &mut HeaderMap, via: &HeaderValue) {
-    headers.append(header::VIA, via.clone());
 }
 
 /// Whether a request has been through this edge before.

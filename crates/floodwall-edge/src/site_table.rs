@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use floodwall_model::SiteId;
 
+use crate::authority::end_of_host;
 use crate::config::SiteConfig;
 
 /// The longest host name DNS allows (RFC 1035 section 2.3.4), and so the longest looked up.
@@ -63,11 +64,7 @@ impl SiteTable {
 
 /// The host without port and root dot.
 pub(crate) fn host_of(authority: &str) -> &str {
-    let host = if authority.starts_with('[') {
-        authority.find(']').and_then(|end| authority.get(..=end)).unwrap_or(authority)
-    } else {
-        authority.split_once(':').map_or(authority, |(host, _)| host)
-    };
+    let host = authority.get(..end_of_host(authority)).unwrap_or(authority);
     host.strip_suffix('.').unwrap_or(host)
 }
 

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::connection::{self, CoarseTime, ConnectionState, Order, TICK};
 use crate::counters::Counters;
 use crate::edge::{Phase, Shared};
-use crate::upstream::{Pool, probe};
+use crate::upstream::{Bell, Buffers, Pool, probe};
 
 /// Pause after accept fails for want of a resource, so that the failure does not become a busy loop.
 const ACCEPT_BACKOFF: std::time::Duration = std::time::Duration::from_millis(20);
@@ -37,6 +37,9 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) pool: Pool,
+    pub(crate) buffers: Buffers,
+    /// Rung at every tick.
+    pub(crate) bell: Bell,
     tls: Option<TlsAcceptor>,
     connections: RefCell<Slab<Rc<ConnectionState>>>,
     started: Timestamp,
@@ -60,6 +63,8 @@ impl Worker {
             shared,
             counters,
             pool: Pool::default(),
+            buffers: Buffers::default(),
+            bell: Bell::default(),
             tls,
             connections: RefCell::new(Slab::new()),
             started,
@@ -183,6 +188,7 @@ async fn watch_over(worker: &Rc<Worker>) {
             changed = phases.changed() => if changed.is_err() { return },
         }
         worker.reap();
+        worker.bell.ring();
         worker.pool.sweep(worker.coarse_now(), worker.shared.config.timeouts.keep_alive_idle);
         match worker.shared.phase() {
             Phase::Serving => {}

@@ -161,7 +161,7 @@ impl ResponseCache {
         if request.has_range() {
             return LookUp::Bypass(BypassReason::Range);
         }
-        let cookie_decides = request.has_personal_cookie() && slot.is_some_and(Slot::depends_on_cookie);
+        let cookie_decides = slot.is_some_and(Slot::depends_on_cookie) && request.has_personal_cookie();
         let known_uncacheable = cookie_decides || self.is_uncacheable(request, now);
         LookUp::Miss { known_uncacheable, other_variant: slot.is_some() }
     }

@@ -157,10 +157,10 @@ impl AsyncRead for GuardedIo {
             this.inspect(buf, start);
         }
         // The parser takes an end of stream as leave to drop what is being answered, so after a
-        // fault it comes only once the requests before the faulty one have been answered. They
-        // wake this task themselves, and the parser then asks to read again.
+        // fault it comes only once the requests before the faulty one have been answered.
         let ends = this.fault.is_some() && buf.filled().len() == start;
         if ends && this.state.in_flight() > 0 && !this.fault_cuts_body {
+            this.state.hold_end_back();
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))

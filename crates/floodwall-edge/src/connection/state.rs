@@ -88,6 +88,8 @@ pub(crate) struct ConnectionState {
     /// The visitor's last sign of progress: a byte read or taken, a request finished.
     last_progress: Cell<CoarseTime>,
     answered: Cell<bool>,
+    /// The parser is to be told the end of the stream once the last answer has left.
+    end_held_back: Cell<bool>,
     hibernating: Cell<bool>,
     order: Cell<Order>,
     waker: RefCell<Option<Waker>>,
@@ -105,6 +107,7 @@ impl ConnectionState {
             deliveries: RefCell::new(Slab::new()),
             last_progress: Cell::new(now),
             answered: Cell::new(false),
+            end_held_back: Cell::new(false),
             // Until its first bytes come, there are no buffers to give back.
             hibernating: Cell::new(true),
             order: Cell::new(Order::Carry),
@@ -125,6 +128,20 @@ impl ConnectionState {
             self.reading.set(Reading::Head(now));
         }
         self.answered.set(true);
+        if self.end_held_back.get() && self.in_flight.get() == 0 {
+            self.wake();
+        }
+    }
+
+    /// Has the task woken when the last request in progress has been answered.
+    pub(crate) fn hold_end_back(&self) {
+        self.end_held_back.set(true);
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
     }
 
     pub(crate) fn origin_wait_began(&self) {
@@ -239,9 +256,7 @@ impl ConnectionState {
         };
         if rank(order) > rank(self.order.get()) {
             self.order.set(order);
-            if let Some(waker) = self.waker.borrow().as_ref() {
-                waker.wake_by_ref();
-            }
+            self.wake();
         }
     }
 
@@ -418,6 +433,7 @@ mod tests {
         assert!(!state.is_idle());
         assert_eq!(state.due(at(29), &Timeouts::default()), Order::Carry);
         assert_eq!(state.due(at(30), &Timeouts::default()), Order::Close);
+        state.set_hibernating(false);
         state.write_progressed(at(30));
         assert_eq!(state.due(at(32), &Timeouts::default()), Order::Hibernate);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use floodwall_model::Timestamp;
-use http::header::{CACHE_STATUS, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::{CACHE_STATUS, CONTENT_LENGTH};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 
@@ -19,7 +19,6 @@ use crate::cache::{
     after_revalidation, prepare_fill, prepare_revalidation,
 };
 use crate::flights::{Landing, Lead};
-use crate::headers;
 use crate::pages;
 use crate::upstream::{Attempt, OriginBody, OriginFailure, Patience, RequestBody, exchange};
 use crate::worker::Worker;
@@ -180,10 +179,11 @@ pub(crate) async fn pass_through(
     note_cache(ledger, "bypass");
     let has_body = !body.is_empty();
     let own_fields = std::mem::take(&mut visit.headers);
-    let fields = visit.header_to_origin(own_fields, &worker.shared.via);
+    let fields = visit.header_to_origin(own_fields);
     ledger.set_waits_for_origin(true);
     let patience = Patience::of_edge(worker.shared.config.timeouts.origin_response);
-    let outcome = ask_once(&worker, visit, fields, body, patience).await;
+    // Nothing was waited for since it was received.
+    let outcome = ask_once(&worker, visit, fields, body, patience, now).await;
     ledger.set_waits_for_origin(false);
     match outcome {
         Ok((response, times)) => {
@@ -199,15 +199,16 @@ pub(crate) async fn pass_through(
 
 /// Asks the origin for a page that may be stored, with the copy's validators where there is one.
 async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>, patience: Patience) -> Outcome {
-    let mut fields = visit.header_to_origin(visit.headers.clone(), &worker.shared.via);
+    let mut fields = visit.header_to_origin(visit.headers.clone());
     match copy {
         Some(copy) => prepare_revalidation(&mut fields, &copy.response),
         None => prepare_fill(&mut fields),
     }
-    let (response, times) = match ask_once(worker, visit, fields, RequestBody::Empty, patience).await {
-        Ok(answer) => answer,
-        Err(failure) => return Outcome::Failed(failure),
-    };
+    let (response, times) =
+        match ask_once(worker, visit, fields, RequestBody::Empty, patience, worker.now()).await {
+            Ok(answer) => answer,
+            Err(failure) => return Outcome::Failed(failure),
+        };
     let Some(copy) = copy else { return judge(worker, visit, response, &times).await };
     match after_revalidation(response.status()) {
         Revalidation::Replaced => judge(worker, visit, response, &times).await,
@@ -225,9 +226,9 @@ async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>, patie
 
 /// Asks without conditions, after a 304 that was about something else.
 async fn ask_anew(worker: &Rc<Worker>, visit: &Visit, patience: Patience) -> Outcome {
-    let mut fields = visit.header_to_origin(visit.headers.clone(), &worker.shared.via);
+    let mut fields = visit.header_to_origin(visit.headers.clone());
     prepare_fill(&mut fields);
-    match ask_once(worker, visit, fields, RequestBody::Empty, patience).await {
+    match ask_once(worker, visit, fields, RequestBody::Empty, patience, worker.now()).await {
         Ok((response, times)) => judge(worker, visit, response, &times).await,
         Err(failure) => Outcome::Failed(failure),
     }
@@ -289,12 +290,13 @@ async fn ask_once(
     fields: HeaderMap,
     body: RequestBody,
     patience: Patience,
+    now: Timestamp,
 ) -> Result<(Response<OriginBody>, Exchange), OriginFailure> {
     let counters = counters(worker, visit.site);
     let origins = &worker.shared.origins;
     let origin = origins.choose(visit.site)?;
     counters.origin_requests.add(1);
-    let mut request_sent = worker.now();
+    let mut request_sent = now;
     let request = visit.request_to_origin(fields, body);
     let mut outcome = exchange(worker, origin, request, request_sent, patience).await;
     if let Err(Attempt { failure: OriginFailure::Connect(_), unsent }) = &mut outcome
@@ -308,15 +310,10 @@ async fn ask_once(
         outcome = exchange(worker, other, request, request_sent, patience).await;
     }
     match outcome.map_err(|attempt| attempt.failure) {
-        Ok((mut response, response_received)) => {
-            if let Err(failure) = keep_framing_plain(&mut response) {
-                counters.origin_errors.add(1);
-                return Err(failure);
-            }
+        Ok((response, response_received)) => {
             let waited = response_received.since(request_sent).as_micros();
             counters.origin_wait_us.add(u64::try_from(waited).unwrap_or(u64::MAX));
             counters.origin_5xx.add(u64::from(response.status().is_server_error()));
-            headers::remove_hop_by_hop(response.headers_mut());
             let site = worker.shared.config.sites.get(usize::from(visit.site.0));
             let stale_if_error = site.and_then(|site| site.stale_if_error);
             Ok((response, Exchange { request_sent, response_received, stale_if_error }))
@@ -328,24 +325,6 @@ async fn ask_once(
     }
 }
 
-/// Leaves nothing in an answer's header that frames it differently from how it was read.
-///
-/// # Errors
-/// It switches to another protocol, which nobody asked for: `Upgrade` is not passed on.
-fn keep_framing_plain(response: &mut Response<OriginBody>) -> Result<(), OriginFailure> {
-    let status = response.status();
-    if status.is_informational() {
-        let words = format!("the answer has the status {}, which nobody asked for", status.as_u16());
-        return Err(OriginFailure::Broken(words.into()));
-    }
-    // RFC 9112 section 6.3: the coding framed it. RFC 9110 section 8.6: 204 has no length.
-    let headers = response.headers_mut();
-    if headers.contains_key(TRANSFER_ENCODING) || status == StatusCode::NO_CONTENT {
-        headers.remove(CONTENT_LENGTH);
-    }
-    Ok(())
-}
-
 /// The origin's own answer, streamed.
 fn passed_on(
     response: Response<OriginBody>,
@@ -353,13 +332,17 @@ fn passed_on(
     not_stored: Option<NotStored>,
     filling: Option<Box<Filling>>,
 ) -> Response<Payload> {
-    let (mut parts, body) = response.into_parts();
+    let (mut parts, mut body) = response.into_parts();
     forwarded.annotate(&mut parts.headers, not_stored);
     let bodiless = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let payload = if bodiless {
         Payload::Empty
     } else if http_body::Body::is_end_stream(&body) && parts.headers.get(CONTENT_LENGTH).is_none() {
         Payload::Whole(Bytes::new())
+    } else if filling.is_none()
+        && let Some(whole) = body.take_whole()
+    {
+        Payload::Whole(whole)
     } else {
         Payload::Origin(Box::new(body), filling)
     };

@@ -5,16 +5,16 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use floodwall_model::{Prefix, RequestFacts, SiteId};
+use http::Method;
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Method, Request, Uri};
 
 use crate::cache::CacheRequest;
 use crate::connection::Peer;
 use crate::forwarded::{self, Introduction};
 use crate::headers;
-use crate::upstream::RequestBody;
+use crate::upstream::{OriginRequest, RequestBody};
 
 /// One request to a declared site.
 #[derive(Clone, Debug)]
@@ -94,46 +94,30 @@ impl Visit {
         }
     }
 
-    /// The header as the origin gets it: what is for one hop removed, who asks added. Made from
-    /// `fields`, which are the visitor's own or a copy of them.
-    pub(crate) fn header_to_origin(&self, mut fields: HeaderMap, via: &header::HeaderValue) -> HeaderMap {
+    /// The header as the origin gets it: what is for one hop removed, and what claims to know who
+    /// asks. Made from `fields`, which are the visitor's own or a copy of them.
+    pub(crate) fn header_to_origin(&self, mut fields: HeaderMap) -> HeaderMap {
         headers::remove_hop_by_hop(&mut fields);
-        // Interim answers are given by the edge itself (RFC 9110 section 10.1.1).
-        fields.remove(header::EXPECT);
-        // Trailers are not passed on; see `RequestBody`.
-        fields.remove(header::TRAILER);
         let host_stands =
             fields.get(header::HOST).is_some_and(|host| host.as_bytes() == self.authority.as_bytes());
         if !host_stands && let Ok(host) = header::HeaderValue::from_str(&self.authority) {
             fields.insert(header::HOST, host);
         }
         join_cookie_crumbs(&mut fields);
-        match &self.introduction {
-            Some(introduction) => forwarded::introduce(&mut fields, introduction),
-            None => {
-                let peer = self.peer.address.ip();
-                forwarded::append_forwarding(
-                    &mut fields,
-                    peer,
-                    self.https,
-                    &self.authority,
-                    self.peer_trusted,
-                );
-            }
+        if self.introduction.is_some() {
+            // Who asks is said when the head is written.
+            forwarded::remove_strangers_claims(&mut fields);
+        } else {
+            let peer = self.peer.address.ip();
+            forwarded::append_forwarding(&mut fields, peer, self.https, &self.authority, self.peer_trusted);
         }
-        headers::append_via(&mut fields, via);
         fields
     }
 
     /// The request as the origin gets it.
-    pub(crate) fn request_to_origin(&self, fields: HeaderMap, body: RequestBody) -> Request<RequestBody> {
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        let mut uri = http::uri::Parts::default();
-        uri.path_and_query = Some(self.target.clone());
-        *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
-        *request.headers_mut() = fields;
-        request
+    pub(crate) fn request_to_origin(&self, fields: HeaderMap, body: RequestBody) -> OriginRequest {
+        let (method, target) = (self.method.clone(), self.target.clone());
+        OriginRequest { method, target, fields, introduction: self.introduction.clone(), body }
     }
 }
 

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +15,9 @@ use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
-use super::pool::OriginConnection;
+use super::answer::{AnswerHead, Framing};
+use super::connection::{OriginConnection, SendFailure};
+use super::deadline::Deadline;
 use super::{Asker, Origin, OriginFailure, PROGRESS};
 use crate::connection::Pace;
 use crate::worker::Worker;
@@ -47,6 +49,17 @@ pub(crate) enum UploadFailure {
     Broken(#[from] hyper::Error),
     #[error("it came too slowly")]
     TooSlow,
+    #[error("it is not as long as it was announced")]
+    Length,
+}
+
+impl From<UploadFailure> for OriginFailure {
+    fn from(failure: UploadFailure) -> Self {
+        match failure {
+            UploadFailure::TooSlow => Self::VisitorSlow,
+            UploadFailure::Broken(_) | UploadFailure::Length => Self::Visitor(failure.to_string().into()),
+        }
+    }
 }
 
 /// How a visitor's upload comes on, for whoever waits for the origin's answer.
@@ -179,34 +192,47 @@ impl Body for RequestBody {
 /// An answer's body on its way from the origin. It drives the connection it comes from and gives it
 /// back to the pool at its end; dropped earlier, it closes it.
 pub(crate) struct OriginBody {
-    /// What was read of it before it was decided to stream it.
+    /// What was read of it before it was asked for.
     ahead: Option<Bytes>,
-    incoming: Incoming,
+    framing: Framing,
     held: Option<Held>,
-    deadline: Option<Pin<Box<Sleep>>>,
 }
 
 struct Held {
     connection: Box<OriginConnection>,
+    keeps_alive: bool,
     worker: Rc<Worker>,
     origin: Arc<Origin>,
-    answer_began: Timestamp,
+    asked: Timestamp,
+    deadline: Deadline,
     _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl OriginBody {
-    pub(crate) fn new(
-        incoming: Incoming,
-        connection: Box<OriginConnection>,
-        worker: Rc<Worker>,
-        origin: Arc<Origin>,
-        answer_began: Timestamp,
-        turn: Option<OwnedSemaphorePermit>,
-    ) -> Self {
-        let held = Held { connection, worker, origin, answer_began, _turn: turn };
-        let mut body = Self { ahead: None, incoming, held: Some(held), deadline: None };
-        if body.incoming.is_end_stream() {
-            body.release(&mut Context::from_waker(std::task::Waker::noop()));
+    /// `asked`: when the answer's head had come.
+    pub(super) fn new(head: &AnswerHead, connection: Box<OriginConnection>, at: AnsweredBy<'_>) -> Self {
+        let AnsweredBy { worker, origin, turn, now } = at;
+        let mut held = Held {
+            connection,
+            keeps_alive: head.keeps_alive,
+            worker: worker.clone(),
+            origin: origin.clone(),
+            asked: now,
+            deadline: Deadline::new(worker.shared.config.timeouts.origin_idle),
+            _turn: turn,
+        };
+        let mut framing = head.framing;
+        let mut ahead = None;
+        let is_here = |bytes| u64::try_from(held.connection.input.len()).is_ok_and(|here| here >= bytes);
+        if let Framing::Length(bytes) = framing
+            && is_here(bytes)
+        {
+            // The usual page is there with its head: the connection is free for the next request.
+            ahead = framing.take(&mut held.connection.input).unwrap_or_default();
+        }
+        let mut body = Self { ahead, framing, held: Some(held) };
+        if body.framing.is_done() {
+            body.release();
         }
         body
     }
@@ -216,49 +242,67 @@ impl OriginBody {
         self.ahead = Some(read).filter(|read| !read.is_empty());
     }
 
+    /// The body, where all of it is there.
+    pub(crate) fn take_whole(&mut self) -> Option<Bytes> {
+        if self.framing.is_done() { Some(self.ahead.take().unwrap_or_default()) } else { None }
+    }
+
     /// Puts the connection back once the whole answer has been read.
-    fn release(&mut self, cx: &mut Context<'_>) {
+    fn release(&mut self) {
         let Some(mut held) = self.held.take() else { return };
-        // One more turn lets the connection see that both sides are done.
-        if held.connection.drive(cx) && held.connection.sender.is_ready() {
+        // An origin that answers before it has the whole request may still be sent the rest of it.
+        if held.keeps_alive && held.connection.has_sent() && held.connection.input.is_empty() {
+            held.connection.give_back_buffer(&held.worker.buffers);
             let now = held.worker.coarse_now();
             held.worker.pool.give_back(&held.origin, held.connection, now);
         }
     }
 
-    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        // Our asking is the demand that lets the connection read on; what it reads is there then.
-        if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) {
-            return Poll::Ready(frame);
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, OriginFailure>> {
+        let broken = |words: String| OriginFailure::Broken(words.into());
+        loop {
+            let Some(held) = self.held.as_mut() else { return Poll::Ready(Ok(None)) };
+            let connection = &mut held.connection;
+            let part = self.framing.take(&mut connection.input).map_err(|fault| broken(fault.to_string()))?;
+            if part.is_some() {
+                held.deadline.restart();
+            }
+            if part.is_some() || self.framing.is_done() {
+                return Poll::Ready(Ok(part));
+            }
+            if let Poll::Ready(Err(SendFailure::Visitor(failure))) = connection.poll_send(cx, None) {
+                return Poll::Ready(Err(failure.into()));
+            }
+            match connection.poll_read(cx, &held.worker.buffers) {
+                Poll::Ready(Ok(0)) => {
+                    held.keeps_alive = false;
+                    self.framing.close().map_err(|fault| broken(fault.to_string()))?;
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(error.to_string()))),
+                Poll::Pending => {
+                    let after = held.worker.shared.config.timeouts.origin_idle;
+                    ready!(held.deadline.poll(cx, &held.worker));
+                    return Poll::Ready(Err(OriginFailure::TimedOut { what: PROGRESS, after }));
+                }
+            }
         }
-        if let Some(held) = self.held.as_mut() {
-            held.connection.drive(cx);
-        }
-        Pin::new(&mut self.incoming).poll_frame(cx)
     }
 
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<OriginFailure> {
-        let Some(held) = self.held.as_ref() else { return Poll::Pending };
-        let after = held.worker.shared.config.timeouts.origin_idle;
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
-        deadline.as_mut().poll(cx).map(|()| OriginFailure::TimedOut { what: PROGRESS, after })
-    }
-
-    fn progressed(&mut self) {
-        if let (Some(deadline), Some(held)) = (self.deadline.as_mut(), self.held.as_ref()) {
-            let after = held.worker.shared.config.timeouts.origin_idle;
-            #[expect(clippy::disallowed_methods, reason = "tokio's own timer speaks tokio's own time")]
-            deadline.as_mut().reset(Instant::now() + after);
-        }
-    }
-
-    fn fail(&mut self, failure: OriginFailure) -> OriginFailure {
+    fn fail(&mut self, failure: &OriginFailure) {
         if let Some(held) = self.held.take() {
             let now = held.worker.now();
-            held.origin.failed(&failure, held.answer_began, now, Asker::Visitor);
+            held.origin.failed(failure, held.asked, now, Asker::Visitor);
         }
-        failure
     }
+}
+
+/// Who answered, on whose worker, in which turn and when.
+pub(super) struct AnsweredBy<'a> {
+    pub(super) worker: &'a Rc<Worker>,
+    pub(super) origin: &'a Arc<Origin>,
+    pub(super) turn: Option<OwnedSemaphorePermit>,
+    pub(super) now: Timestamp,
 }
 
 impl Body for OriginBody {
@@ -269,41 +313,35 @@ impl Body for OriginBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, OriginFailure>>> {
-        let this = &mut *self;
-        if let Some(ahead) = this.ahead.take() {
+        if let Some(ahead) = self.ahead.take() {
             return Poll::Ready(Some(Ok(Frame::data(ahead))));
         }
-        match this.poll_incoming(cx) {
-            Poll::Ready(Some(Ok(frame))) => {
-                this.progressed();
-                if this.incoming.is_end_stream() {
-                    this.release(cx);
+        match ready!(self.poll_part(cx)) {
+            Ok(part) => {
+                if self.framing.is_done() {
+                    self.release();
                 }
-                Poll::Ready(Some(Ok(frame)))
+                Poll::Ready(part.map(|part| Ok(Frame::data(part))))
             }
-            Poll::Ready(None) => {
-                this.release(cx);
-                Poll::Ready(None)
+            Err(failure) => {
+                self.fail(&failure);
+                Poll::Ready(Some(Err(failure)))
             }
-            Poll::Ready(Some(Err(error))) => {
-                Poll::Ready(Some(Err(this.fail(OriginFailure::Broken(error.to_string().into())))))
-            }
-            Poll::Pending => this.poll_deadline(cx).map(|failure| Some(Err(this.fail(failure)))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ahead.is_none() && self.incoming.is_end_stream()
+        self.ahead.is_none() && self.framing.is_done()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let rest = self.incoming.size_hint();
         let ahead = self.ahead.as_ref().map_or(0, Bytes::len);
         let ahead = u64::try_from(ahead).unwrap_or(u64::MAX);
         let mut whole = SizeHint::new();
-        whole.set_lower(rest.lower().saturating_add(ahead));
-        if let Some(upper) = rest.upper() {
-            whole.set_upper(upper.saturating_add(ahead));
+        whole.set_lower(ahead);
+        if let Some(left) = self.framing.bytes_left() {
+            whole.set_lower(left.saturating_add(ahead));
+            whole.set_upper(left.saturating_add(ahead));
         }
         whole
     }

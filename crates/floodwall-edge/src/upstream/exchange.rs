@@ -1,20 +1,22 @@
 //! One request to one origin, up to the head of its answer.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use floodwall_model::Timestamp;
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::Response;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::body::{OriginBody, UploadFailure};
-use super::pool::{OriginConnection, connect};
-use super::{ANSWER, Asker, Origin, OriginFailure, RequestBody};
+use super::answer::{AnswerHead, HeadReader};
+use super::body::{AnsweredBy, OriginBody, Upload};
+use super::connection::OriginConnection;
+use super::deadline::Deadline;
+use super::pool::connect;
+use super::request::OriginRequest;
+use super::{ANSWER, Asker, Origin, OriginFailure};
 use crate::worker::Worker;
 
 /// How often a request is sent again because a kept connection turned out to be closed. The next
@@ -53,7 +55,7 @@ impl Patience {
 pub(crate) struct Attempt {
     pub(crate) failure: OriginFailure,
     /// The request itself, when not a byte of it was sent.
-    pub(crate) unsent: Option<Request<RequestBody>>,
+    pub(crate) unsent: Option<OriginRequest>,
 }
 
 impl From<OriginFailure> for Attempt {
@@ -70,7 +72,7 @@ impl From<OriginFailure> for Attempt {
 pub(crate) async fn exchange(
     worker: &Rc<Worker>,
     origin: &Arc<Origin>,
-    request: Request<RequestBody>,
+    request: OriginRequest,
     sent: Timestamp,
     patience: Patience,
 ) -> Result<(Response<OriginBody>, Timestamp), Attempt> {
@@ -86,7 +88,7 @@ pub(crate) async fn exchange(
 pub(super) async fn exchange_in_turn(
     worker: &Rc<Worker>,
     origin: &Arc<Origin>,
-    request: Request<RequestBody>,
+    request: OriginRequest,
     sent: Timestamp,
     patience: Patience,
     turn: Option<OwnedSemaphorePermit>,
@@ -103,13 +105,13 @@ pub(super) async fn exchange_in_turn(
 async fn attempt_all(
     worker: &Rc<Worker>,
     origin: &Arc<Origin>,
-    mut request: Request<RequestBody>,
+    mut request: OriginRequest,
     patience: Patience,
     turn: Option<OwnedSemaphorePermit>,
 ) -> Result<(Response<OriginBody>, Timestamp), Attempt> {
-    let repeatable = request.method().is_idempotent() && request.body().is_empty();
+    let repeatable = request.is_repeatable();
     for attempt in 0..=STALE_CONNECTIONS_MAX {
-        let kept = if attempt < STALE_CONNECTIONS_MAX { worker.pool.take(origin) } else { None };
+        let kept = if attempt < STALE_CONNECTIONS_MAX { worker.pool.take(origin, !repeatable) } else { None };
         let mut connection = match kept {
             Some(connection) => connection,
             // Rare and large: in a box, so that requests on kept connections do not carry it.
@@ -118,85 +120,53 @@ async fn attempt_all(
                 Err(failure) => return Err(Attempt { failure, unsent: Some(request) }),
             },
         };
-        let spare = repeatable.then(|| copy_of(&request));
-        match attempt_one(&mut connection, request, patience).await {
-            Ok(response) => {
+        match attempt_one(worker, &mut connection, &mut request, patience).await {
+            Ok(head) => {
                 let now = worker.now();
-                let (worker, origin) = (worker.clone(), origin.clone());
-                let response =
-                    response.map(|body| OriginBody::new(body, connection, worker, origin, now, turn));
+                let body = OriginBody::new(&head, connection, AnsweredBy { worker, origin, turn, now });
+                let mut response = Response::new(body);
+                *response.status_mut() = head.status;
+                *response.headers_mut() = head.fields;
                 return Ok((response, now));
             }
-            Err(Attempt { failure, unsent }) => match (connection.reused, unsent.or(spare)) {
-                (true, Some(again))
-                    if !matches!(failure, OriginFailure::TimedOut { .. } | OriginFailure::Slow { .. }) =>
-                {
-                    request = again;
+            Err(failure) => {
+                let in_time = !matches!(failure, OriginFailure::TimedOut { .. } | OriginFailure::Slow { .. });
+                let again = connection.reused && in_time && (repeatable || !connection.has_begun());
+                if !again {
+                    return Err(failure.into());
                 }
-                _ => return Err(failure.into()),
-            },
+            }
         }
     }
     Err(OriginFailure::Broken("the origin closes every connection it is sent a request on".into()).into())
 }
 
-fn copy_of(request: &Request<RequestBody>) -> Request<RequestBody> {
-    let mut copy = Request::new(RequestBody::Empty);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    copy
-}
-
 async fn attempt_one(
+    worker: &Rc<Worker>,
     connection: &mut OriginConnection,
-    request: Request<RequestBody>,
+    request: &mut OriginRequest,
     patience: Patience,
-) -> Result<Response<Incoming>, Attempt> {
-    let upload = request.body().upload();
+) -> Result<AnswerHead, OriginFailure> {
+    let upload = request.body.upload();
     let mut parts = 0;
-    let mut answer = pin!(connection.sender.try_send_request(request));
-    let driver = &mut connection.driver;
-    let mut deadline = pin!(tokio::time::sleep(patience.after));
-    let result = poll_fn(|cx| {
-        // Its end is seen in `answer`, which then says why.
-        let _ = Pin::new(&mut *driver).poll(cx);
-        if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-            return Poll::Ready(Some(answer));
+    let mut reader = HeadReader::default();
+    let mut deadline = Deadline::new(patience.after);
+    connection.begin(request, &worker.shared.via);
+    poll_fn(|cx| {
+        if let Poll::Ready(answer) = connection.poll_answer(cx, &mut reader, request, &worker.buffers) {
+            return Poll::Ready(answer);
         }
-        while deadline.as_mut().poll(cx).is_ready() {
+        while deadline.poll(cx, worker).is_ready() {
             // While the upload moves, or it is the visitor who is slow (whom the connection's own
             // deadline ends), the origin has not had its time yet.
             let moved = upload.as_deref().is_some_and(|u| u.waits_for_visitor() || u.parts() != parts);
             if !moved {
-                return Poll::Ready(None);
+                return Poll::Ready(Err(patience.ended()));
             }
-            parts = upload.as_deref().map_or(0, super::body::Upload::parts);
-            let elapsed = deadline.deadline();
-            deadline.as_mut().reset(elapsed + patience.after);
+            parts = upload.as_deref().map_or(0, Upload::parts);
+            deadline.restart();
         }
         Poll::Pending
     })
-    .await;
-    match result {
-        Some(Ok(response)) => Ok(response),
-        Some(Err(mut error)) => {
-            let unsent = error.take_message();
-            Err(Attempt { failure: explain(error.error()), unsent })
-        }
-        None => Err(patience.ended().into()),
-    }
-}
-
-fn explain(error: &hyper::Error) -> OriginFailure {
-    let mut words = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if matches!(cause.downcast_ref(), Some(UploadFailure::TooSlow)) {
-            return OriginFailure::VisitorSlow;
-        }
-        words = format!("{words}: {cause}");
-        source = cause.source();
-    }
-    if error.is_user() { OriginFailure::Visitor(words.into()) } else { OriginFailure::Broken(words.into()) }
+    .await
 }

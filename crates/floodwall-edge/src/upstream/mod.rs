@@ -1,9 +1,14 @@
 //! Origins: which one is asked, whether it is up, how many requests it is given at once.
 
+pub(crate) mod answer;
 mod body;
+mod buffers;
+mod connection;
+mod deadline;
 mod exchange;
 mod pool;
 pub(crate) mod probe;
+mod request;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -18,8 +23,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::config::{OriginConfig, SiteConfig};
 
 pub(crate) use body::{OriginBody, RequestBody};
+pub(crate) use buffers::Buffers;
+pub(crate) use deadline::Bell;
 pub(crate) use exchange::{Attempt, Patience, exchange};
 pub(crate) use pool::Pool;
+pub(crate) use request::OriginRequest;
 
 /// Requests that may wait for a turn at one origin; further ones are refused at once.
 const WAITING_MAX: usize = 1024;

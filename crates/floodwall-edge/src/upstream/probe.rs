@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::{HeaderValue, Method, Request, header};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::exchange::{Patience, exchange_in_turn};
-use super::{Origin, RequestBody};
+use super::{Origin, OriginRequest, RequestBody};
 use crate::edge::Phase;
 use crate::worker::Worker;
 
@@ -42,14 +43,19 @@ pub(crate) async fn run(worker: Rc<Worker>) {
 /// Any answer counts, also an error page: whether it is a good one is for the visitors' requests to
 /// show.
 async fn probe(worker: Rc<Worker>, origin: Arc<Origin>) {
-    let mut request = Request::new(RequestBody::Empty);
-    *request.method_mut() = Method::HEAD;
-    let headers = request.headers_mut();
+    let mut headers = HeaderMap::new();
     if let Ok(host) = HeaderValue::from_str(&origin.probe_host) {
         headers.insert(header::HOST, host);
     }
     headers.insert(header::USER_AGENT, HeaderValue::from_static("floodwall-health-probe"));
-    headers.insert(header::VIA, worker.shared.via.clone());
+    let target = PathAndQuery::from_static("/");
+    let request = OriginRequest {
+        method: Method::HEAD,
+        target,
+        fields: headers,
+        introduction: None,
+        body: RequestBody::Empty,
+    };
     let patience = Patience::of_edge(PATIENCE);
     if let Err(attempt) = exchange_in_turn(&worker, &origin, request, worker.now(), patience, None).await {
         tracing::debug!(origin = %origin.url, failure = %attempt.failure, "probe failed");

@@ -1,0 +1,274 @@
+//! The head of an answer: status, fields, and what they say about framing and the connection.
+
+use std::mem::MaybeUninit;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::header::{self, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+use smallvec::SmallVec;
+
+use super::{AnswerFault, Chunks, Framing};
+use crate::headers;
+
+/// Answers of origins may have larger headers than we take from visitors.
+pub(super) const BYTES_MAX: usize = 128 * 1024;
+pub(super) const FIELDS_MAX: usize = 256;
+
+/// Interim answers (RFC 9110 section 15.2) before the one that counts.
+pub(super) const INTERIM_MAX: u8 = 16;
+
+/// What an answer begins with.
+#[derive(Clone, Debug)]
+pub(crate) struct AnswerHead {
+    pub(crate) status: StatusCode,
+    /// What is for one hop left out, and nothing that frames the body otherwise than it was read.
+    pub(crate) fields: HeaderMap,
+    pub(crate) framing: Framing,
+    /// Whether the connection may be used again once the body has come.
+    pub(crate) keeps_alive: bool,
+}
+
+/// Reads one answer's head from bytes as they come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct HeadReader {
+    /// Bytes in which no head ended.
+    searched: usize,
+    interim: u8,
+}
+
+impl HeadReader {
+    /// Takes the head off `input`, interim answers before it left out; `None` when it takes more
+    /// bytes. `method` is what was asked with.
+    ///
+    /// # Errors
+    /// The bytes are no head of an answer, or it cannot be told where its body ends.
+    pub(crate) fn take(
+        &mut self,
+        input: &mut BytesMut,
+        method: &Method,
+    ) -> Result<Option<AnswerHead>, AnswerFault> {
+        loop {
+            if self.searched > 0 && !has_blank_line(input, self.searched) {
+                return self.wants_more(input);
+            }
+            let Some((head, bytes)) = parse(input, method)? else { return self.wants_more(input) };
+            if bytes > BYTES_MAX {
+                return Err(AnswerFault::HeadTooLarge);
+            }
+            self.searched = 0;
+            if !head.status.is_informational() {
+                return Ok(Some(head));
+            }
+            if head.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Err(AnswerFault::Switches);
+            }
+            self.interim = self.interim.saturating_add(1);
+            if self.interim > INTERIM_MAX {
+                return Err(AnswerFault::TooManyInterim);
+            }
+        }
+    }
+
+    fn wants_more(&mut self, input: &BytesMut) -> Result<Option<AnswerHead>, AnswerFault> {
+        if input.len() > BYTES_MAX {
+            return Err(AnswerFault::HeadTooLarge);
+        }
+        self.searched = input.len();
+        Ok(None)
+    }
+}
+
+/// Whether a blank line ends in what was not searched before, so that a head that drips is not
+/// parsed anew for each byte.
+fn has_blank_line(input: &[u8], searched: usize) -> bool {
+    let fresh = input.get(searched.saturating_sub(3)..).unwrap_or_default();
+    memchr::memchr_iter(b'\n', fresh)
+        .any(|end| matches!(fresh.get(end.saturating_add(1)..), Some([b'\n', ..] | [b'\r', b'\n', ..])))
+}
+
+/// Where a part lies in the bytes of the head.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    start: u32,
+    bytes: u32,
+}
+
+impl Place {
+    /// `part` lies within `whole`.
+    fn of(part: &[u8], whole: &[u8]) -> Self {
+        let start = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
+        Self {
+            start: u32::try_from(start).unwrap_or(u32::MAX),
+            bytes: u32::try_from(part.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn range(self) -> std::ops::Range<usize> {
+        let start = usize::try_from(self.start).unwrap_or(usize::MAX);
+        start..start.saturating_add(usize::try_from(self.bytes).unwrap_or(usize::MAX))
+    }
+}
+
+/// The head at the start of `input`, taken off it, and how many bytes it had.
+fn parse(input: &mut BytesMut, method: &Method) -> Result<Option<(AnswerHead, usize)>, AnswerFault> {
+    let mut lines = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+    let mut parsed = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    let bytes = match config.parse_response_with_uninit_headers(&mut parsed, input, &mut lines) {
+        Ok(httparse::Status::Complete(bytes)) => bytes,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(AnswerFault::TooManyFields),
+        Err(error) => return Err(AnswerFault::Head(error)),
+    };
+    let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
+    let status = status.ok_or(AnswerFault::Head(httparse::Error::Status))?;
+    let http11 = parsed.version == Some(1);
+    let places: SmallVec<[(Place, Place); 24]> = parsed
+        .headers
+        .iter()
+        .map(|line| (Place::of(line.name.as_bytes(), input), Place::of(line.value, input)))
+        .collect();
+    // A copy, of which all values are parts: so that no field that lives on keeps the memory alive
+    // that was read into.
+    let text = Bytes::copy_from_slice(input.get(..bytes).unwrap_or_default());
+    input.advance(bytes);
+    let mut hop = Hop::default();
+    let mut fields = HeaderMap::try_with_capacity(places.len().saturating_add(2))
+        .map_err(|_| AnswerFault::TooManyFields)?;
+    for (name, value) in places {
+        let name = text.get(name.range()).unwrap_or_default();
+        let value = text.get(value.range()).unwrap_or_default();
+        if hop.keeps(name, value)? {
+            let name = name_of(name)?;
+            let value = HeaderValue::from_maybe_shared(text.slice_ref(value))
+                .map_err(|_| AnswerFault::Head(httparse::Error::HeaderValue))?;
+            fields.try_append(name, value).map_err(|_| AnswerFault::TooManyFields)?;
+        }
+    }
+    for name in &hop.named {
+        fields.remove(name);
+    }
+    if hop.chunked || status == StatusCode::NO_CONTENT {
+        // RFC 9112 section 6.3: the coding framed it. RFC 9110 section 8.6: 204 has no length.
+        fields.remove(CONTENT_LENGTH);
+    }
+    let (framing, keeps_alive) = hop.frame(status, method, http11)?;
+    Ok(Some((AnswerHead { status, fields, framing, keeps_alive }, bytes)))
+}
+
+/// The names that most answers have, as most servers spell them, are told at a glance: reading a name
+/// letter by letter was a ninth of what reading an answer costs.
+fn name_of(name: &[u8]) -> Result<HeaderName, AnswerFault> {
+    Ok(match name {
+        b"Accept-Ranges" => header::ACCEPT_RANGES,
+        b"Cache-Control" => header::CACHE_CONTROL,
+        b"Content-Encoding" => header::CONTENT_ENCODING,
+        b"Content-Length" => CONTENT_LENGTH,
+        b"Content-Type" => header::CONTENT_TYPE,
+        b"Date" => header::DATE,
+        b"ETag" => header::ETAG,
+        b"Expires" => header::EXPIRES,
+        b"Last-Modified" => header::LAST_MODIFIED,
+        b"Server" => header::SERVER,
+        b"Set-Cookie" => header::SET_COOKIE,
+        b"Vary" => header::VARY,
+        _ => HeaderName::from_bytes(name).map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?,
+    })
+}
+
+/// What the fields say that is for this hop, collected line by line.
+#[derive(Debug, Default)]
+struct Hop {
+    length: Option<u64>,
+    chunked: bool,
+    closes: bool,
+    keeps_alive: bool,
+    /// Fields that `Connection` names, which are for this hop too.
+    named: SmallVec<[HeaderName; 2]>,
+}
+
+impl Hop {
+    /// Whether a field is passed on; notes it where it is for this hop or about framing.
+    fn keeps(&mut self, name: &[u8], value: &[u8]) -> Result<bool, AnswerFault> {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        Ok(match name.len() {
+            2 => !is("te"),
+            7 => !is("upgrade") && !is("trailer"),
+            10 if is("connection") => {
+                self.connection(value);
+                false
+            }
+            10 => !is("keep-alive"),
+            14 if is("content-length") => {
+                let length = Some(digits(value).ok_or(AnswerFault::Length)?);
+                let first = self.length.is_none();
+                if !first && self.length != length {
+                    return Err(AnswerFault::Length);
+                }
+                self.length = length;
+                first
+            }
+            16 => !is("proxy-connection"),
+            17 if is("transfer-encoding") => {
+                if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(AnswerFault::Coding);
+                }
+                self.chunked = true;
+                false
+            }
+            18 => !is("proxy-authenticate"),
+            19 => !is("proxy-authorization"),
+            _ => true,
+        })
+    }
+
+    /// RFC 9110 section 7.6.1, RFC 9112 section 9.3.
+    fn connection(&mut self, value: &[u8]) {
+        for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            if option.eq_ignore_ascii_case(b"keep-alive") {
+                self.keeps_alive = true;
+            } else if option.eq_ignore_ascii_case(b"close") {
+                self.closes = true;
+            } else if let Ok(name) = HeaderName::from_bytes(option)
+                && !headers::is_kept_whatever_connection_says(&name)
+            {
+                self.named.push(name);
+            }
+        }
+    }
+
+    /// How the body is framed, and whether the connection outlives it.
+    fn frame(
+        &self,
+        status: StatusCode,
+        method: &Method,
+        http11: bool,
+    ) -> Result<(Framing, bool), AnswerFault> {
+        if self.chunked && !http11 {
+            // RFC 9112 section 6.1: an HTTP/1.0 message with it has faulty framing.
+            return Err(AnswerFault::Coding);
+        }
+        let persists = !self.closes && (http11 || self.keeps_alive);
+        let without_content = *method == Method::HEAD
+            || status.is_informational()
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        Ok(match (without_content, self.chunked, self.length) {
+            (true, ..) => (Framing::NONE, persists),
+            (_, true, length) => (Framing::Chunked(Chunks::default()), persists && length.is_none()),
+            (_, false, Some(length)) => (Framing::Length(length), persists),
+            (_, false, None) => (Framing::UntilClose, false),
+        })
+    }
+}
+
+/// `1*DIGIT` below 2^63.
+fn digits(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 19 {
+        return None;
+    }
+    let number = text.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })?;
+    i64::try_from(number).is_ok().then_some(number)
+}
