@@ -70,7 +70,7 @@ impl Plan {
     }
 
     /// Sixteen hex digits that stand for the plan: every session with its steps, and of each flood
-    /// the first [`FINGERPRINT_ARRIVALS`] arrivals. FNV-1a, so that two plans can be compared; not
+    /// the first 50,000 arrivals. FNV-1a, so that two plans can be compared; not
     /// against anybody who wants them to look alike.
     #[must_use]
     pub fn fingerprint(&self) -> String {
