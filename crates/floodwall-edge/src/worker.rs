@@ -26,6 +26,11 @@ use crate::upstream::{Bell, Buffers, Pool, probe};
 /// Pause after accept fails for want of a resource, so that the failure does not become a busy loop.
 const ACCEPT_BACKOFF: std::time::Duration = std::time::Duration::from_millis(20);
 
+/// Of all connections, at most one part in so many is told to hibernate at one tick. The allocator
+/// returns memory to the system when more is freed a moment later: thousands that fall asleep in the
+/// same millisecond would leave it with everything they had.
+const HIBERNATING_PART: usize = 4;
+
 /// A listening socket and whether it speaks TLS.
 pub(crate) struct Listener {
     pub(crate) socket: StdListener,
@@ -110,8 +115,14 @@ impl Worker {
         let since_start = self.now().since(self.started).as_millis();
         self.coarse_now.set(CoarseTime(u64::try_from(since_start).unwrap_or(u64::MAX)));
         let phase = self.shared.phase();
-        for (_, connection) in self.connections.borrow().iter() {
+        let connections = self.connections.borrow();
+        let mut may_hibernate = connections.len() / HIBERNATING_PART + 1;
+        for (_, connection) in connections.iter() {
             let mut order = connection.due(self.coarse_now.get(), &self.shared.config.timeouts);
+            if order == Order::Hibernate {
+                order = if may_hibernate > 0 { order } else { Order::Carry };
+                may_hibernate = may_hibernate.saturating_sub(1);
+            }
             if order == Order::Close {
                 self.counters.worker.connections_timed_out.add(u64::from(connection.order() != Order::Close));
             }
