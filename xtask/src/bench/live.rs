@@ -223,14 +223,13 @@ fn accept(
 ) {
     for stream in listener.incoming() {
         let Ok(stream) = stream else { continue };
-        let kept = stream.try_clone();
-        let dead = {
+        {
             let mut state = locked(state);
-            state.streams.extend(kept);
-            state.dead
-        };
-        if dead {
-            return;
+            if state.dead {
+                // Closed with this function: a crashed server leaves nobody waiting.
+                return;
+            }
+            state.streams.extend(stream.try_clone());
         }
         let state = state.clone();
         std::thread::spawn(move || while_open(stream, &state, name, caching));
