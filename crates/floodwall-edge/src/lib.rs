@@ -31,6 +31,7 @@ mod place;
 mod proxy;
 mod request_guard;
 mod site_table;
+mod socket;
 pub mod tls;
 mod upstream;
 mod worker;

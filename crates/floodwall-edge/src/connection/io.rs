@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::state::ConnectionState;
+use crate::socket::Socket;
 use crate::worker::Worker;
 
 /// Less than this written at once may be the answer to a ping, which would keep an idle connection open
@@ -21,8 +22,25 @@ const PROGRESS_BYTES_MIN: usize = 512;
 /// A visitor's connection, cleartext or TLS.
 #[derive(Debug)]
 pub(crate) enum Transport {
-    Plain(TcpStream),
+    Plain(Socket),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Transport {
+    /// Reads what is there into `memory`; 0 is the end of the stream.
+    pub(crate) fn poll_read_slice(
+        &mut self,
+        cx: &mut Context<'_>,
+        memory: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(socket) => socket.poll_read_slice(cx, memory),
+            Self::Tls(stream) => {
+                let mut buffer = ReadBuf::new(memory);
+                Pin::new(stream.as_mut()).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+            }
+        }
+    }
 }
 
 macro_rules! forward {

@@ -25,6 +25,7 @@ use http::{Method, Response, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub(crate) use upload::Upload;
+pub(crate) use wire::READ_BYTES;
 
 use crate::body::{Ledger, ResponseBody};
 use crate::connection::{ConnectionState, Order, Peer, Transport};

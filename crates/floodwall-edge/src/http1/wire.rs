@@ -40,7 +40,7 @@ pub(super) struct Wire {
 
 /// What came of reading a head.
 pub(super) enum Read {
-    Request(RequestHead),
+    Request(Box<RequestHead>),
     Fault(FaultKind),
     /// The visitor has closed, or the edge drains and nothing of a request has come.
     Ended,
@@ -138,7 +138,7 @@ impl Wire {
     }
 
     /// A request begins: its head has been taken.
-    fn begin(&mut self, head: RequestHead, state: &ConnectionState) -> Read {
+    fn begin(&mut self, head: Box<RequestHead>, state: &ConnectionState) -> Read {
         self.let_go_of_memory();
         self.number = self.number.wrapping_add(1);
         self.wants_continue = head.expects_continue && self.is_in_body();
@@ -160,24 +160,23 @@ impl Wire {
         cx: &mut Context<'_>,
         worker: &Worker,
         state: &ConnectionState,
-    ) -> Poll<io::Result<(usize, Option<Result<RequestHead, FaultKind>>)>> {
+    ) -> Poll<io::Result<(usize, Option<Result<Box<RequestHead>, FaultKind>>)>> {
         let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Ok((0, None))) };
         let mut scratch = worker.scratch.borrow_mut();
-        scratch.clear();
-        scratch.reserve(READ_BYTES);
-        let Poll::Ready(read) = pin!(transport.read_buf(&mut *scratch)).poll(cx) else {
+        let Poll::Ready(read) = transport.poll_read_slice(cx, &mut scratch) else {
             state.read_blocked(worker.coarse_now());
             return Poll::Pending;
         };
         let bytes = read?;
         state.read_progressed(worker.coarse_now());
-        let outcome = self.guard.read_head(&scratch).transpose();
+        let fresh = scratch.get(..bytes).unwrap_or_default();
+        let outcome = self.guard.read_head(fresh).transpose();
         let taken = match &outcome {
             Some(Ok(head)) => head.bytes,
             Some(Err(_)) => bytes,
             None => 0,
         };
-        let rest = scratch.get(taken..).unwrap_or_default();
+        let rest = fresh.get(taken..).unwrap_or_default();
         if !rest.is_empty() {
             self.input = BytesMut::from(rest);
         }
@@ -263,7 +262,12 @@ impl Wire {
     }
 
     /// Reads ahead a little while a request is being answered; whether the visitor has left.
-    pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>, worker: &Worker, state: &ConnectionState) -> bool {
+    pub(super) fn poll_gone(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &Worker,
+        state: &ConnectionState,
+    ) -> bool {
         while self.input.len() < AHEAD_BYTES_MAX {
             match self.poll_fill(cx, worker, state) {
                 Poll::Pending => return false,

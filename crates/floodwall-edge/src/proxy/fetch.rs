@@ -118,7 +118,7 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
             fetch.land(Landing::Failed);
             match fetch.on_error() {
                 Some(copy) => stale_instead(ledger, visit, copy, now),
-                None => passed_on(*response, fetch.forwarded, Some(NotStored::ServerError), None),
+                None => passed_on(response, fetch.forwarded, Some(NotStored::ServerError), None),
             }
         }
         Outcome::Passing(response, fill) => {
@@ -129,7 +129,7 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
                 None => fetch.land(Landing::NotStored),
             }
             let filling = fill.ok().map(|fill| Box::new(Filling::new(*fill)));
-            passed_on(*response, fetch.forwarded, not_stored, filling)
+            passed_on(response, fetch.forwarded, not_stored, filling)
         }
     }
 }
@@ -212,7 +212,7 @@ async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>, patie
     let Some(copy) = copy else { return judge(worker, visit, response, &times).await };
     match after_revalidation(response.status()) {
         Revalidation::Replaced => judge(worker, visit, response, &times).await,
-        Revalidation::OriginFailed => Outcome::FailedWith(Box::new(response)),
+        Revalidation::OriginFailed => Outcome::FailedWith(response),
         Revalidation::NotModified => {
             let request = visit.cache_request(false);
             match worker.shared.cache.freshen(&request, &copy.response, response.headers(), &times) {
@@ -238,17 +238,17 @@ async fn ask_anew(worker: &Rc<Worker>, visit: &Visit, patience: Patience) -> Out
 async fn judge(
     worker: &Rc<Worker>,
     visit: &Visit,
-    response: Response<OriginBody>,
+    response: Box<Response<OriginBody>>,
     times: &Exchange,
 ) -> Outcome {
     let cache = &worker.shared.cache;
     let request = visit.cache_request(false);
     let mut fill = match cache.begin_fill(&request, response.status(), response.headers(), times) {
         Ok(fill) => fill,
-        Err(reason) => return Outcome::Passing(Box::new(response), Err(reason)),
+        Err(reason) => return Outcome::Passing(response, Err(reason)),
     };
     if announced_bytes(response.headers()).is_some_and(|bytes| bytes > READ_WHOLE_BYTES_MAX) {
-        return Outcome::Passing(Box::new(response), Ok(Box::new(fill)));
+        return Outcome::Passing(response, Ok(Box::new(fill)));
     }
     let (head, mut body) = response.into_parts();
     while let Some(frame) = body.frame().await {
@@ -291,23 +291,22 @@ async fn ask_once(
     body: RequestBody,
     patience: Patience,
     now: Timestamp,
-) -> Result<(Response<OriginBody>, Exchange), OriginFailure> {
+) -> Result<(Box<Response<OriginBody>>, Exchange), OriginFailure> {
     let counters = counters(worker, visit.site);
     let origins = &worker.shared.origins;
     let origin = origins.choose(visit.site)?;
     counters.origin_requests.add(1);
     let mut request_sent = now;
-    let request = visit.request_to_origin(fields, body);
-    let mut outcome = exchange(worker, origin, request, request_sent, patience).await;
-    if let Err(Attempt { failure: OriginFailure::Connect(_), unsent }) = &mut outcome
+    let mut request = visit.request_to_origin(fields, body);
+    let mut outcome = exchange(worker, origin, &mut request, request_sent, patience).await;
+    if let Err(Attempt { failure: OriginFailure::Connect(_), unsent: true }) = &outcome
         && let Some(other) = origins.other_than(visit.site, origin)
-        && let Some(request) = unsent.take()
     {
         // Not a byte was sent: whatever was asked may be asked of another.
         counters.origin_errors.add(1);
         counters.origin_requests.add(1);
         request_sent = worker.now();
-        outcome = exchange(worker, other, request, request_sent, patience).await;
+        outcome = exchange(worker, other, &mut request, request_sent, patience).await;
     }
     match outcome.map_err(|attempt| attempt.failure) {
         Ok((response, response_received)) => {
@@ -327,7 +326,7 @@ async fn ask_once(
 
 /// The origin's own answer, streamed.
 fn passed_on(
-    response: Response<OriginBody>,
+    response: Box<Response<OriginBody>>,
     forwarded: Forwarded,
     not_stored: Option<NotStored>,
     filling: Option<Box<Filling>>,

@@ -54,13 +54,17 @@ impl Patience {
 /// A request that got no answer.
 pub(crate) struct Attempt {
     pub(crate) failure: OriginFailure,
-    /// The request itself, when not a byte of it was sent.
-    pub(crate) unsent: Option<OriginRequest>,
+    /// Not a byte of the request was sent.
+    pub(crate) unsent: bool,
 }
+
+/// An answer whose body is still to come, and when its head came. In a box: it is handed on from
+/// future to future.
+pub(crate) type Answered = (Box<Response<OriginBody>>, Timestamp);
 
 impl From<OriginFailure> for Attempt {
     fn from(failure: OriginFailure) -> Self {
-        Self { failure, unsent: None }
+        Self { failure, unsent: false }
     }
 }
 
@@ -72,10 +76,10 @@ impl From<OriginFailure> for Attempt {
 pub(crate) async fn exchange(
     worker: &Rc<Worker>,
     origin: &Arc<Origin>,
-    request: OriginRequest,
+    request: &mut OriginRequest,
     sent: Timestamp,
     patience: Patience,
-) -> Result<(Response<OriginBody>, Timestamp), Attempt> {
+) -> Result<Answered, Attempt> {
     let turn = match origin.turn_at_once() {
         Some(turn) => turn,
         None => Box::pin(origin.turn()).await?,
@@ -88,11 +92,11 @@ pub(crate) async fn exchange(
 pub(super) async fn exchange_in_turn(
     worker: &Rc<Worker>,
     origin: &Arc<Origin>,
-    request: OriginRequest,
+    request: &mut OriginRequest,
     sent: Timestamp,
     patience: Patience,
     turn: Option<OwnedSemaphorePermit>,
-) -> Result<(Response<OriginBody>, Timestamp), Attempt> {
+) -> Result<Answered, Attempt> {
     let asked_by = if turn.is_some() { Asker::Visitor } else { Asker::Prober };
     let outcome = attempt_all(worker, origin, request, patience, turn).await;
     match &outcome {
@@ -105,10 +109,10 @@ pub(super) async fn exchange_in_turn(
 async fn attempt_all(
     worker: &Rc<Worker>,
     origin: &Arc<Origin>,
-    mut request: OriginRequest,
+    request: &mut OriginRequest,
     patience: Patience,
     turn: Option<OwnedSemaphorePermit>,
-) -> Result<(Response<OriginBody>, Timestamp), Attempt> {
+) -> Result<Answered, Attempt> {
     let repeatable = request.is_repeatable();
     for attempt in 0..=STALE_CONNECTIONS_MAX {
         let kept = if attempt < STALE_CONNECTIONS_MAX { worker.pool.take(origin, !repeatable) } else { None };
@@ -117,14 +121,14 @@ async fn attempt_all(
             // Rare and large: in a box, so that requests on kept connections do not carry it.
             None => match Box::pin(connect(origin, worker.shared.config.timeouts.connect)).await {
                 Ok(connection) => connection,
-                Err(failure) => return Err(Attempt { failure, unsent: Some(request) }),
+                Err(failure) => return Err(Attempt { failure, unsent: true }),
             },
         };
-        match attempt_one(worker, &mut connection, &mut request, patience).await {
+        match attempt_one(worker, &mut connection, request, patience).await {
             Ok(head) => {
                 let now = worker.now();
                 let body = OriginBody::new(&head, connection, AnsweredBy { worker, origin, turn, now });
-                let mut response = Response::new(body);
+                let mut response = Box::new(Response::new(body));
                 *response.status_mut() = head.status;
                 *response.headers_mut() = head.fields;
                 return Ok((response, now));
