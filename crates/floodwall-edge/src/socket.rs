@@ -5,12 +5,12 @@
 //! costs. Everything else is the runtime's own.
 
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use rustix::net::{RecvFlags, SendFlags};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// See the module's head.
@@ -26,31 +26,41 @@ impl Socket {
         &self.0
     }
 
+    /// Ready once there is something to read.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_read_ready(cx)
+    }
+
     /// Reads what is there into `memory`; 0 is the end of the stream.
     pub(crate) fn poll_read_slice(&self, cx: &mut Context<'_>, memory: &mut [u8]) -> Poll<io::Result<usize>> {
+        let room = memory.len();
         loop {
-            ready!(self.0.poll_read_ready(cx))?;
+            ready!(self.poll_readable(cx))?;
             let read = || Ok(rustix::net::recv(&self.0, &mut *memory, RecvFlags::empty())?.1);
-            match self.0.try_io(Interest::READABLE, read) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(bytes) if bytes > 0 && bytes < memory.len() => {
-                    // All that was there: the next call would find nothing, so let it wait at once.
-                    let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-                    let _ = self.0.try_io(Interest::READABLE, nothing);
-                    return Poll::Ready(Ok(bytes));
-                }
-                outcome => return Poll::Ready(outcome),
+            if let Some(outcome) = self.read_once(room, self.0.try_io(Interest::READABLE, read)) {
+                return Poll::Ready(outcome);
             }
         }
     }
 
-    /// Reads what is there behind what `buffer` holds; 0 is the end of the stream.
-    pub(crate) fn poll_read_buffer(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut BytesMut,
-    ) -> Poll<io::Result<usize>> {
-        pin!(self.0.read_buf(buffer)).poll(cx)
+    /// Reads what is there behind what `buffer` holds, into the room it has; 0 is the end of the
+    /// stream. `None`: nothing is there after all; ask [`Self::poll_readable`] again.
+    pub(crate) fn read_into(&self, buffer: &mut BytesMut) -> Option<io::Result<usize>> {
+        let room = buffer.capacity().saturating_sub(buffer.len());
+        self.read_once(room, self.0.try_read_buf(buffer))
+    }
+
+    fn read_once(&self, room: usize, outcome: io::Result<usize>) -> Option<io::Result<usize>> {
+        match outcome {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Ok(bytes) if bytes > 0 && bytes < room => {
+                // All that was there: the next call would find nothing, so let it wait at once.
+                let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+                let _ = self.0.try_io(Interest::READABLE, nothing);
+                Some(Ok(bytes))
+            }
+            outcome => Some(outcome),
+        }
     }
 
     fn poll_send(

@@ -1,11 +1,11 @@
 //! The connection as bytes: what has come and is not taken, what is to be written.
 
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::AsyncWrite;
 
 use crate::connection::{ConnectionState, FIELDS_MAX, HEAD_BYTES_MAX, Order, Reading, Transport};
 use crate::outgoing::Outgoing;
@@ -195,13 +195,9 @@ impl Wire {
     ) -> Poll<io::Result<usize>> {
         let in_body = self.is_in_body();
         let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Ok(0)) };
-        let room = self.input.capacity().saturating_sub(self.input.len());
-        if room < HEAD_ROOM_MIN {
-            self.input.reserve(if in_body { READ_BYTES } else { HEAD_ROOM_MIN.max(self.input.len()) });
-        }
-        let Poll::Ready(read) = pin!(transport.read_buf(&mut self.input)).poll(cx) else {
+        let memory = if in_body { READ_BYTES } else { HEAD_ROOM_MIN.max(self.input.len()) };
+        let Poll::Ready(read) = transport.poll_read_behind(cx, &mut self.input, HEAD_ROOM_MIN, memory) else {
             state.read_blocked(worker.coarse_now());
-            self.let_go_of_memory();
             return Poll::Pending;
         };
         state.read_progressed(worker.coarse_now());

@@ -193,22 +193,25 @@ impl OriginConnection {
 
     /// Reads what is there; 0 is the end of the stream.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buffers: &Buffers) -> Poll<io::Result<usize>> {
-        ready!(self.socket.stream().poll_read_ready(cx))?;
-        // Not before something is there: waiting takes no memory.
-        if self.input.capacity() == 0 {
-            self.input = buffers.take();
+        loop {
+            ready!(self.socket.poll_readable(cx))?;
+            // Not before something is there: waiting takes no memory.
+            if self.input.capacity() == 0 {
+                self.input = buffers.take();
+            }
+            // Between two parts the memory is whole again, unless the visitor still has some of it.
+            let wanted = if self.input.is_empty() { self.read_bytes } else { READ_ROOM_MIN };
+            if self.input.capacity().saturating_sub(self.input.len()) < wanted {
+                self.input.reserve(self.read_bytes);
+            }
+            let room = self.input.capacity().saturating_sub(self.input.len());
+            let Some(read) = self.socket.read_into(&mut self.input) else { continue };
+            let read = read?;
+            if read == room {
+                self.read_bytes = READ_BYTES_MAX;
+            }
+            return Poll::Ready(Ok(read));
         }
-        // Between two parts the memory is whole again, unless the visitor still has some of it.
-        let wanted = if self.input.is_empty() { self.read_bytes } else { READ_ROOM_MIN };
-        if self.input.capacity().saturating_sub(self.input.len()) < wanted {
-            self.input.reserve(self.read_bytes);
-        }
-        let room = self.input.capacity().saturating_sub(self.input.len());
-        let read = ready!(self.socket.poll_read_buffer(cx, &mut self.input))?;
-        if read == room {
-            self.read_bytes = READ_BYTES_MAX;
-        }
-        Poll::Ready(Ok(read))
     }
 }
 
