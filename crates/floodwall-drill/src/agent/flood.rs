@@ -21,8 +21,6 @@ use crate::clock::{Moment, until};
 use crate::plan::FloodArrival;
 use crate::scenario::{Flood, FloodKind};
 
-/// How long a flooder waits for an answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Idle connections that one source keeps.
 const KEPT_PER_SOURCE: usize = 8;
 /// What is in the air when a flood ends may take so long to say what became of it.
@@ -48,6 +46,8 @@ pub struct FloodSecond {
     /// No connection, or a request's connection broke off, or no answer in time, or a packet that
     /// the flood's own system did not take.
     pub failed: u64,
+    /// Of these, given up because nothing came within the flooder's patience.
+    pub gave_up: u64,
     /// In the air when the flood ended.
     pub unfinished: u64,
     /// Not begun because the flood had its most connections open.
@@ -96,6 +96,7 @@ pub(super) enum Fate {
     ToldToGo,
     ServerError,
     Failed,
+    GaveUp,
 }
 
 /// A flood that has all it needs.
@@ -182,6 +183,11 @@ async fn run_one(prepared: Prepared, start: Moment) -> FloodSeen {
 }
 
 impl Running {
+    /// How long one waits for an answer, or for a connection that is to be held.
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_secs(u64::from(self.flood.patience_s))
+    }
+
     /// Notes what a connection has sent just now.
     pub(super) fn sent(&self, count: u64) {
         let second = usize::try_from(Moment::now().us_since(self.start) / 1_000_000).unwrap_or(usize::MAX);
@@ -236,6 +242,10 @@ impl Running {
                 }
                 Fate::ServerError => counts.server_errors += 1,
                 Fate::Failed => counts.failed += 1,
+                Fate::GaveUp => {
+                    counts.failed += 1;
+                    counts.gave_up += 1;
+                }
             }
         }
     }
@@ -265,7 +275,8 @@ async fn attack(running: &Running, arrival: &FloodArrival) -> Fate {
     match running.flood.kind {
         FloodKind::Pages | FloodKind::LookUps | FloodKind::CacheBust | FloodKind::BareAddress => {
             let asking = ask(running, source, &arrival.target);
-            tokio::time::timeout(PATIENCE, asking).await.ok().flatten().unwrap_or(Fate::Failed)
+            let answered = tokio::time::timeout(running.patience(), asking).await;
+            answered.map_or(Fate::GaveUp, |fate| fate.unwrap_or(Fate::Failed))
         }
         FloodKind::Connections | FloodKind::SlowHeaders | FloodKind::SlowBody | FloodKind::SlowRead => {
             slow::hold(running, source, &arrival.target).await

@@ -67,7 +67,7 @@ fn connections_and_handshakes_are_what_they_say() {
     let floods = [
         flood("connections", "rate = 100.0\nconnections_max = 50"),
         flood("slow-headers", "rate = 20.0\nconnections_max = 20"),
-        flood("tls-handshakes", "rate = 50.0\nconnections_max = 50"),
+        flood("tls-handshakes", "rate = 50.0\nconnections_max = 100"),
     ];
     let floods = floods.concat();
     let said = drill(&format!("title = \"t\"\nwhy = \"w\"\nduration_s = 5\ntls = true\n{floods}"));
