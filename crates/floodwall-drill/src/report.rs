@@ -121,7 +121,8 @@ fn row(outcome: &Outcome) -> Row {
             (Some(_), Some(seconds)) => format!("{seconds} s"),
             (Some(_), None) => "never".to_owned(),
         },
-        flood_met: met_percent(&outcome.floods_met).map_or("-".to_owned(), |percent| format!("{percent:.0} %")),
+        flood_met: met_percent(&outcome.floods_met)
+            .map_or("-".to_owned(), |percent| format!("{percent:.0} %")),
         origin_requests: outcome.origin.requests,
         cpu: format!("{:.1} s", outcome.edge_use.cpu_s),
         memory: format!("{:.0} MB", to_f64(outcome.edge_use.memory_peak_bytes) / 1e6),

@@ -147,7 +147,8 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
     }
     let network = network(arguments.loopback);
     let own = (!matches!(arguments.only, Some(Only::Rival(_)))).then_some(&floodwall as &dyn Edge);
-    let edges: Vec<&dyn Edge> = own.into_iter().chain(rivals.iter().map(|rival| rival as &dyn Edge)).collect();
+    let edges: Vec<&dyn Edge> =
+        own.into_iter().chain(rivals.iter().map(|rival| rival as &dyn Edge)).collect();
     let (outcomes, left_out) = match hold(&scenarios, &edges, Seed(arguments.seed), network, &program, &stop)
     {
         Ok(held) => held,
@@ -304,7 +305,11 @@ fn rival(name: &str) -> Result<Rival, String> {
 }
 
 fn only(name: &str) -> Result<Only, String> {
-    if name == "floodwall" { Ok(Only::Floodwall) } else { rival(name).map(Only::Rival) }
+    if name == "floodwall" {
+        return Ok(Only::Floodwall);
+    }
+    let known = Rival::ALL.map(Rival::as_str).join(", ");
+    rival(name).map(Only::Rival).map_err(|_| format!("the servers are floodwall, {known}"))
 }
 
 fn unknown(name: &str) -> String {

@@ -85,9 +85,11 @@ pub(super) fn run(
     for (run, number) in missing.iter().zip(1_u32..) {
         let said = measure(run, floodwall, arguments.seconds)?;
         state.keep(run, &said)?;
-        let left = (watch.elapsed() / number).saturating_mul(u32::try_from(total).unwrap_or(0).saturating_sub(number));
+        let left = (watch.elapsed() / number)
+            .saturating_mul(u32::try_from(total).unwrap_or(0).saturating_sub(number));
         say(&format!("{number}/{total} {run}: {}; about {} left", cells::in_brief(&said), minutes(left)));
-        if missing.get(usize::try_from(number).unwrap_or(0)).is_none_or(|next| next.scenario != run.scenario) {
+        if missing.get(usize::try_from(number).unwrap_or(0)).is_none_or(|next| next.scenario != run.scenario)
+        {
             write_document(&state, floodwall, &scenarios, &wanted)?;
         }
     }

@@ -98,10 +98,7 @@ mod tests {
         assert_eq!(not_comparable(&[]), None);
         assert_eq!(not_comparable(&[FloodMet::default(), of(950)]), None);
         let words = not_comparable(&[of(1_000), of(275)]).unwrap();
-        assert_eq!(
-            words,
-            "it met 28 % of the planned flood (275 of 1000), and less flood is less harm"
-        );
+        assert_eq!(words, "it met 28 % of the planned flood (275 of 1000), and less flood is less harm");
         assert_eq!(met_percent(&[of(1_000), of(500)]), Some(75.0));
     }
 }

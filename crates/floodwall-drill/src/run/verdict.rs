@@ -16,9 +16,7 @@ pub(super) fn void(generators: &Generators, plan: &Planned, seen: &VisitorsSeen)
     if told != plan.wants {
         return Some(format!("{} things were to be wanted, and {told} were told of", plan.wants));
     }
-    for (who, late) in
-        [("visitors", generators.visitors_late_us.0), ("flood", generators.flood_late_us.0)]
-    {
+    for (who, late) in [("visitors", generators.visitors_late_us.0), ("flood", generators.flood_late_us.0)] {
         if late > SCHEDULE_ERROR_US_MAX {
             return Some(format!(
                 "the {who} could not keep their schedule: 99th percentile {} ms late",

@@ -94,7 +94,7 @@ fn floods(check: &mut Check, scenario: &Scenario) {
                 String::new()
             };
             let what = format!(
-                "{} a second with a patience of {patience} s need {needed:.0} connections, or a slow server \
+                "{} a second with a patience of {patience} s need {needed:.0} connections (a tenth to spare), or a slow server \
                  meets a smaller flood; write {room}a lower rate or patience_s",
                 flood.rate
             );
@@ -104,6 +104,9 @@ fn floods(check: &mut Check, scenario: &Scenario) {
             let together = connections * f64::from(frames);
             let name = format!("connections_max × {frames} frames a second");
             check.within(&key(&name), together, 1.0, FLOOD_RATE_MAX);
+        }
+        if flood.ipv6 && !flood.kind.is_packets() {
+            check.fault(&key("ipv6"), "only packets come over IPv6; leave it out".to_owned());
         }
         check.span(&format!("flood[{place}]"), flood.from_s, flood.until_s, scenario.duration_s);
         if flood.pulse.is_some_and(|pulse| pulse.on_s == 0 || pulse.off_s == 0) {

@@ -26,21 +26,25 @@ pub struct Flood {
     /// up and its place is free again. So a slow edge meets the same flood as a fast one.
     #[serde(default = "Flood::patience_default")]
     pub patience_s: u32,
+    /// Over IPv6, each source in a /64 of its own. For floods of packets.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ipv6: bool,
 }
 
 impl Flood {
     fn connections_default() -> u32 {
-        10_000
+        12_000
     }
 
     fn patience_default() -> u32 {
         2
     }
 
-    /// Connections that are open at once when nothing is answered before patience is over.
+    /// Connections that are open at once when nothing is answered before patience is over, and a tenth
+    /// more: arrivals are by chance, and giving up takes its moment too.
     #[must_use]
     pub fn unanswered_connections(&self) -> f64 {
-        self.rate * f64::from(self.patience_s)
+        (self.rate * f64::from(self.patience_s) * 1.1).ceil()
     }
 
     /// Whether it is on at this time of the scenario, in seconds.

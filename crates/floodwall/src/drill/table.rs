@@ -23,8 +23,12 @@ pub(super) fn render(outcomes: &[Outcome], left_out: &[LeftOut]) -> String {
         let used = &outcome.edge_use;
         let row = row(&outcome.scenario, &outcome.edge.name, &outcome.goodput);
         let met = met(&outcome.floods_met);
-        let _ =
-            writeln!(text, "{row} {met:>6} {:>5.1}s {:>5.0}MB", used.cpu_s, megabytes(used.memory_peak_bytes));
+        let _ = writeln!(
+            text,
+            "{row} {met:>6} {:>5.1}s {:>5.0}MB",
+            used.cpu_s,
+            megabytes(used.memory_peak_bytes)
+        );
         losses(&mut text, &outcome.goodput);
         for (flood, seen) in outcome.scenario.floods.iter().zip(&outcome.floods) {
             let _ = writeln!(text, "  {}", flooded(flood.kind.as_str(), seen));

@@ -93,7 +93,8 @@ impl Cells {
         if let Some(why) = text("/drills/0/void") {
             cell.void.push(format!("seed {seed}: {why}"));
         } else {
-            cell.not_comparable.extend(text("/drills/0/not_comparable").map(|why| format!("seed {seed}: {why}")));
+            cell.not_comparable
+                .extend(text("/drills/0/not_comparable").map(|why| format!("seed {seed}: {why}")));
             cell.runs.push(figures);
         }
         if let Some(title) = said.pointer("/drills/0/scenario").and_then(title) {
@@ -141,9 +142,8 @@ fn figures(drill: &Value) -> Option<Figures> {
     let share = |name: &str| number(&format!("/goodput/under_trouble/{name}"));
     let duration_s = number("/scenario/duration_s")?;
     let floods = drill.pointer("/floods_met").and_then(Value::as_array)?;
-    let sum = |key: &str| -> f64 {
-        floods.iter().filter_map(|flood| flood.get(key).and_then(Value::as_f64)).sum()
-    };
+    let sum =
+        |key: &str| -> f64 { floods.iter().filter_map(|flood| flood.get(key).and_then(Value::as_f64)).sum() };
     Some(Figures {
         pages_percent: percent(share("outcomes/arrived").unwrap_or(0.0), share("wants")?),
         visits_percent: percent(share("sessions_whole")?, share("sessions")?),
@@ -169,7 +169,8 @@ pub(super) fn in_brief(said: &Value) -> String {
     }
     let Some(figures) = drill.and_then(figures) else { return "no figures".to_owned() };
     let words = format!("{:.1} % of pages, {:.1} % of visits", figures.pages_percent, figures.visits_percent);
-    let not = why("void").map(|why| ("VOID", why)).or_else(|| Some(("NOT COMPARABLE", why("not_comparable")?)));
+    let not =
+        why("void").map(|why| ("VOID", why)).or_else(|| Some(("NOT COMPARABLE", why("not_comparable")?)));
     not.map_or(words.clone(), |(not, why)| format!("{words}; {not}: {why}"))
 }
 

@@ -1,5 +1,6 @@
 //! docs/goodput.md.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -7,10 +8,6 @@ use super::cells::{Cell, Cells, Figures, Title, spread};
 use super::state::{About, Run};
 use super::{EDGES, shortfalls};
 use crate::bench::machine::Machine;
-
-/// What prints each server's version.
-const VERSIONS: [&[&str]; 4] =
-    [&["nginx", "-v"], &["haproxy", "-v"], &["varnishd", "-V"], &["traffic_server", "-V"]];
 
 /// Where and how it was measured.
 pub(super) struct Circumstances {
@@ -24,18 +21,20 @@ impl Circumstances {
         let mut seeds: Vec<u64> = wanted.iter().map(|run| run.seed).collect();
         seeds.sort_unstable();
         seeds.dedup();
-        Self { machine: Machine::read(floodwall, &VERSIONS).text(), seeds, seconds: about.seconds }
+        let machine = Machine::read(floodwall, &[]).text();
+        let machine = machine.trim_end_matches([',', ' ']).to_owned();
+        Self { machine, seeds, seconds: about.seconds }
     }
 }
 
 /// The whole document.
 pub(super) fn write(circumstances: &Circumstances, scenarios: &[String], cells: &Cells) -> String {
-    let mut text = head(circumstances);
+    let mut text = head(circumstances, &versions(cells));
     let missing = cells.all().map(|(_, _, cell)| cell.missing).sum::<usize>();
     if missing > 0 {
         let _ = write!(text, "\n**Not whole: {missing} runs are missing**, listed at the end.\n");
     }
-    text.push_str("\n## Pages that arrived\n\n");
+    text.push_str("\n## What arrived\n\n");
     summary(&mut text, scenarios, cells);
     text.push_str(&shortfalls::write(scenarios, cells));
     text.push_str("\n## Scenario by scenario\n");
@@ -49,7 +48,16 @@ pub(super) fn write(circumstances: &Circumstances, scenarios: &[String], cells: 
     text
 }
 
-fn head(circumstances: &Circumstances) -> String {
+/// The rivals' versions, as the drills told them.
+fn versions(cells: &Cells) -> String {
+    let version = |edge: &str| {
+        let mut of_it = cells.all().filter(|(_, name, cell)| *name == edge && !cell.version.is_empty());
+        of_it.next().map(|(_, _, cell)| format!(", {edge} {}", cell.version))
+    };
+    EDGES.iter().skip(1).filter_map(|edge| version(edge)).collect()
+}
+
+fn head(circumstances: &Circumstances, versions: &str) -> String {
     let seeds: Vec<String> = circumstances.seeds.iter().map(u64::to_string).collect();
     let seeds = seeds.join(",");
     let length = circumstances
@@ -61,15 +69,18 @@ fn head(circumstances: &Circumstances) -> String {
          Written by `cargo xtask bench goodput{option} --seeds {seeds}`; not by hand. Scenarios {length}; what \
          they are and how it is measured: [drill.md](drill.md). The rivals are Debian's packages in \
          [configurations](../crates/floodwall-drill/rivals) as a careful administrator would write them.\n\n\
-         ```text\n{}\n```\n\n\
+         ```text\n{}{versions}\n```\n\n\
          Figures are medians over the seeds, with the least and the greatest in parentheses where they \
          differ. Void runs, in which the drill itself could not keep up, do not count; they are listed at the \
-         end. Servers marked † met less than 95 % of the planned flood and stand beside no other.\n",
+         end. Servers marked † met less than 95 % of the planned flood and stand beside no other.{}\n",
         circumstances.machine,
+        circumstances.seconds.map_or("", |_| {
+            " In floods this short the first seconds, in which limits fill, weigh more than in long ones."
+        }),
     )
 }
 
-/// Scenario by server: the median share of what visitors wanted that arrived.
+/// Scenario by server: the median shares of what visitors wanted, and of visits.
 fn summary(text: &mut String, scenarios: &[String], cells: &Cells) {
     let _ = writeln!(text, "| | {} |\n|---|{}", EDGES.join(" | "), "---:|".repeat(EDGES.len()));
     for scenario in scenarios {
@@ -77,16 +88,18 @@ fn summary(text: &mut String, scenarios: &[String], cells: &Cells) {
         let _ = writeln!(text, "| {scenario} | {} |", row.join(" | "));
     }
     text.push_str(
-        "\nPercent of everything visitors wanted (pages, style sheets, look-ups), from the onset to the end. \
+        "\nPercent of everything that visitors wanted (pages, style sheets, look-ups) / of visits in which \
+         everything arrived, from the onset to the end. \
          *n/a*: the server cannot take part, for want of TLS. *void*: no run counted.\n",
     );
 }
 
 fn in_summary(cell: Option<&Cell>) -> String {
     let Some(cell) = cell else { return "missing".to_owned() };
-    if let Some((_, middle, _)) = spread(&cell.runs, |run| run.pages_percent) {
+    let middle = |of: fn(&Figures) -> f64| spread(&cell.runs, of).map(|(_, middle, _)| middle);
+    if let Some((pages, visits)) = middle(|run| run.pages_percent).zip(middle(|run| run.visits_percent)) {
         let mark = if cell.not_comparable.is_empty() { "" } else { " †" };
-        return format!("{middle:.1}{mark}");
+        return format!("{pages:.1} / {visits:.0}{mark}");
     }
     match cell {
         Cell { left_out: Some(_), .. } => "n/a",
@@ -145,7 +158,11 @@ fn row(title: &Title, cell: &Cell) -> Option<String> {
         format!("{origin}{away}"),
         show(|run| run.memory_mb, &|value| format!("{value:.0} MB")),
         show(|run| run.cpu_percent, &|value| format!("{value:.0} %")),
-        if title.has_flood { show(|run| run.met_percent, &|value| format!("{value:.0} %")) } else { "-".to_owned() },
+        if title.has_flood {
+            show(|run| run.met_percent, &|value| format!("{value:.0} %"))
+        } else {
+            "-".to_owned()
+        },
     ];
     Some(format!("| {} |", columns.join(" | ")))
 }
@@ -188,7 +205,9 @@ fn notes(text: &mut String, cells: &Cells) {
     };
     of("Void runs", each(|cell| &cell.void));
     of("Runs that stand beside no other", each(|cell| &cell.not_comparable));
-    let missing = cells.all().filter(|(_, _, cell)| cell.missing > 0);
-    let missing = missing.map(|(scenario, edge, cell)| format!("- {scenario} / {edge}: {}\n", cell.missing));
-    of("Missing runs", missing.collect());
+    let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
+    for (scenario, _, cell) in cells.all().filter(|(_, _, cell)| cell.missing > 0) {
+        *missing.entry(scenario).or_default() += cell.missing;
+    }
+    of("Missing runs", missing.iter().map(|(scenario, count)| format!("- {scenario}: {count}\n")).collect());
 }

@@ -145,17 +145,14 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let directory = place.path().join("goodput");
         let about = |program_bytes| About { seconds: Some(12), program_bytes, program_made_s: 1 };
-        let run =
-            |seed| Run { scenario: "calm".to_owned(), edge: "nginx".to_owned(), seed };
+        let run = |seed| Run { scenario: "calm".to_owned(), edge: "nginx".to_owned(), seed };
         assert!(State::open_as_it_is(&directory).is_err());
         let state = State::open(&directory, &about(1), false).unwrap();
         state.keep(&run(1), &serde_json::json!({ "drills": [{ "void": null }] })).unwrap();
         state.keep(&run(2), &serde_json::json!({ "drills": [{ "void": "late" }] })).unwrap();
         state.keep(&run(3), &serde_json::json!({ "failed": "the drill's edge ended by itself" })).unwrap();
         let again = State::open(&directory, &about(1), false).unwrap();
-        for (seed, has, counts) in
-            [(1, true, true), (2, true, false), (3, true, false), (4, false, false)]
-        {
+        for (seed, has, counts) in [(1, true, true), (2, true, false), (3, true, false), (4, false, false)] {
             assert_eq!((again.has(&run(seed), false), again.has(&run(seed), true)), (has, counts), "{seed}");
         }
         let refused = State::open(&directory, &about(2), false).unwrap_err();
