@@ -151,8 +151,9 @@ pub struct Goodput {
 const PROTECTED_PERCENT: f64 = 99.0;
 /// Their 99th percentile may be this many times the calm one.
 const PROTECTED_TIMES_CALM: f64 = 3.0;
-/// Latencies this small are as good as the calm one's: below it a factor says nothing.
-const PROTECTED_MS: f64 = 50.0;
+/// Latencies this small are as good as the calm one's: three times what a look-up takes in the calm. So
+/// it does not matter whether there was one in a calm of few seconds.
+const PROTECTED_MS: f64 = 300.0;
 /// Seconds looked at together: one second has too few wants for a 99th percentile.
 const WINDOW_S: usize = 5;
 

@@ -225,7 +225,8 @@ impl Scenario {
         if faults.is_empty() { Ok(self) } else { Err(faults) }
     }
 
-    /// The same in `duration_s` seconds; rates stay. For a quick answer. What comes before the onset
+    /// The same in `duration_s` seconds; rates stay, but for those at which connections that are to be
+    /// held are opened. For a quick answer. What comes before the onset
     /// keeps three seconds where it can, because without it nobody knows what calm is; before and after,
     /// times are in proportion.
     #[must_use]
@@ -249,7 +250,14 @@ impl Scenario {
             (surge.from_s, surge.ramp_s) = (scale(surge.from_s), span(surge.ramp_s));
         }
         for flood in &mut short.floods {
+            let length_s = flood.until_s.saturating_sub(flood.from_s);
             (flood.from_s, flood.until_s) = (scale(flood.from_s), scale(flood.until_s));
+            // How long it takes until all are held that are to be held is a time too.
+            if flood.kind.holds_connections() {
+                let times =
+                    f64::from(length_s) / f64::from(flood.until_s.saturating_sub(flood.from_s).max(1));
+                flood.rate = (flood.rate * times).min(flood.rate.max(SHORT_OPENING_RATE_MAX));
+            }
             if let Some(pulse) = flood.pulse.as_mut() {
                 (pulse.on_s, pulse.off_s) = (span(pulse.on_s).max(1), span(pulse.off_s).max(1));
             }
@@ -294,6 +302,9 @@ impl Scenario {
 
 /// Seconds of calm that a shortened scenario keeps before the onset where it can.
 const SHORT_CALM_S: u32 = 3;
+
+/// Connections that a shortened flood opens each second at the most, if it did not before.
+const SHORT_OPENING_RATE_MAX: f64 = 4_000.0;
 
 /// `seconds` of `from` in `to`, to the nearest second.
 fn in_proportion(seconds: u32, to: u32, from: u32) -> u32 {

@@ -139,7 +139,7 @@ fn a_flood_fits_its_connections_when_nothing_is_answered_and_only_packets_come_o
 }
 
 #[test]
-fn a_shortened_scenario_keeps_calm_and_its_pulses() {
+fn a_shortened_scenario_keeps_calm_its_pulses_and_the_connections_it_holds() {
     let short = shipped("crowd").unwrap().shortened(12);
     let surge = short.visitors[0].surge.unwrap();
     assert_eq!((surge.from_s, surge.ramp_s), (3, 6));
@@ -149,6 +149,10 @@ fn a_shortened_scenario_keeps_calm_and_its_pulses() {
     assert_eq!(flood.pulse, Some(Pulse { on_s: 2, off_s: 2 }));
     let both = shipped("crowd-and-attack").unwrap().shortened(12);
     assert_eq!((both.floods[0].from_s, both.floods[0].until_s), (5, 10));
+    // As many connections are held as in the whole scenario, soon enough to see what that does.
+    for (name, rate) in [("connections", 4_000.0), ("slow-read", 1_200.0), ("many-light", 5_000.0)] {
+        assert_eq!(shipped(name).unwrap().shortened(12).floods[0].rate, rate, "{name}");
+    }
     assert_eq!(shipped("calm").unwrap().shortened(12).onset_s(), None);
     assert_eq!(shipped("certificate-expired").unwrap().shortened(5).onset_s(), Some(1));
 }

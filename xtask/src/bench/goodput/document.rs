@@ -75,7 +75,8 @@ fn head(circumstances: &Circumstances, versions: &str) -> String {
          end. Servers marked † met less than 95 % of the planned flood and stand beside no other.{}\n",
         circumstances.machine,
         circumstances.seconds.map_or("", |_| {
-            " In floods this short the first seconds, in which limits fill, weigh more than in long ones."
+            " In floods this short the first seconds, in which limits fill, weigh more than in long ones, \
+             and time-outs of ten seconds do not come to bear."
         }),
     )
 }
