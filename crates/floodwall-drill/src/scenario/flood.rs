@@ -44,7 +44,7 @@ impl Flood {
     /// more: arrivals are by chance, and giving up takes its moment too.
     #[must_use]
     pub fn unanswered_connections(&self) -> f64 {
-        (self.rate * f64::from(self.patience_s) * 1.1).ceil()
+        (self.rate * f64::from(self.patience_s) * 11.0 / 10.0).ceil()
     }
 
     /// Whether it is on at this time of the scenario, in seconds.
