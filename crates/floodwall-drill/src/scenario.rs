@@ -304,7 +304,7 @@ impl Scenario {
 const SHORT_CALM_S: u32 = 3;
 
 /// Connections that a shortened flood opens each second at the most, if it did not before.
-const SHORT_OPENING_RATE_MAX: f64 = 4_000.0;
+const SHORT_OPENING_RATE_MAX: f64 = 3_000.0;
 
 /// `seconds` of `from` in `to`, to the nearest second.
 fn in_proportion(seconds: u32, to: u32, from: u32) -> u32 {

@@ -150,7 +150,7 @@ fn a_shortened_scenario_keeps_calm_its_pulses_and_the_connections_it_holds() {
     let both = shipped("crowd-and-attack").unwrap().shortened(12);
     assert_eq!((both.floods[0].from_s, both.floods[0].until_s), (5, 10));
     // As many connections are held as in the whole scenario, soon enough to see what that does.
-    for (name, rate) in [("connections", 4_000.0), ("slow-read", 1_200.0), ("many-light", 5_000.0)] {
+    for (name, rate) in [("connections", 3_000.0), ("slow-read", 1_200.0), ("many-light", 5_000.0)] {
         assert_eq!(shipped(name).unwrap().shortened(12).floods[0].rate, rate, "{name}");
     }
     assert_eq!(shipped("calm").unwrap().shortened(12).onset_s(), None);
