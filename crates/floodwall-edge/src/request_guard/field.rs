@@ -58,17 +58,8 @@ pub(super) enum Kind {
 }
 
 /// Checks one field line, given without its line end.
-pub(super) fn check(line: &[u8]) -> Result<FieldLine<'_>, FaultKind> {
-    let (name, value) = split(line)?;
-    Ok(FieldLine { name, value, kind: classify(name)? })
-}
-
-/// The name and the value, without surrounding whitespace, of a field line given without its line end.
 /// Lines that begin with whitespace are the caller's: what they are depends on the line before.
-///
-/// # Errors
-/// It is no field line, or the value holds a control character.
-pub(crate) fn split(line: &[u8]) -> Result<(&[u8], &[u8]), FaultKind> {
+pub(super) fn check(line: &[u8]) -> Result<FieldLine<'_>, FaultKind> {
     let name_length = line.iter().position(|&b| !is_token_byte(b)).ok_or(FaultKind::FieldName)?;
     let (name, rest) = line.split_at_checked(name_length).ok_or(FaultKind::FieldName)?;
     match rest.first() {
@@ -86,7 +77,7 @@ pub(crate) fn split(line: &[u8]) -> Result<(&[u8], &[u8]), FaultKind> {
         let cr = memchr::memchr(b'\r', value).is_some();
         return Err(if cr { FaultKind::BareCr } else { FaultKind::ControlCharacter });
     }
-    Ok((name, trim(value)))
+    Ok(FieldLine { name, value: trim(value), kind: classify(name)? })
 }
 
 fn classify(name: &[u8]) -> Result<Kind, FaultKind> {

@@ -29,7 +29,6 @@ use std::mem;
 
 pub(crate) use body::BodyStep;
 pub(crate) use fault::FaultKind;
-pub(crate) use field::split as split_field;
 pub(crate) use head::RequestHead;
 pub(crate) use host::HostPort;
 

@@ -1,21 +1,19 @@
 //! The head of an answer: status, fields, and what they say about framing and the connection.
 
+use std::mem::MaybeUninit;
+
 use bytes::{Buf, Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use smallvec::SmallVec;
 
-use super::{AnswerFault, Chunks, Framing, HeadFault};
+use super::{AnswerFault, Chunks, Framing};
 use crate::headers;
-use crate::place::header_name;
-use crate::request_guard::{FaultKind, split_field};
+use crate::place::{Place, header_name};
 
 /// Answers of origins may have larger headers than we take from visitors.
 pub(super) const BYTES_MAX: usize = 128 * 1024;
 pub(super) const FIELDS_MAX: usize = 256;
-
-/// Room for the fields of a usual answer, and for those that are added here.
-const FIELDS_USUAL: usize = 16;
 
 /// Interim answers (RFC 9110 section 15.2) before the one that counts.
 pub(super) const INTERIM_MAX: u8 = 16;
@@ -51,15 +49,13 @@ impl HeadReader {
         method: &Method,
     ) -> Result<Option<AnswerHead>, AnswerFault> {
         loop {
-            let Some(bytes) = head_end(input, self.searched) else { return self.wants_more(input) };
+            if self.searched > 0 && !has_blank_line(input, self.searched) {
+                return self.wants_more(input);
+            }
+            let Some((head, bytes)) = parse(input, method)? else { return self.wants_more(input) };
             if bytes > BYTES_MAX {
                 return Err(AnswerFault::HeadTooLarge);
             }
-            // A copy, of which all values are parts: so that no field that lives on keeps the memory
-            // alive that was read into.
-            let text = Bytes::copy_from_slice(input.get(..bytes).unwrap_or_default());
-            input.advance(bytes);
-            let head = parse(&text, method)?;
             self.searched = 0;
             if !head.status.is_informational() {
                 return Ok(Some(head));
@@ -78,93 +74,52 @@ impl HeadReader {
         if input.len() > BYTES_MAX {
             return Err(AnswerFault::HeadTooLarge);
         }
-        if self.searched == 0 {
-            // What speaks another protocol waits for us as we for it.
-            let mut lines = Lines(input.get(empty_lines(input)..).unwrap_or_default());
-            if let Some(line) = lines.next() {
-                status_line(line)?;
-            }
-        }
         self.searched = input.len();
         Ok(None)
     }
 }
 
-/// Where the first head in `input` ends: behind its blank line. `searched` bytes hold none.
-fn head_end(input: &[u8], searched: usize) -> Option<usize> {
-    let from = searched.saturating_sub(3).max(empty_lines(input));
-    let fresh = input.get(from..)?;
-    memchr::memchr_iter(b'\n', fresh).find_map(|end| {
-        let blank = match fresh.get(end.saturating_add(1)..)? {
-            [b'\n', ..] => 1,
-            [b'\r', b'\n', ..] => 2,
-            _ => return None,
-        };
-        Some(from.saturating_add(end).saturating_add(1).saturating_add(blank))
-    })
+/// Whether a blank line ends in what was not searched before, so that a head that drips is not
+/// parsed anew for each byte.
+fn has_blank_line(input: &[u8], searched: usize) -> bool {
+    let fresh = input.get(searched.saturating_sub(3)..).unwrap_or_default();
+    memchr::memchr_iter(b'\n', fresh)
+        .any(|end| matches!(fresh.get(end.saturating_add(1)..), Some([b'\n', ..] | [b'\r', b'\n', ..])))
 }
 
-/// Bytes of empty lines before the status line, which some origins send after a body (RFC 9112 section
-/// 2.2 asks that of servers; it costs nothing here).
-fn empty_lines(input: &[u8]) -> usize {
-    let mut rest = input;
-    while let Some(after) = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n")) {
-        rest = after;
-    }
-    input.len().saturating_sub(rest.len())
-}
-
-/// Whole lines, without their ends: CRLF, or LF alone, which old origins send.
-struct Lines<'a>(&'a [u8]);
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let end = memchr::memchr(b'\n', self.0)?;
-        let (line, rest) = self.0.split_at_checked(end.saturating_add(1))?;
-        self.0 = rest;
-        let line = line.strip_suffix(b"\n")?;
-        Some(line.strip_suffix(b"\r").unwrap_or(line))
-    }
-}
-
-/// Whether it is HTTP/1.1 (and not 1.0), and the status (RFC 9112 section 4). What is said beside it is
-/// for nobody.
-fn status_line(line: &[u8]) -> Result<(bool, StatusCode), AnswerFault> {
-    let fault = |fault| Err(AnswerFault::Head(fault));
-    let (http11, rest) = match line.split_at_checked(b"HTTP/1.1 ".len()) {
-        Some((b"HTTP/1.1 ", rest)) => (true, rest),
-        Some((b"HTTP/1.0 ", rest)) => (false, rest),
-        _ => return fault(HeadFault::Version),
+/// The head at the start of `input`, taken off it, and how many bytes it had.
+fn parse(input: &mut BytesMut, method: &Method) -> Result<Option<(AnswerHead, usize)>, AnswerFault> {
+    let mut lines = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+    let mut parsed = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    let bytes = match config.parse_response_with_uninit_headers(&mut parsed, input, &mut lines) {
+        Ok(httparse::Status::Complete(bytes)) => bytes,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(AnswerFault::TooManyFields),
+        Err(error) => return Err(AnswerFault::Head(error)),
     };
-    let (code, reason) = rest.split_at_checked(3).unwrap_or((rest, b""));
-    let Ok(status) = StatusCode::from_bytes(code) else { return fault(HeadFault::Status) };
-    let is_control = |b: &u8| (*b < b' ' && *b != b'\t') || *b == 0x7f;
-    if !matches!(reason, [] | [b' ', ..]) || reason.iter().any(is_control) {
-        return fault(HeadFault::Status);
-    }
-    Ok((http11, status))
-}
-
-/// The head that `text` is.
-fn parse(text: &Bytes, method: &Method) -> Result<AnswerHead, AnswerFault> {
-    let mut lines = Lines(text.get(empty_lines(text)..).unwrap_or_default());
-    let (http11, status) = status_line(lines.next().unwrap_or_default())?;
+    let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
+    let status = status.ok_or(AnswerFault::Head(httparse::Error::Status))?;
+    let http11 = parsed.version == Some(1);
+    let places: SmallVec<[(Place, Place); 24]> = parsed
+        .headers
+        .iter()
+        .map(|line| (Place::of(line.name.as_bytes(), input), Place::of(line.value, input)))
+        .collect();
+    // A copy, of which all values are parts: so that no field that lives on keeps the memory alive
+    // that was read into.
+    let text = Bytes::copy_from_slice(input.get(..bytes).unwrap_or_default());
+    input.advance(bytes);
     let mut hop = Hop::default();
-    let mut fields = HeaderMap::try_with_capacity(FIELDS_USUAL).map_err(|_| AnswerFault::TooManyFields)?;
-    for (line, number) in lines.take_while(|line| !line.is_empty()).zip(1_usize..) {
-        if number > FIELDS_MAX {
-            return Err(AnswerFault::TooManyFields);
-        }
-        let (name, value) = split_field(line).map_err(|kind| {
-            let in_value = matches!(kind, FaultKind::ControlCharacter | FaultKind::BareCr);
-            AnswerFault::Head(if in_value { HeadFault::FieldValue } else { HeadFault::FieldName })
-        })?;
+    let mut fields = HeaderMap::try_with_capacity(places.len().saturating_add(2))
+        .map_err(|_| AnswerFault::TooManyFields)?;
+    for (name, value) in places {
+        let name = name.in_text(&text);
+        let value = value.in_text(&text);
         if hop.keeps(name, value)? {
-            let name = header_name(name).map_err(|_| AnswerFault::Head(HeadFault::FieldName))?;
+            let name = header_name(name).map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?;
             let value = HeaderValue::from_maybe_shared(text.slice_ref(value))
-                .map_err(|_| AnswerFault::Head(HeadFault::FieldValue))?;
+                .map_err(|_| AnswerFault::Head(httparse::Error::HeaderValue))?;
             fields.try_append(name, value).map_err(|_| AnswerFault::TooManyFields)?;
         }
     }
@@ -176,7 +131,7 @@ fn parse(text: &Bytes, method: &Method) -> Result<AnswerHead, AnswerFault> {
         fields.remove(CONTENT_LENGTH);
     }
     let (framing, keeps_alive) = hop.frame(status, method, http11)?;
-    Ok(AnswerHead { status, fields, framing, keeps_alive })
+    Ok(Some((AnswerHead { status, fields, framing, keeps_alive }, bytes)))
 }
 
 /// What the fields say that is for this hop, collected line by line.

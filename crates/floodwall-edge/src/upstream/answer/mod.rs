@@ -1,8 +1,8 @@
 //! An origin's answer from its bytes: the head, and how its body is framed (RFC 9112 section 6.3).
 //!
-//! Bytes in, decisions out; the socket is `connection.rs`'s. What lines mean for the connection is
-//! decided here, and stricter than the RFC where a doubt would let one visitor's answer run into the
-//! next one's:
+//! Bytes in, decisions out; the socket is `connection.rs`'s. `httparse` reads the lines, what they
+//! mean for the connection is decided here, and stricter than the RFC where a doubt would let one
+//! visitor's answer run into the next one's:
 //!
 //! - A transfer coding other than one `chunked` is an error: it would be passed on undecoded.
 //! - `Content-Length` beside `Transfer-Encoding`: the coding frames it, and the connection is not
@@ -21,24 +21,11 @@ use bytes::{Bytes, BytesMut};
 pub(crate) use chunks::Chunks;
 pub(crate) use head::{AnswerHead, HeadReader};
 
-/// Why bytes are no head of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum HeadFault {
-    #[error("its version is neither 1.0 nor 1.1")]
-    Version,
-    #[error("its status is no three digits, or the words after it hold control characters")]
-    Status,
-    #[error("a field has no name, or one that no field may have")]
-    FieldName,
-    #[error("a field's value holds control characters")]
-    FieldValue,
-}
-
 /// Why bytes are no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AnswerFault {
     #[error("its header is no HTTP/1: {0}")]
-    Head(HeadFault),
+    Head(httparse::Error),
     #[error("its header is larger than {} KiB", head::BYTES_MAX / 1024)]
     HeadTooLarge,
     #[error("its header has more than {} fields", head::FIELDS_MAX)]
