@@ -43,14 +43,29 @@
 
 mod admission;
 mod connection_shares;
+#[doc(hidden)]
+pub mod fuzzing;
 mod origin_health;
 mod prefix_limiter;
 mod rate_limit;
+mod sealed;
+mod secret;
 mod shared_circuit;
+mod ticket;
+mod token;
+mod work;
 
 pub use admission::{Admission, AdmissionPolicy, SitePolicy};
 pub use connection_shares::{ConnectionShares, Share};
 pub use origin_health::{CircuitSettings, CircuitSettingsError, OriginCircuit, OriginFailure, Permit};
 pub use prefix_limiter::{Meter, PrefixLimiter};
 pub use rate_limit::{RateLimit, RateLimitError};
+pub use sealed::SealedText;
+pub use secret::{KEY_EPOCH, Keyring, Secret};
 pub use shared_circuit::SharedCircuit;
+pub use ticket::{TICKET_LIFETIME, Ticket};
+pub use token::{
+    Binding, CLOCK_SKEW, ClientFingerprint, CredentialFault, ProofKind, SiteTag, TOKEN_LIFETIME_MAX,
+    TokenClaims, TokenId,
+};
+pub use work::{CHALLENGE_LIFETIME, Difficulty, SOLUTION_BYTES_MAX, WorkChallenge};
