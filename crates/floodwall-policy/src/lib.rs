@@ -45,6 +45,7 @@ mod admission;
 mod connection_shares;
 #[doc(hidden)]
 pub mod fuzzing;
+mod origin_budget;
 mod origin_health;
 mod prefix_limiter;
 mod rate_limit;
@@ -57,6 +58,7 @@ mod work;
 
 pub use admission::{Admission, AdmissionPolicy, SitePolicy};
 pub use connection_shares::{ConnectionShares, Share};
+pub use origin_budget::{BudgetSettings, BudgetSettingsError, OriginBudget, Outcome};
 pub use origin_health::{CircuitSettings, CircuitSettingsError, OriginCircuit, OriginFailure, Permit};
 pub use prefix_limiter::{Meter, PrefixLimiter};
 pub use rate_limit::{RateLimit, RateLimitError};
