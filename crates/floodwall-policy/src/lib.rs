@@ -43,8 +43,10 @@
 
 mod admission;
 mod connection_shares;
+mod fair_queue;
 #[doc(hidden)]
 pub mod fuzzing;
+mod ladder;
 mod origin_budget;
 mod origin_health;
 mod prefix_limiter;
@@ -52,12 +54,15 @@ mod rate_limit;
 mod sealed;
 mod secret;
 mod shared_circuit;
+mod source_ledger;
 mod ticket;
 mod token;
 mod work;
 
 pub use admission::{Admission, AdmissionPolicy, SitePolicy};
 pub use connection_shares::{ConnectionShares, Share};
+pub use fair_queue::{Enqueued, FairQueue, Place, WaitId};
+pub use ladder::{Ladder, LadderFacts, Rung};
 pub use origin_budget::{BudgetSettings, BudgetSettingsError, OriginBudget, Outcome};
 pub use origin_health::{CircuitSettings, CircuitSettingsError, OriginCircuit, OriginFailure, Permit};
 pub use prefix_limiter::{Meter, PrefixLimiter};
@@ -65,6 +70,7 @@ pub use rate_limit::{RateLimit, RateLimitError};
 pub use sealed::SealedText;
 pub use secret::{KEY_EPOCH, Keyring, Secret};
 pub use shared_circuit::SharedCircuit;
+pub use source_ledger::{Charge, Excess, FairShare, SourceKey, SourceLedger};
 pub use ticket::{TICKET_LIFETIME, Ticket};
 pub use token::{
     Binding, CLOCK_SKEW, ClientFingerprint, CredentialFault, ProofKind, SiteTag, TOKEN_LIFETIME_MAX,

@@ -1,0 +1,252 @@
+//! What each source has asked for lately, and whether that is more than its share.
+//!
+//! A leaky bucket for each source: every request adds to it, whether it is served or not, and it
+//! drains at the rate that is the source's share. So whoever insists after a refusal falls behind
+//! those who ask now and then, and a person's visit never overflows it. What a request adds is
+//! divided by the source's weight: a prefix behind which many proven visitors were seen (an office,
+//! a library, a carrier's address) has their shares together.
+//!
+//! Distinct tokens are counted by linear counting (Whang et al. 1990) in 64 bits for each five
+//! minutes. Tokens that cost something (work, waiting) count whole, up to about 260; those of the
+//! redirect, which a script collects by the hundred, count as their square root.
+//!
+//! Limits: a set-associative table of fixed size, 40 bytes a slot. Slots are told apart by a keyed
+//! hash of 64 bits. Where a set is full the emptiest bucket is forgotten, in its source's favour, and
+//! counted; sources far over their share are remembered longest.
+
+use floodwall_model::Timestamp;
+
+use crate::prefix_limiter::hash_words;
+use crate::token::{ProofKind, TokenId};
+
+const WAYS: usize = 4;
+/// A tick is 2^27 nanoseconds, 134 ms: in 32 bits, 18 years.
+const TICK_BITS: u32 = 27;
+const TICKS_PER_SECOND: f32 = 1e9 / (1_u64 << TICK_BITS) as f32;
+/// For how long tokens seen behind a prefix count: this long, and as long again.
+const PERIOD_TICKS: u32 = 2_235;
+
+/// What a source may ask for before it counts as asking too much.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FairShare {
+    /// Requests a second over time.
+    pub per_second: f32,
+    /// Requests at once after a rest.
+    pub burst: f32,
+}
+
+impl FairShare {
+    /// As for `times` sources together.
+    #[must_use]
+    pub fn times(self, times: f32) -> Self {
+        Self { per_second: self.per_second * times, burst: self.burst * times }
+    }
+}
+
+/// How far over its share a source is: 0 within; then by how many bursts, up to [`Excess::MAX`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Excess(pub u8);
+
+impl Excess {
+    /// Where the bucket stops filling: nobody pays for more than so many bursts of the past.
+    pub const MAX: Self = Self(3);
+
+    /// Whether the source is within its share.
+    #[must_use]
+    pub fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// What a bucket belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SourceKey {
+    /// One client's prefix or its network's: number and length of `Prefix`.
+    Prefix(u64, u8),
+    /// One token.
+    Token(TokenId),
+}
+
+/// What charging a request to a source came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Charge {
+    /// How far over its share the source is with this request.
+    pub excess: Excess,
+    /// Seconds until the source is within its share again, if it stops asking.
+    pub recovers_s: f32,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    /// Zero: empty.
+    hash: u64,
+    level: f32,
+    tick: u32,
+    /// Bits of tokens that cost something: this period's and the one's before.
+    paid: [u64; 2],
+    /// Bits of tokens of the redirect.
+    free: [u32; 2],
+}
+
+/// The buckets of all sources, in fixed memory.
+pub struct SourceLedger {
+    sets: Box<[[Slot; WAYS]]>,
+    keys: (u64, u64),
+    evictions: u64,
+}
+
+impl SourceLedger {
+    /// The fewest and the most sources a ledger has room for (40 KiB, 640 MiB).
+    pub const CAPACITY_MIN: usize = 1 << 10;
+    /// See [`Self::CAPACITY_MIN`].
+    pub const CAPACITY_MAX: usize = 1 << 24;
+
+    /// Builds an empty ledger with room for `capacity` sources, brought within its bounds and rounded
+    /// up to a power of two; takes all its memory now. `hash_seed` must be random and secret.
+    #[must_use]
+    pub fn new(capacity: usize, hash_seed: u64) -> Self {
+        let capacity = capacity.clamp(Self::CAPACITY_MIN, Self::CAPACITY_MAX).next_power_of_two();
+        Self {
+            sets: vec![[Slot::default(); WAYS]; capacity / WAYS].into_boxed_slice(),
+            keys: (hash_seed, hash_words((hash_seed, !hash_seed), hash_seed, 2)),
+            evictions: 0,
+        }
+    }
+
+    /// Charges one request to a source. `token` is the one it came with, if that was verified. What
+    /// it adds is divided by the number of proven visitors seen behind the source.
+    pub fn charge(
+        &mut self,
+        key: SourceKey,
+        share: FairShare,
+        token: Option<(TokenId, ProofKind)>,
+        now: Timestamp,
+    ) -> Charge {
+        let hash = self.hash(key);
+        let tick = tick_of(now);
+        let token = token.map(|(id, proof)| (hash_words(self.keys, id.0, 0xB17), proof));
+        let Some(slot) = self.slot(hash, tick, share) else {
+            return Charge { excess: Excess(0), recovers_s: 0.0 };
+        };
+        slot.age(tick, share);
+        if let Some((token, proof)) = token {
+            slot.note(token, proof);
+        }
+        let full = share.burst * f32::from(Excess::MAX.0 + 1);
+        slot.level = (slot.level + 1.0 / slot.weight()).min(full);
+        let over = slot.level - share.burst;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 4, then cut to 3")]
+        let bursts = (slot.level / share.burst) as u8;
+        let excess = if over <= 0.0 { 0 } else { bursts.clamp(1, Excess::MAX.0) };
+        Charge { excess: Excess(excess), recovers_s: (over + 1.0).max(0.0) / share.per_second }
+    }
+
+    /// How many visitors' shares a source has.
+    #[must_use]
+    pub fn weight(&self, key: SourceKey) -> f32 {
+        let hash = self.hash(key);
+        let set = self.place(hash).and_then(|place| self.sets.get(place));
+        let slot = set.and_then(|set| set.iter().find(|slot| slot.hash == hash));
+        slot.map_or(1.0, Slot::weight)
+    }
+
+    /// Bytes of memory: from the start, and at most.
+    #[must_use]
+    pub fn memory_bytes_max(&self) -> u64 {
+        (size_of::<Self>() + size_of_val::<[[Slot; WAYS]]>(&self.sets)) as u64
+    }
+
+    /// How often a source was forgotten before its bucket was empty.
+    #[must_use]
+    pub fn evictions(&self) -> u64 {
+        self.evictions
+    }
+
+    fn hash(&self, key: SourceKey) -> u64 {
+        let hash = match key {
+            SourceKey::Prefix(number, length) => hash_words(self.keys, number, u64::from(length)),
+            SourceKey::Token(id) => hash_words(self.keys, id.0, 0x100),
+        };
+        hash.max(1)
+    }
+
+    fn place(&self, hash: u64) -> Option<usize> {
+        let mask = (self.sets.len() as u64).saturating_sub(1);
+        usize::try_from(hash & mask).ok()
+    }
+
+    /// The source's slot, or one made free for it.
+    fn slot(&mut self, hash: u64, tick: u32, share: FairShare) -> Option<&mut Slot> {
+        let place = self.place(hash)?;
+        let set = self.sets.get_mut(place)?;
+        let known = set.iter().position(|slot| slot.hash == hash);
+        let place = match known {
+            Some(place) => place,
+            None => {
+                // Judged by this source's share; what differs between kinds does not matter here.
+                let left = |slot: &Slot| if slot.hash == 0 { -1.0 } else { slot.drained(tick, share) };
+                let emptiest = (0..WAYS).min_by(|a, b| {
+                    let (a, b) = (set.get(*a).map_or(0.0, left), set.get(*b).map_or(0.0, left));
+                    a.total_cmp(&b)
+                })?;
+                let slot = set.get_mut(emptiest)?;
+                self.evictions += u64::from(slot.hash != 0 && slot.drained(tick, share) > 0.0);
+                *slot = Slot { hash, tick, ..Slot::default() };
+                emptiest
+            }
+        };
+        set.get_mut(place)
+    }
+}
+
+impl Slot {
+    /// The level at `tick`, when it drains at this share.
+    fn drained(&self, tick: u32, share: FairShare) -> f32 {
+        #[expect(clippy::cast_precision_loss, reason = "to 1 in 16 million of the time between")]
+        let seconds = tick.saturating_sub(self.tick) as f32 / TICKS_PER_SECOND;
+        (self.level - seconds * share.per_second).max(0.0)
+    }
+
+    fn age(&mut self, tick: u32, share: FairShare) {
+        let tick = tick.max(self.tick);
+        let (paid, free) = (self.paid, self.free);
+        match tick / PERIOD_TICKS - self.tick / PERIOD_TICKS {
+            0 => {}
+            1 => (self.paid, self.free) = ([0, paid[0]], [0, free[0]]),
+            _ => (self.paid, self.free) = ([0; 2], [0; 2]),
+        }
+        self.level = self.drained(tick, share);
+        self.tick = tick;
+    }
+
+    fn note(&mut self, token: u64, proof: ProofKind) {
+        match proof {
+            ProofKind::Redirect => self.free[0] |= 1 << (token % 32),
+            ProofKind::WaitingRoom | ProofKind::Work => self.paid[0] |= 1 << (token % 64),
+        }
+    }
+
+    fn weight(&self) -> f32 {
+        let paid = distinct((self.paid[0] | self.paid[1]).count_ones(), 64);
+        let free = distinct((self.free[0] | self.free[1]).count_ones(), 32);
+        (paid + free.sqrt()).max(1.0)
+    }
+}
+
+/// How many distinct things set `ones` of `bits` bits, as likely as not (linear counting).
+#[expect(clippy::cast_precision_loss, reason = "at most 64")]
+fn distinct(ones: u32, bits: u32) -> f32 {
+    if ones <= 1 {
+        return ones as f32;
+    }
+    let bits_f = bits as f32;
+    let zeros = bits.saturating_sub(ones).max(1) as f32;
+    bits_f * (bits_f / zeros).ln()
+}
+
+fn tick_of(now: Timestamp) -> u32 {
+    u32::try_from(now.monotonic_nanos() >> TICK_BITS).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;
