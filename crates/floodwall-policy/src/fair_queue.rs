@@ -25,15 +25,16 @@ pub struct Place(u8);
 
 impl Place {
     /// Places there are.
-    pub const COUNT: usize = 16;
+    pub const COUNT: usize = 20;
 
     /// The place of this number; too large a number is the last place.
     #[must_use]
     pub const fn new(number: u8) -> Self {
-        Self(if (number as usize) < Self::COUNT { number } else { Self::COUNT as u8 - 1 })
+        const LAST: u8 = 19;
+        Self(if number < LAST { number } else { LAST })
     }
 
-    /// Its number, 0 to 15.
+    /// Its number, 0 to 19.
     #[must_use]
     pub fn number(self) -> u8 {
         self.0
@@ -45,6 +46,14 @@ impl Place {
 pub struct WaitId {
     place: Place,
     sequence: u64,
+}
+
+impl WaitId {
+    /// Where he stands in line.
+    #[must_use]
+    pub fn place(self) -> Place {
+        self.place
+    }
 }
 
 /// What becomes of one who would wait.
@@ -193,7 +202,7 @@ mod tests {
         let mut queue = FairQueue::new(Duration::from_secs(3), 100);
         let places = [5, 0, 2, 5, 0, 2].map(Place::new);
         let ids = places.map(|place| waits(queue.enqueue(place, 100.0, at(0))));
-        let order: Vec<_> = std::iter::from_fn(|| queue.dequeue(Place::new(15))).map(|(id, _)| id).collect();
+        let order: Vec<_> = std::iter::from_fn(|| queue.dequeue(Place::new(19))).map(|(id, _)| id).collect();
         assert_eq!(order, [1, 4, 2, 5, 0, 3].map(|place: usize| ids[place]));
         let last = waits(queue.enqueue(Place::new(5), 100.0, at(0)));
         assert_eq!(queue.dequeue(Place::new(4)), None, "places can be left waiting");
@@ -240,7 +249,7 @@ mod tests {
     proptest! {
         /// The books agree whatever is done, and memory stays within its bound.
         #[test]
-        fn the_books_agree(steps in prop::collection::vec((0_u8..5, 0_u8..20, 0_u64..300), 0..500)) {
+        fn the_books_agree(steps in prop::collection::vec((0_u8..5, 0_u8..25, 0_u64..300), 0..500)) {
             let mut queue = FairQueue::new(Duration::from_secs(1), 20);
             let mut ids = Vec::new();
             let mut now = 0;

@@ -1,7 +1,7 @@
 //! How much is asked of visitors before they get work out of the origin: five rungs, climbed only as
 //! far as the load demands, and down again.
 //!
-//! Once a second the ladder is shown what was asked for, by what those who asked had proven. It
+//! Once a second, or as soon as a second is overfull, the ladder is shown what was asked for, by what those who asked had proven. It
 //! climbs while those who are let ask at its rung want more than the origin can give, and people feel
 //! it; it steps down when all who would be let ask one rung lower have wanted clearly less for a
 //! while. Each time it had to climb again soon after, that while doubles: a flood that comes and goes
@@ -66,17 +66,18 @@ impl Rung {
     }
 }
 
-/// What happened in one second. Only requests within their source's share count: whoever asks for
-/// more is last in line already, and is no reason to trouble others.
+/// What happened in one second. Sources that ask for dozens of times their share do not count: they
+/// are last in line already, and no reason to ask anything of others.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LadderFacts {
     /// Requests a second the origin can answer.
     pub capacity: f64,
     /// Requests that were offered, whatever their bearer had proven.
     pub offered: f64,
-    /// Of these, with a token of the redirect or better, or never to be challenged.
+    /// Of these, with a token of the redirect or better. What is never challenged is left out: no
+    /// rung would make it less.
     pub offered_with_cookie: f64,
-    /// Of these, with a token of work or waiting, or never to be challenged.
+    /// Of these, with a token of work or waiting, and within their source's share.
     pub offered_with_proof: f64,
     /// Requests that had to wait or were refused for want of room.
     pub pressed: f64,
@@ -126,7 +127,7 @@ impl Ladder {
         self.short_s = if short { self.short_s + 1 } else { 0 };
         self.calm_s = if calm { self.calm_s + 1 } else { 0 };
         let before = self.rung;
-        if self.short_s >= Self::patience_s(self.rung) {
+        if self.short_s >= self.patience_s() {
             self.rung = self.rung.up();
             if self.rung == Rung::Collapse && wanted > 2.0 * facts.capacity {
                 // What asks for twice of all there is will not be collapsed away.
@@ -152,7 +153,7 @@ impl Ladder {
     }
 
     /// What those want who are let ask at this rung.
-    fn wanted_at(rung: Rung, facts: &LadderFacts) -> f64 {
+    pub(crate) fn wanted_at(rung: Rung, facts: &LadderFacts) -> f64 {
         match rung {
             Rung::Open | Rung::Collapse => facts.offered,
             Rung::Redirect => facts.offered_with_cookie,
@@ -160,12 +161,12 @@ impl Ladder {
         }
     }
 
-    /// Seconds a rung must have been too low. What visitors see is asked for later than what they
-    /// do not.
-    fn patience_s(rung: Rung) -> u32 {
-        match rung {
-            Rung::Open | Rung::Collapse => 1,
-            Rung::Redirect => 2,
+    /// Seconds the rung must have been too low. What visitors see is asked for later than what they
+    /// do not, and sooner when it was only just taken back.
+    fn patience_s(&self) -> u32 {
+        match self.rung {
+            Rung::Choice if u64::from(self.since_down_s) < Self::AGAIN.as_secs() => 2,
+            Rung::Open | Rung::Collapse | Rung::Redirect => 1,
             Rung::Choice => 5,
             Rung::WaitingRoom => u32::MAX,
         }

@@ -46,7 +46,10 @@ mod connection_shares;
 mod fair_queue;
 #[doc(hidden)]
 pub mod fuzzing;
+mod gate;
+mod known_clients;
 mod ladder;
+mod never_challenged;
 mod origin_budget;
 mod origin_health;
 mod prefix_limiter;
@@ -57,12 +60,19 @@ mod shared_circuit;
 mod source_ledger;
 mod ticket;
 mod token;
+mod waiting_room;
 mod work;
 
 pub use admission::{Admission, AdmissionPolicy, SitePolicy};
 pub use connection_shares::{ConnectionShares, Share};
 pub use fair_queue::{Enqueued, FairQueue, Place, WaitId};
+pub use gate::{
+    Challenge, Decision, Gate, GateCounts, GateFacts, GateSettings, Refusal, RefusalReason, RequestKind,
+    Standing, Wake,
+};
+pub use known_clients::KnownClients;
 pub use ladder::{Ladder, LadderFacts, Rung};
+pub use never_challenged::never_challenged;
 pub use origin_budget::{BudgetSettings, BudgetSettingsError, OriginBudget, Outcome};
 pub use origin_health::{CircuitSettings, CircuitSettingsError, OriginCircuit, OriginFailure, Permit};
 pub use prefix_limiter::{Meter, PrefixLimiter};
@@ -76,4 +86,5 @@ pub use token::{
     Binding, CLOCK_SKEW, ClientFingerprint, CredentialFault, ProofKind, SiteTag, TOKEN_LIFETIME_MAX,
     TokenClaims, TokenId,
 };
+pub use waiting_room::{Turn, WaitingRoom};
 pub use work::{CHALLENGE_LIFETIME, Difficulty, SOLUTION_BYTES_MAX, WorkChallenge};

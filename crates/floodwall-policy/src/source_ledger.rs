@@ -2,15 +2,18 @@
 //!
 //! A leaky bucket for each source: every request adds to it, whether it is served or not, and it
 //! drains at the rate that is the source's share. So whoever insists after a refusal falls behind
-//! those who ask now and then, and a person's visit never overflows it. What a request adds is
-//! divided by the source's weight: a prefix behind which many proven visitors were seen (an office,
-//! a library, a carrier's address) has their shares together.
+//! those who ask now and then, and a person's visit never overflows it. How far a source is over its
+//! share is told by its rate of the last seconds, in powers of two: where all are over, those who ask
+//! for little more go before those who ask for much more (max-min fairness, coarsely).
+//!
+//! A prefix behind which many proven visitors were seen (an office, a library, a carrier's address)
+//! has their shares together.
 //!
 //! Distinct tokens are counted by linear counting (Whang et al. 1990) in 64 bits for each five
 //! minutes. Tokens that cost something (work, waiting) count whole, up to about 260; those of the
 //! redirect, which a script collects by the hundred, count as their square root.
 //!
-//! Limits: a set-associative table of fixed size, 40 bytes a slot. Slots are told apart by a keyed
+//! Limits: a set-associative table of fixed size, 48 bytes a slot. Slots are told apart by a keyed
 //! hash of 64 bits. Where a set is full the emptiest bucket is forgotten, in its source's favour, and
 //! counted; sources far over their share are remembered longest.
 
@@ -43,13 +46,14 @@ impl FairShare {
     }
 }
 
-/// How far over its share a source is: 0 within; then by how many bursts, up to [`Excess::MAX`].
+/// How far over its share a source is: 0 within; then 1 up to twice its share's rate, 2 up to four
+/// times, and so on to [`Excess::MAX`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Excess(pub u8);
 
 impl Excess {
-    /// Where the bucket stops filling: nobody pays for more than so many bursts of the past.
-    pub const MAX: Self = Self(3);
+    /// 64 times its share and more.
+    pub const MAX: Self = Self(7);
 
     /// Whether the source is within its share.
     #[must_use]
@@ -57,6 +61,11 @@ impl Excess {
         self.0 == 0
     }
 }
+
+/// A bucket stops filling at so many bursts: nobody pays for more of the past.
+const BURSTS_MAX: f32 = 4.0;
+/// Over how long a source's rate is averaged.
+const RATE_SECONDS: f32 = 3.0;
 
 /// What a bucket belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,6 +90,8 @@ struct Slot {
     /// Zero: empty.
     hash: u64,
     level: f32,
+    /// Requests a second of late.
+    rate: f32,
     tick: u32,
     /// Bits of tokens that cost something: this period's and the one's before.
     paid: [u64; 2],
@@ -113,8 +124,8 @@ impl SourceLedger {
         }
     }
 
-    /// Charges one request to a source. `token` is the one it came with, if that was verified. What
-    /// it adds is divided by the number of proven visitors seen behind the source.
+    /// Charges one request to a source. `token` is the one it came with, if that was verified. The
+    /// share is multiplied by the number of proven visitors seen behind the source.
     pub fn charge(
         &mut self,
         key: SourceKey,
@@ -132,12 +143,13 @@ impl SourceLedger {
         if let Some((token, proof)) = token {
             slot.note(token, proof);
         }
-        let full = share.burst * f32::from(Excess::MAX.0 + 1);
-        slot.level = (slot.level + 1.0 / slot.weight()).min(full);
+        let share = share.times(slot.weight());
+        slot.level = (slot.level + 1.0).min(share.burst * BURSTS_MAX);
+        slot.rate += 1.0 / RATE_SECONDS;
         let over = slot.level - share.burst;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 4, then cut to 3")]
-        let bursts = (slot.level / share.burst) as u8;
-        let excess = if over <= 0.0 { 0 } else { bursts.clamp(1, Excess::MAX.0) };
+        let times = (slot.rate / share.per_second).log2().clamp(0.0, 16.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 16, cut to 7")]
+        let excess = if over <= 0.0 { 0 } else { (1 + times as u8).min(Excess::MAX.0) };
         Charge { excess: Excess(excess), recovers_s: (over + 1.0).max(0.0) / share.per_second }
     }
 
@@ -200,22 +212,30 @@ impl SourceLedger {
 }
 
 impl Slot {
+    /// Seconds since the last request.
+    fn rested_s(&self, tick: u32) -> f32 {
+        #[expect(clippy::cast_precision_loss, reason = "to 1 in 16 million of the time between")]
+        let ticks = tick.saturating_sub(self.tick) as f32;
+        ticks / TICKS_PER_SECOND
+    }
+
     /// The level at `tick`, when it drains at this share.
     fn drained(&self, tick: u32, share: FairShare) -> f32 {
-        #[expect(clippy::cast_precision_loss, reason = "to 1 in 16 million of the time between")]
-        let seconds = tick.saturating_sub(self.tick) as f32 / TICKS_PER_SECOND;
-        (self.level - seconds * share.per_second).max(0.0)
+        (self.level - self.rested_s(tick) * share.per_second * self.weight()).max(0.0)
     }
 
     fn age(&mut self, tick: u32, share: FairShare) {
         let tick = tick.max(self.tick);
+        self.level = self.drained(tick, share);
+        if tick > self.tick {
+            self.rate *= (-self.rested_s(tick) / RATE_SECONDS).exp();
+        }
         let (paid, free) = (self.paid, self.free);
         match tick / PERIOD_TICKS - self.tick / PERIOD_TICKS {
             0 => {}
             1 => (self.paid, self.free) = ([0, paid[0]], [0, free[0]]),
             _ => (self.paid, self.free) = ([0; 2], [0; 2]),
         }
-        self.level = self.drained(tick, share);
         self.tick = tick;
     }
 
@@ -229,7 +249,7 @@ impl Slot {
     fn weight(&self) -> f32 {
         let paid = distinct((self.paid[0] | self.paid[1]).count_ones(), 64);
         let free = distinct((self.free[0] | self.free[1]).count_ones(), 32);
-        (paid + free.sqrt()).max(1.0)
+        paid.max(free.sqrt()).max(1.0)
     }
 }
 

@@ -1,0 +1,198 @@
+use std::time::Duration;
+
+use super::*;
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::new(Duration::from_millis(10_000 + millis), 0)
+}
+
+fn gate(limit: u32) -> Gate {
+    let budget = BudgetSettings::new(limit, limit).unwrap();
+    Gate::new(GateSettings { budget, ..GateSettings::default() }, 7, at(0))
+}
+
+fn visitor(number: u32) -> GateFacts {
+    GateFacts {
+        client: IpAddr::V4((0x0A00_0000 + number * 257).into()),
+        fingerprint: ClientFingerprint(1),
+        token: None,
+        standing: Standing::Unknown,
+        kind: RequestKind::Page,
+        keeps_no_cookies: false,
+    }
+}
+
+fn proven(number: u32, proof: ProofKind) -> GateFacts {
+    GateFacts { token: Some((TokenId(u64::from(number)), proof)), ..visitor(number) }
+}
+
+/// A gate on this rung, with nothing at the origin and nobody waiting.
+fn on_rung(rung: Rung) -> Gate {
+    let mut gate = gate(1);
+    let flood = LadderFacts {
+        capacity: 1.0,
+        offered: 1e6,
+        offered_with_cookie: 1e6,
+        offered_with_proof: 1e6,
+        pressed: 1.0,
+    };
+    while gate.rung() < rung {
+        gate.ladder.tick(&flood);
+        assert!(gate.rung() <= rung || rung == Rung::Collapse);
+    }
+    gate
+}
+
+#[test]
+fn each_rung_asks_for_its_proof_and_no_more() {
+    use Challenge::{Choice, Redirect, WaitingRoom};
+    let none = |number| visitor(number);
+    let cookie = |number| proven(number, ProofKind::Redirect);
+    let waited = |number| proven(number, ProofKind::WaitingRoom);
+    let worked = |number| proven(number, ProofKind::Work);
+    let no_cookies = |number| GateFacts { keeps_no_cookies: true, ..visitor(number) };
+    let form = |number| GateFacts { kind: RequestKind::Other, ..visitor(number) };
+    let exempt = |number| GateFacts { kind: RequestKind::Exempt, ..visitor(number) };
+    let allowed = |number| GateFacts { standing: Standing::Allowed, ..visitor(number) };
+    let rows: [(&str, &dyn Fn(u32) -> GateFacts, [Option<Challenge>; 3]); 8] = [
+        ("nothing", &none, [Some(Redirect), Some(Redirect), Some(WaitingRoom)]),
+        ("a cookie", &cookie, [None, Some(Choice), Some(WaitingRoom)]),
+        ("waited", &waited, [None, None, None]),
+        ("worked", &worked, [None, None, None]),
+        ("keeps no cookies", &no_cookies, [None, Some(Choice), Some(WaitingRoom)]),
+        ("a form", &form, [None, None, None]),
+        ("essential", &exempt, [None, None, None]),
+        ("allowed", &allowed, [None, None, None]),
+    ];
+    for (case, facts, expected) in rows {
+        for rung in [Rung::Open, Rung::Redirect, Rung::Choice, Rung::WaitingRoom] {
+            let mut gate = on_rung(rung);
+            let expected = match rung {
+                Rung::Open | Rung::Collapse => None,
+                Rung::Redirect => expected[0],
+                Rung::Choice => expected[1],
+                Rung::WaitingRoom => expected[2],
+            };
+            let expected = expected.map_or(Decision::Admit, Decision::Challenge);
+            assert_eq!(gate.offer(&facts(1), at(0)), expected, "{case}, {rung:?}");
+        }
+    }
+}
+
+#[test]
+fn the_better_proven_are_woken_first() {
+    let mut gate = gate(2);
+    for number in 1..=2 {
+        assert_eq!(gate.offer(&visitor(number), at(0)), Decision::Admit);
+    }
+    let known = GateFacts { standing: Standing::Known, ..visitor(4) };
+    let suspect = GateFacts { standing: Standing::Suspect, ..visitor(6) };
+    let facts = [visitor(3), suspect, known, proven(5, ProofKind::Redirect)];
+    let ids = facts.map(|facts| match gate.offer(&facts, at(0)) {
+        Decision::Wait(id) => id,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(gate.next_wake(at(0)), None, "there is no room");
+    for expected in [3, 2, 0, 1] {
+        gate.on_release(Outcome::Answered(Duration::from_millis(75)), at(75));
+        assert_eq!(gate.next_wake(at(75)), Some(Wake::Admit(ids[expected])));
+        // The last of the room is not a suspect's.
+        let all = expected == 1;
+        gate.budget.on_end(Outcome::Unknown, at(75));
+        gate.budget.on_start();
+        assert!(!all || gate.next_wake(at(75)).is_none());
+    }
+}
+
+#[test]
+fn nobody_waits_longer_than_stated_and_who_goes_away_is_forgotten() {
+    let mut gate = gate(1);
+    assert_eq!(gate.offer(&visitor(1), at(0)), Decision::Admit);
+    let Decision::Wait(stays) = gate.offer(&visitor(2), at(0)) else { panic!() };
+    let Decision::Wait(goes) = gate.offer(&visitor(3), at(0)) else { panic!() };
+    gate.abandon(goes);
+    assert_eq!(gate.next_wake(at(2_999)), None);
+    let Some(Wake::Refuse(id, refusal)) = gate.next_wake(at(3_000)) else { panic!() };
+    assert_eq!((id, refusal.reason), (stays, RefusalReason::WaitedOut));
+    assert_eq!((gate.waiting(), gate.counts().abandoned), (0, 1));
+}
+
+#[test]
+fn who_there_is_no_room_for_is_asked_for_the_invisible_proof_before_he_is_refused() {
+    let mut gate = gate(1);
+    let mut decisions = (0..100).map(|number| gate.offer(&visitor(number), at(0)));
+    assert_eq!(decisions.next(), Some(Decision::Admit));
+    // Ten a second at a limit of one and 100 ms: thirty can wait for three seconds.
+    let rest: Vec<_> = decisions.collect();
+    assert_eq!(rest.iter().filter(|decision| matches!(decision, Decision::Wait(_))).count(), 30);
+    assert!(rest[30..].iter().all(|decision| *decision == Decision::Challenge(Challenge::Redirect)));
+    // Back with the cookie he goes before all of those.
+    let Decision::Wait(id) = gate.offer(&proven(99, ProofKind::Redirect), at(40)) else { panic!() };
+    gate.on_release(Outcome::Answered(Duration::from_millis(100)), at(100));
+    assert_eq!(gate.next_wake(at(100)), Some(Wake::Admit(id)));
+    // What cannot be redirected is refused, and told when to come back.
+    let form = GateFacts { kind: RequestKind::Other, ..visitor(200) };
+    let Decision::Refuse(refusal) = gate.offer(&form, at(100)) else { panic!() };
+    assert_eq!(refusal.reason, RefusalReason::NoRoom);
+    assert!((3..=6).contains(&refusal.retry_after.as_secs()), "{refusal:?}");
+}
+
+#[test]
+fn a_second_that_is_overfull_need_not_end() {
+    let mut gate = gate(1);
+    for number in 0..100 {
+        let _ = gate.offer(&visitor(number), at(u64::from(number)));
+    }
+    assert_eq!(gate.rung(), Rung::Redirect);
+    assert_eq!(gate.tick(), Some(Rung::Redirect), "and it is told at the next tick");
+    assert_eq!(gate.tick(), None);
+}
+
+#[test]
+fn a_token_shown_by_many_is_one_visitor() {
+    let mut gate = gate(1);
+    let spread = |number| GateFacts { token: Some((TokenId(7), ProofKind::Work)), ..visitor(number) };
+    let places: Vec<u8> = (0..60).map(|number| gate.judge(&spread(number), at(0)).place.number()).collect();
+    assert!(places[..20].iter().all(|place| *place == 0), "{places:?}");
+    assert!(places[20..].iter().all(|place| *place > 2), "{places:?}");
+    let person = gate.judge(&proven(1_000, ProofKind::Work), at(0));
+    assert_eq!(person.place.number(), 0);
+}
+
+#[test]
+fn a_network_of_many_addresses_has_a_networks_share() {
+    let mut gate = gate(1);
+    let from = |address: u128| GateFacts { client: IpAddr::V6(address.into()), ..visitor(0) };
+    let base = 0x2001_0db8_0001_u128 << 80;
+    let places: Vec<u8> = (0..1_000_u128)
+        .map(|subnet| gate.judge(&from(base | subnet << 64 | 1), at(0)).place.number())
+        .collect();
+    assert!(places[..160].iter().all(|place| *place == 2));
+    assert!(places[160..].iter().all(|place| *place > 2));
+    assert_eq!(gate.judge(&from(0x2001_0db8_0002_u128 << 80), at(0)).place.number(), 2);
+}
+
+#[test]
+fn memory_is_what_is_stated_however_many_come() {
+    let mut gate = gate(4);
+    let memory = gate.memory_bytes_max();
+    assert!(memory < 8 << 20, "{memory}");
+    for number in 0..300_000_u32 {
+        let facts = GateFacts { client: IpAddr::V4((number * 12_345).into()), ..visitor(0) };
+        let _ = gate.offer(&facts, at(u64::from(number / 100)));
+        while gate.next_wake(at(u64::from(number / 100))).is_some() {}
+    }
+    assert!(gate.waiting() <= GateSettings::default().waiting_max);
+    assert_eq!(gate.memory_bytes_max(), memory);
+}
+
+#[test]
+fn the_waiting_room_gets_what_the_proven_leave() {
+    let mut gate = gate(30);
+    assert!((gate.let_in_per_second() - 300.0).abs() < 1.0, "all, while nobody need wait");
+    gate.ladder = on_rung(Rung::Choice).ladder;
+    for (with_proof, expected) in [(0.0, 67.5), (150.0, 30.0), (1_000.0, 3.75)] {
+        gate.last_second.offered_with_proof = with_proof;
+        assert!((gate.let_in_per_second() - expected).abs() < 0.1, "{with_proof}");
+    }
+}
