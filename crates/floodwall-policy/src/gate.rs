@@ -20,7 +20,7 @@
 //! A share is charged to the client's prefix, to its network and to its token ([`SourceLedger`]); the
 //! worst of them counts. So a token handed to many machines is one visitor's share, one machine with
 //! many tokens has the share its prefix has, and a prefix with many proven visitors has all of theirs.
-//! A kind of client ([`ClientFingerprint`]) that suddenly makes up several times its part of calm
+//! A kind of client ([`ClientFingerprint`](crate::ClientFingerprint)) that suddenly makes up several times its part of calm
 //! times is suspect as a whole, unless proven.
 //!
 //! Nothing here refuses anybody while there is room. When there is none, the queue's bound on waiting
@@ -31,22 +31,25 @@
 //! Limits: one gate is used through one lock; an offer takes well under a microsecond and allocates
 //! nothing unless it waits. Memory is [`Gate::memory_bytes_max`], from the start.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use floodwall_model::{Prefix, Timestamp};
 
 use crate::fair_queue::{Enqueued, FairQueue, Place, WaitId};
 use crate::ladder::{Ladder, LadderFacts, Rung};
-use crate::origin_budget::{BudgetSettings, OriginBudget, Outcome};
-use crate::source_ledger::{Charge, Excess, FairShare, SourceKey, SourceLedger};
-use crate::token::{ClientFingerprint, ProofKind, TokenId};
+use crate::origin_budget::{OriginBudget, Outcome};
+use crate::source_ledger::{Charge, Excess, SourceKey, SourceLedger};
+use crate::token::{ProofKind, TokenId};
 
 mod client_groups;
 mod counts;
+mod decision;
+mod facts;
 
 use client_groups::ClientGroups;
 pub use counts::GateCounts;
+pub use decision::{Challenge, Decision, Refusal, RefusalReason, Wake};
+pub use facts::{GateFacts, GateSettings, RequestKind, Standing};
 
 /// What part of the origin's budget suspects may fill while nobody better is there: the rest is kept
 /// free for the next person.
@@ -55,158 +58,6 @@ const SUSPECTS_OF_LIMIT: f64 = 0.8;
 const REQUESTS_PER_VISIT: f64 = 4.0;
 /// What part of the capacity the waiting room always gets.
 const WAITING_ROOM_MIN: f64 = 0.05;
-
-/// How a gate is set.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct GateSettings {
-    /// Between what the number of requests at once stays.
-    pub budget: BudgetSettings,
-    /// The longest anybody waits.
-    pub wait_max: Duration,
-    /// The most who wait.
-    pub waiting_max: usize,
-    /// The share of one client's prefix, of one visitor.
-    pub source: FairShare,
-    /// How many visitors' shares a network (/24, /48) has.
-    pub network_visitors: f32,
-    /// The share of one token.
-    pub token: FairShare,
-    /// Sources (prefixes, networks, tokens) the ledger has room for.
-    pub sources_max: usize,
-}
-
-/// Waits of up to 3 s; ten look-ups at once and one each five seconds for a source, twenty and one
-/// each two seconds for a token; 131,072 sources in 5 MiB.
-impl Default for GateSettings {
-    fn default() -> Self {
-        Self {
-            budget: BudgetSettings::default(),
-            wait_max: Duration::from_secs(3),
-            waiting_max: 2_048,
-            source: FairShare { per_second: 0.2, burst: 10.0 },
-            network_visitors: 16.0,
-            token: FairShare { per_second: 0.5, burst: 20.0 },
-            sources_max: 131_072,
-        }
-    }
-}
-
-/// What the operator or earlier times say of a client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Standing {
-    /// On a list that beats everything: an office named in the settings, a verified crawler, a signed
-    /// probe. Never challenged, charged to nobody.
-    Allowed,
-    /// Seen behaving in calm times ([`crate::KnownClients`]).
-    Known,
-    /// Never heard of.
-    #[default]
-    Unknown,
-    /// Matches a live signature of the flood.
-    Suspect,
-}
-
-/// Whether a request may be answered with a challenge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RequestKind {
-    /// A page that a person looks at.
-    Page,
-    /// Nothing a challenge could be shown for, such as a form that was sent: it goes as far as what
-    /// its bearer has proven.
-    Other,
-    /// Never challenged: an essential path of the settings, an API path with its key, or a path that
-    /// programs fetch ([`crate::never_challenged`]).
-    Exempt,
-}
-
-/// What the gate judges a request by.
-#[derive(Clone, Copy, Debug)]
-pub struct GateFacts {
-    /// The visitor's address.
-    pub client: IpAddr,
-    /// The kind of client.
-    pub fingerprint: ClientFingerprint,
-    /// The token it came with, if it was verified.
-    pub token: Option<(TokenId, ProofKind)>,
-    /// What is known of the client.
-    pub standing: Standing,
-    /// What kind of request it is.
-    pub kind: RequestKind,
-    /// It came back from the redirect without its cookie: redirecting it again would loop.
-    pub keeps_no_cookies: bool,
-}
-
-/// What is to be done with a request.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[must_use]
-pub enum Decision {
-    /// It goes to the origin now; report its end with [`Gate::on_release`].
-    Admit,
-    /// It waits, until [`Gate::next_wake`] names it.
-    Wait(WaitId),
-    /// It is answered at the edge.
-    Refuse(Refusal),
-    /// The visitor is asked for proof.
-    Challenge(Challenge),
-}
-
-/// What the visitor is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Challenge {
-    /// To follow a redirect and bring a cookie back; he sees nothing of it.
-    Redirect,
-    /// To let his browser work, or to wait; his choice.
-    Choice,
-    /// To wait.
-    WaitingRoom,
-}
-
-/// An answer that there is no room, and when to come back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Why.
-    pub reason: RefusalReason,
-    /// The answer's `Retry-After`: an honest estimate.
-    pub retry_after: Duration,
-}
-
-/// Why there is no room. One closed list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RefusalReason {
-    /// More is asked for than the origin can answer, and the wait would exceed its bound.
-    NoRoom,
-    /// The same, and the source asks for more than its share.
-    OverShare,
-    /// Waited, until somebody better proven took the place.
-    Displaced,
-    /// Waited for the whole bound.
-    WaitedOut,
-}
-
-impl RefusalReason {
-    /// Every reason there is.
-    pub const ALL: &'static [Self] = &[Self::NoRoom, Self::OverShare, Self::Displaced, Self::WaitedOut];
-
-    /// A short name for logs and metrics labels.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NoRoom => "no_room",
-            Self::OverShare => "over_share",
-            Self::Displaced => "displaced",
-            Self::WaitedOut => "waited_out",
-        }
-    }
-}
-
-/// What becomes of one who waited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wake {
-    /// He goes to the origin now; report the end with [`Gate::on_release`].
-    Admit(WaitId),
-    /// He is told to come back.
-    Refuse(WaitId, Refusal),
-}
 
 /// The gate of one path class of one site.
 pub struct Gate {
@@ -281,7 +132,7 @@ impl Gate {
                 self.counts.waited += 1;
                 Decision::Wait(id)
             }
-            Enqueued::TooLong { .. } if Self::can_redirect(facts) && judged.charge.excess < HEAVY => {
+            Enqueued::TooLong { .. } if Self::can_redirect(facts) => {
                 self.counts.challenged(Challenge::Redirect);
                 Decision::Challenge(Challenge::Redirect)
             }
@@ -485,7 +336,7 @@ impl Gate {
             // Many may be behind one address: each of them may prove himself and be served sooner.
             (RefusalReason::OverShare, waits)
         } else {
-            let recovers = Duration::from_secs_f32(judged.charge.recovers_s.clamp(0.0, 3_600.0));
+            let recovers = Duration::from_secs_f32(judged.charge.recovers_s).min(HEAVY_RETRY_MAX);
             (RefusalReason::OverShare, waits.max(recovers))
         };
         self.counts.refused(reason);
@@ -501,22 +352,33 @@ impl Gate {
     }
 
     /// When to come back: the bound on waiting, as many times as those who go before want more than
-    /// there is.
+    /// there is. While that is about to change, or the visitor's next request is answered with a
+    /// challenge, once.
     fn expected_retry(&self, place: Place) -> Duration {
         let capacity = self.budget.capacity_per_second();
         let wait = self.queue.backlog(capacity).max(self.settings.wait_max);
+        let climbs = self.rung() < Rung::Choice || self.ladder.seconds_on_rung() < SETTLING_S;
+        if climbs || place == UNKNOWN {
+            return wait;
+        }
         let before = self.offered_up_to.get(usize::from(place.number())).copied().unwrap_or(0);
-        // Below the page with the choice the ladder still climbs, within seconds.
-        let most = if self.rung() < Rung::Choice { 1.0 } else { 20.0 };
-        wait.mul_f64((f64::from(before) / capacity).clamp(1.0, most))
+        wait.mul_f64((f64::from(before) / capacity).clamp(1.0, 10.0))
     }
 }
+
+/// Who has proven nothing and asks for no more than his share.
+const UNKNOWN: Place = Place::new(2);
+
+/// How long what was asked for on the rung before still tells more than what is asked for on this.
+const SETTLING_S: u32 = 5;
 
 /// From here on nobody takes the last of the room.
 const SUSPECTS_FROM: Place = Place::new(7);
 
 /// From this excess on (32 times its share) a source is no reason to ask anything of others.
 const HEAVY: Excess = Excess(6);
+/// The longest such a source is told to stay away; an office's visitors may be behind it.
+const HEAVY_RETRY_MAX: Duration = Duration::from_secs(30);
 
 /// The proof that counts as proven at a rung.
 fn proof_at(rung: Rung) -> ProofKind {

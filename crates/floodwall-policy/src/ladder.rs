@@ -94,11 +94,19 @@ pub struct Ladder {
     hold_s: u32,
     /// Seconds since it last stepped down.
     since_down_s: u32,
+    on_rung_s: u32,
 }
 
 impl Default for Ladder {
     fn default() -> Self {
-        Self { rung: Rung::Open, short_s: 0, calm_s: 0, hold_s: Self::HOLD_S, since_down_s: u32::MAX }
+        Self {
+            rung: Rung::Open,
+            short_s: 0,
+            calm_s: 0,
+            hold_s: Self::HOLD_S,
+            since_down_s: u32::MAX,
+            on_rung_s: 0,
+        }
     }
 }
 
@@ -116,6 +124,12 @@ impl Ladder {
     #[must_use]
     pub fn rung(&self) -> Rung {
         self.rung
+    }
+
+    /// For how many seconds it has stood on it.
+    #[must_use]
+    pub fn seconds_on_rung(&self) -> u32 {
+        self.on_rung_s
     }
 
     /// Takes in a second's facts; the new rung if it changed.
@@ -137,9 +151,10 @@ impl Ladder {
             self.rung = self.rung.down();
         }
         if self.rung == before {
+            self.on_rung_s = self.on_rung_s.saturating_add(1);
             return None;
         }
-        (self.short_s, self.calm_s) = (0, 0);
+        (self.short_s, self.calm_s, self.on_rung_s) = (0, 0, 0);
         if self.rung < before {
             self.since_down_s = 0;
         } else if u64::from(self.since_down_s) < Self::AGAIN.as_secs() {

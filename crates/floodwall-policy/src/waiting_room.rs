@@ -19,6 +19,8 @@ use floodwall_model::Timestamp;
 use crate::ticket::{Ticket, unix_millis};
 
 const CELLS: usize = 8_192;
+/// Seconds in which those who were called and are still there have asked.
+const COMING_SECONDS: usize = 6;
 
 /// Where a ticket's bearer stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,8 +60,14 @@ pub struct WaitingRoom {
     /// All seconds before this one have been called, and of this one as many as `called_in_it`.
     calling: u64,
     called_in_it: f64,
-    /// Visitors let in per second, as of late.
+    /// Tickets called per second, as of late.
     rate: f64,
+    /// Of those called, how many came in: both per second, as of late. Those who are called come
+    /// when they ask next, so what was called is looked at as it was seconds ago.
+    called: f64,
+    came: f64,
+    calls: [f64; COMING_SECONDS],
+    came_in_this: u32,
     overflows: u64,
 }
 
@@ -77,6 +85,10 @@ impl WaitingRoom {
             calling: (unix_millis(now) / 1_000).saturating_sub(CELLS as u64 / 2),
             called_in_it: 0.0,
             rate: 1.0,
+            called: 1.0,
+            came: 1.0,
+            calls: [0.0; COMING_SECONDS],
+            came_in_this: 0,
             overflows: 0,
         }
     }
@@ -95,6 +107,7 @@ impl WaitingRoom {
             self.overflows += u64::from(overflow);
         }
         if self.is_called(ticket) {
+            self.came_in_this = self.came_in_this.saturating_add(1);
             let called = self.cell(second).map(|cell| cell.called).filter(|called| *called > 0);
             let issued = u32::try_from(second).unwrap_or(u32::MAX);
             return Turn::Come { called_unix_s: called.unwrap_or(issued) };
@@ -108,19 +121,39 @@ impl WaitingRoom {
         Turn::Wait { ahead, expected, refresh: Self::REFRESH, ticket }
     }
 
-    /// A second has passed; so many visitors may come in.
+    /// A second has passed; so many visitors may come in. As many more are called as lately did not
+    /// come when they were, up to ten times: who gave up must not keep his place from those behind.
     pub fn tick(&mut self, let_in: f64, now: Timestamp) {
-        let let_in = if let_in.is_finite() { let_in.max(0.0) } else { 0.0 };
-        self.rate += (let_in.max(0.01) - self.rate) * 0.2;
+        let let_in = if let_in.is_finite() { let_in.clamp(0.0, 1e6) } else { 0.0 };
+        self.came += (f64::from(std::mem::take(&mut self.came_in_this)) - self.came) * 0.1;
+        let coming = (self.came / self.called.max(0.001)).clamp(0.1, 1.0);
+        let to_call = let_in / coming;
+        self.rate += (to_call.max(0.01) - self.rate) * 0.2;
+        let [called_before, ..] = self.calls;
+        self.called += (called_before - self.called) * 0.1;
+        self.calls.rotate_left(1);
+        let called = to_call - self.call(to_call, now);
+        let [.., last] = &mut self.calls;
+        *last = called;
+    }
+
+    /// Calls so many tickets; how many more could have been.
+    fn call(&mut self, mut left: f64, now: Timestamp) -> f64 {
         let now_s = unix_millis(now) / 1_000;
+        if self.calling > now_s {
+            // The clock was set back.
+            self.calling = now_s;
+            self.called_in_it = 0.0;
+        }
         let newest = now_s.saturating_sub(Self::WAIT_MIN.as_secs());
-        let mut left = let_in;
+        // Of what is longer ago no ticket is valid.
+        self.calling = self.calling.max(newest.saturating_sub(CELLS as u64));
         while self.calling < newest {
             let presented = self.cell(self.calling).map_or(0, |cell| cell.presented);
             let waiting = f64::from(presented) - self.called_in_it;
             if waiting > left {
                 self.called_in_it += left;
-                return;
+                return 0.0;
             }
             left -= waiting.max(0.0);
             let called = u32::try_from(now_s).unwrap_or(u32::MAX);
@@ -130,6 +163,7 @@ impl WaitingRoom {
             self.calling += 1;
             self.called_in_it = 0.0;
         }
+        left
     }
 
     /// Tickets that wait, as far as they were presented.

@@ -33,7 +33,7 @@ fn people_stay_within_their_share_and_who_insists_does_not() {
         ("one a second, for ten seconds", 1.0, 10.0, 0),
         ("one a second, for twenty", 1.0, 20.0, 3),
         ("one a second, for a minute", 1.0, 60.0, 3),
-        ("three in ten seconds, all day", 0.3, 3_600.0, 1),
+        ("three in ten seconds, all day", 0.3, 3_600.0, 2),
         ("a hundred a second", 100.0, 1.0, 7),
         ("a hundred a second, for longer", 100.0, 10.0, 7),
     ] {

@@ -1,11 +1,9 @@
 use super::*;
 use crate::token::{Binding, ClientFingerprint, SiteTag};
 
-const START_S: u64 = 1_667_916_000;
-
 fn at(seconds: f64) -> Timestamp {
-    let wall = START_S as f64 + seconds;
-    Timestamp::new(Duration::from_secs_f64(seconds + 1.0), (wall * 1e6) as i64)
+    let start = Timestamp::new(Duration::from_secs(1), 1_667_916_000_000_000);
+    start.plus(Duration::from_secs_f64(seconds))
 }
 
 fn take(id: u64, seconds: f64) -> Ticket {

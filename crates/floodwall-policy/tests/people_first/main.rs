@@ -3,7 +3,8 @@
 //! Each case is a seed and a flood; time goes from event to event, and nothing else knows what time
 //! it is. The origin answers 20 requests at a time, each in 50 to 100 ms. People come ten a second,
 //! each to look three things up with some thought between; they follow redirects, their browsers
-//! work, or they wait, as people do, and they give up after half a minute.
+//! work, or they wait, as people do; they give up after half a minute, and in a line in which they are
+//! told their place after two.
 
 #![expect(clippy::unwrap_used, reason = "the lint's exception for tests does not reach the helpers of one")]
 

@@ -19,8 +19,9 @@ const CALM_S: u64 = 70;
 const FLOOD_S: u64 = 60;
 const SERVED_MAX: usize = 20;
 const LOOK_UPS: u32 = 3;
-/// A person gives up after this long for one look-up.
+/// A person gives up after this long for one look-up; who is told his place waits longer.
 const PATIENCE: u64 = 30 * SECOND;
+const PATIENCE_IN_LINE: u64 = 120 * SECOND;
 const ROUND_TRIP: u64 = 40_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,7 +141,7 @@ impl World {
         let end = (CALM_S + FLOOD_S) * SECOND;
         while let Some(Reverse((at, _, event))) = self.events.pop() {
             // Those under way are seen to their end.
-            if at > end + PATIENCE {
+            if at > end + PATIENCE_IN_LINE {
                 break;
             }
             self.now = at;
@@ -180,7 +181,7 @@ impl World {
     }
 
     fn exponential(&mut self, per_second: f64) -> u64 {
-        (-(1.0 - self.unit()).ln() / per_second * SECOND as f64) as u64
+        micros(-(1.0 - self.unit()).ln() / per_second)
     }
 
     fn tick(&mut self) {
@@ -317,7 +318,7 @@ impl World {
             }
             (Challenge::Choice, Some(per_second)) => {
                 asker.token = Some((TokenId(fresh), ProofKind::Work));
-                2 * ROUND_TRIP + (hashes / per_second * SECOND as f64) as u64
+                2 * ROUND_TRIP + micros(hashes / per_second)
             }
             _ if asker.kind.is_some() => {
                 let binding = Binding {
@@ -436,7 +437,11 @@ impl World {
             return;
         }
         let Some(asker) = self.askers.get(&id) else { return };
-        if asker.look_up != look_up || asker.since > self.now - PATIENCE {
+        if asker.look_up != look_up || asker.since + PATIENCE > self.now {
+            return;
+        }
+        if asker.ticket.is_some() && asker.since + PATIENCE_IN_LINE > self.now {
+            self.at(PATIENCE, Event::GivesUp { asker: id, look_up });
             return;
         }
         let (kind, since) = (asker.kind.unwrap(), asker.since);
@@ -451,6 +456,10 @@ impl World {
         self.next_id += 1;
         self.next_id
     }
+}
+
+fn micros(seconds: f64) -> u64 {
+    u64::try_from(Duration::from_secs_f64(seconds).as_micros()).unwrap()
 }
 
 fn timestamp(micros: u64) -> Timestamp {
