@@ -13,7 +13,8 @@
 //! minutes. Tokens that cost something (work, waiting) count whole, up to about 260; those of the
 //! redirect, which a script collects by the hundred, count as their square root.
 //!
-//! Limits: a set-associative table of fixed size, 48 bytes a slot. Slots are told apart by a keyed
+//! Limits: a set-associative table of fixed size, 48 bytes a slot; of a set's three cache lines one
+//! tells who is in it and who may be forgotten, and one more is touched of a source. Slots are told apart by a keyed
 //! hash of 64 bits. Where a set is full the emptiest bucket is forgotten, in its source's favour, and
 //! counted; sources far over their share are remembered longest.
 
@@ -85,23 +86,46 @@ pub struct Charge {
     pub recovers_s: f32,
 }
 
-#[derive(Clone, Copy, Default)]
+/// One source's bucket, out of its set.
+#[derive(Clone, Copy, Debug)]
 struct Slot {
-    /// Zero: empty.
-    hash: u64,
     level: f32,
-    /// Requests a second of late.
-    rate: f32,
     tick: u32,
+    behind: Behind,
+}
+
+/// What is behind a source, and how much it asks.
+#[derive(Clone, Copy, Debug)]
+struct Behind {
     /// Bits of tokens that cost something: this period's and the one's before.
     paid: [u64; 2],
     /// Bits of tokens of the redirect.
     free: [u32; 2],
+    /// Requests a second of late.
+    rate: f32,
+    /// Visitors whose shares it has.
+    weight: f32,
+}
+
+impl Default for Behind {
+    fn default() -> Self {
+        Self { paid: [0; 2], free: [0; 2], rate: 0.0, weight: 1.0 }
+    }
+}
+
+#[derive(Clone, Default)]
+#[repr(C, align(64))]
+struct Set {
+    /// Zero: empty.
+    hash: [u64; WAYS],
+    level: [f32; WAYS],
+    tick: [u32; WAYS],
+    behind: [Behind; WAYS],
 }
 
 /// The buckets of all sources, in fixed memory.
 pub struct SourceLedger {
-    sets: Box<[[Slot; WAYS]]>,
+    sets: Box<[Set]>,
     keys: (u64, u64),
     evictions: u64,
 }
@@ -118,7 +142,7 @@ impl SourceLedger {
     pub fn new(capacity: usize, hash_seed: u64) -> Self {
         let capacity = capacity.clamp(Self::CAPACITY_MIN, Self::CAPACITY_MAX).next_power_of_two();
         Self {
-            sets: vec![[Slot::default(); WAYS]; capacity / WAYS].into_boxed_slice(),
+            sets: vec![Set::default(); capacity / WAYS].into_boxed_slice(),
             keys: (hash_seed, hash_words((hash_seed, !hash_seed), hash_seed, 2)),
             evictions: 0,
         }
@@ -136,21 +160,33 @@ impl SourceLedger {
         let hash = self.hash(key);
         let tick = tick_of(now);
         let token = token.map(|(id, proof)| (hash_words(self.keys, id.0, 0xB17), proof));
-        let Some(slot) = self.slot(hash, tick, share) else {
+        let place = self.place(hash);
+        let Some(set) = place.and_then(|place| self.sets.get_mut(place)) else {
+            // The mask keeps the index within the table; were it not so, nobody is charged.
             return Charge { excess: Excess(0), recovers_s: 0.0 };
         };
+        let way = set.find(hash).unwrap_or_else(|| {
+            let (way, was_full) = set.take(hash, tick, share);
+            self.evictions += u64::from(was_full);
+            way
+        });
+        let mut slot = set.load(way);
         slot.age(tick, share);
         if let Some((token, proof)) = token {
-            slot.note(token, proof);
+            slot.behind.note(token, proof);
         }
-        let share = share.times(slot.weight());
+        let share = share.times(slot.behind.weight);
         slot.level = (slot.level + 1.0).min(share.burst * BURSTS_MAX);
-        slot.rate += 1.0 / RATE_SECONDS;
+        slot.behind.rate += 1.0 / RATE_SECONDS;
+        set.store(way, slot);
         let over = slot.level - share.burst;
-        let times = (slot.rate / share.per_second).log2().clamp(0.0, 16.0);
+        if over <= 0.0 {
+            return Charge { excess: Excess(0), recovers_s: 0.0 };
+        }
+        let times = (slot.behind.rate / share.per_second).log2().clamp(0.0, 16.0);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 16, cut to 7")]
-        let excess = if over <= 0.0 { 0 } else { (1 + times as u8).min(Excess::MAX.0) };
-        Charge { excess: Excess(excess), recovers_s: (over + 1.0).max(0.0) / share.per_second }
+        let excess = (1 + times as u8).min(Excess::MAX.0);
+        Charge { excess: Excess(excess), recovers_s: (over + 1.0) / share.per_second }
     }
 
     /// How many visitors' shares a source has.
@@ -158,14 +194,13 @@ impl SourceLedger {
     pub fn weight(&self, key: SourceKey) -> f32 {
         let hash = self.hash(key);
         let set = self.place(hash).and_then(|place| self.sets.get(place));
-        let slot = set.and_then(|set| set.iter().find(|slot| slot.hash == hash));
-        slot.map_or(1.0, Slot::weight)
+        set.and_then(|set| Some(set.load(set.find(hash)?))).map_or(1.0, |slot| slot.behind.weight)
     }
 
     /// Bytes of memory: from the start, and at most.
     #[must_use]
     pub fn memory_bytes_max(&self) -> u64 {
-        (size_of::<Self>() + size_of_val::<[[Slot; WAYS]]>(&self.sets)) as u64
+        (size_of::<Self>() + size_of_val::<[Set]>(&self.sets)) as u64
     }
 
     /// How often a source was forgotten before its bucket was empty.
@@ -186,71 +221,93 @@ impl SourceLedger {
         let mask = (self.sets.len() as u64).saturating_sub(1);
         usize::try_from(hash & mask).ok()
     }
+}
 
-    /// The source's slot, or one made free for it.
-    fn slot(&mut self, hash: u64, tick: u32, share: FairShare) -> Option<&mut Slot> {
-        let place = self.place(hash)?;
-        let set = self.sets.get_mut(place)?;
-        let known = set.iter().position(|slot| slot.hash == hash);
-        let place = match known {
-            Some(place) => place,
-            None => {
-                // Judged by this source's share; what differs between kinds does not matter here.
-                let left = |slot: &Slot| if slot.hash == 0 { -1.0 } else { slot.drained(tick, share) };
-                let emptiest = (0..WAYS).min_by(|a, b| {
-                    let (a, b) = (set.get(*a).map_or(0.0, left), set.get(*b).map_or(0.0, left));
-                    a.total_cmp(&b)
-                })?;
-                let slot = set.get_mut(emptiest)?;
-                self.evictions += u64::from(slot.hash != 0 && slot.drained(tick, share) > 0.0);
-                *slot = Slot { hash, tick, ..Slot::default() };
-                emptiest
+impl Set {
+    fn find(&self, hash: u64) -> Option<usize> {
+        self.hash.iter().position(|known| *known == hash)
+    }
+
+    /// Forgets the emptiest for a newcomer; its way, and whether its bucket was not empty. Judged by
+    /// the newcomer's share for one visitor: what differs does not matter here.
+    fn take(&mut self, hash: u64, tick: u32, share: FairShare) -> (usize, bool) {
+        let mut emptiest = (0, f32::INFINITY);
+        let buckets = self.hash.iter().zip(&self.level).zip(&self.tick);
+        for (way, ((known, level), since)) in buckets.enumerate() {
+            let left = level - seconds_between(*since, tick) * share.per_second;
+            let left = if *known == 0 { f32::NEG_INFINITY } else { left };
+            if left < emptiest.1 {
+                emptiest = (way, left);
             }
-        };
-        set.get_mut(place)
+        }
+        let (way, left) = emptiest;
+        if let Some(known) = self.hash.get_mut(way) {
+            *known = hash;
+        }
+        self.store(way, Slot { level: 0.0, tick, behind: Behind::default() });
+        (way, left > 0.0)
+    }
+
+    fn load(&self, way: usize) -> Slot {
+        Slot {
+            level: self.level.get(way).copied().unwrap_or_default(),
+            tick: self.tick.get(way).copied().unwrap_or_default(),
+            behind: self.behind.get(way).copied().unwrap_or_default(),
+        }
+    }
+
+    fn store(&mut self, way: usize, slot: Slot) {
+        let parts = (self.level.get_mut(way), self.tick.get_mut(way), self.behind.get_mut(way));
+        if let (Some(level), Some(tick), Some(behind)) = parts {
+            (*level, *tick, *behind) = (slot.level, slot.tick, slot.behind);
+        }
     }
 }
 
 impl Slot {
-    /// Seconds since the last request.
-    fn rested_s(&self, tick: u32) -> f32 {
-        #[expect(clippy::cast_precision_loss, reason = "to 1 in 16 million of the time between")]
-        let ticks = tick.saturating_sub(self.tick) as f32;
-        ticks / TICKS_PER_SECOND
-    }
-
-    /// The level at `tick`, when it drains at this share.
-    fn drained(&self, tick: u32, share: FairShare) -> f32 {
-        (self.level - self.rested_s(tick) * share.per_second * self.weight()).max(0.0)
-    }
-
+    /// Brings the bucket to `tick`: it drains at its share, and what was long ago is forgotten.
     fn age(&mut self, tick: u32, share: FairShare) {
-        let tick = tick.max(self.tick);
-        self.level = self.drained(tick, share);
-        if tick > self.tick {
-            self.rate *= (-self.rested_s(tick) / RATE_SECONDS).exp();
+        if tick <= self.tick {
+            return;
         }
-        let (paid, free) = (self.paid, self.free);
-        match tick / PERIOD_TICKS - self.tick / PERIOD_TICKS {
-            0 => {}
-            1 => (self.paid, self.free) = ([0, paid[0]], [0, free[0]]),
-            _ => (self.paid, self.free) = ([0; 2], [0; 2]),
-        }
+        let rested_s = seconds_between(self.tick, tick);
+        let behind = &mut self.behind;
+        self.level = (self.level - rested_s * share.per_second * behind.weight).max(0.0);
+        behind.rate *= (-rested_s / RATE_SECONDS).exp();
+        let periods = tick / PERIOD_TICKS - self.tick / PERIOD_TICKS;
         self.tick = tick;
+        if periods > 0 {
+            let last = periods == 1;
+            behind.paid = [0, if last { behind.paid[0] } else { 0 }];
+            behind.free = [0, if last { behind.free[0] } else { 0 }];
+            behind.weigh();
+        }
     }
+}
 
+impl Behind {
     fn note(&mut self, token: u64, proof: ProofKind) {
+        let before = (self.paid, self.free);
         match proof {
             ProofKind::Redirect => self.free[0] |= 1 << (token % 32),
             ProofKind::WaitingRoom | ProofKind::Work => self.paid[0] |= 1 << (token % 64),
         }
+        if before != (self.paid, self.free) {
+            self.weigh();
+        }
     }
 
-    fn weight(&self) -> f32 {
+    fn weigh(&mut self) {
         let paid = distinct((self.paid[0] | self.paid[1]).count_ones(), 64);
         let free = distinct((self.free[0] | self.free[1]).count_ones(), 32);
-        paid.max(free.sqrt()).max(1.0)
+        self.weight = paid.max(free.sqrt()).max(1.0);
     }
+}
+
+/// Seconds from one tick to a later one.
+#[expect(clippy::cast_precision_loss, reason = "to 1 in 16 million of the time between")]
+fn seconds_between(earlier: u32, later: u32) -> f32 {
+    later.saturating_sub(earlier) as f32 / TICKS_PER_SECOND
 }
 
 /// How many distinct things set `ones` of `bits` bits, as likely as not (linear counting).
