@@ -111,8 +111,15 @@ impl FairQueue {
         self.waiting.is_empty()
     }
 
-    /// Gets in line, where `served_per_second` leave it.
-    pub fn enqueue(&mut self, place: Place, served_per_second: f64, now: Timestamp) -> Enqueued {
+    /// Gets in line, where `served_per_second` leave it. In a full line, takes the last one's place if
+    /// `may_displace`.
+    pub fn enqueue(
+        &mut self,
+        place: Place,
+        served_per_second: f64,
+        may_displace: bool,
+        now: Timestamp,
+    ) -> Enqueued {
         let before = self.counts.iter().take(usize::from(place.0) + 1).sum::<u32>();
         let expected = expected_wait(before + 1, served_per_second);
         if expected > self.wait_max {
@@ -121,7 +128,7 @@ impl FairQueue {
         let mut displaced = None;
         if self.waiting.len() >= self.waiting_max {
             match self.waiting.last_key_value().map(|(id, _)| *id) {
-                Some(last) if last.place > place => {
+                Some(last) if may_displace && last.place > place => {
                     self.remove(last);
                     displaced = Some(last);
                 }
@@ -201,10 +208,10 @@ mod tests {
     fn better_places_go_first_and_equals_in_their_order() {
         let mut queue = FairQueue::new(Duration::from_secs(3), 100);
         let places = [5, 0, 2, 5, 0, 2].map(Place::new);
-        let ids = places.map(|place| waits(queue.enqueue(place, 100.0, at(0))));
+        let ids = places.map(|place| waits(queue.enqueue(place, 100.0, true, at(0))));
         let order: Vec<_> = std::iter::from_fn(|| queue.dequeue(Place::new(19))).map(|(id, _)| id).collect();
         assert_eq!(order, [1, 4, 2, 5, 0, 3].map(|place: usize| ids[place]));
-        let last = waits(queue.enqueue(Place::new(5), 100.0, at(0)));
+        let last = waits(queue.enqueue(Place::new(5), 100.0, true, at(0)));
         assert_eq!(queue.dequeue(Place::new(4)), None, "places can be left waiting");
         assert!(queue.remove(last) && !queue.remove(last));
     }
@@ -213,21 +220,21 @@ mod tests {
     fn who_cannot_be_served_in_time_is_told_at_once() {
         let mut queue = FairQueue::new(Duration::from_secs(2), 100);
         // Ten a second: twenty in two seconds.
-        let served =
-            (0..50).filter(|_| matches!(queue.enqueue(Place::new(2), 10.0, at(0)), Enqueued::Waits { .. }));
+        let served = (0..50)
+            .filter(|_| matches!(queue.enqueue(Place::new(2), 10.0, true, at(0)), Enqueued::Waits { .. }));
         assert_eq!(served.count(), 20);
-        let told = queue.enqueue(Place::new(2), 10.0, at(0));
+        let told = queue.enqueue(Place::new(2), 10.0, true, at(0));
         assert_eq!(told, Enqueued::TooLong { expected: Duration::from_millis(2_100) });
-        waits(queue.enqueue(Place::new(1), 10.0, at(0)));
+        waits(queue.enqueue(Place::new(1), 10.0, true, at(0)));
         assert_eq!(queue.backlog(10.0), Duration::from_millis(2_100));
     }
 
     #[test]
     fn a_full_queue_gives_the_last_ones_place_to_a_better_one() {
         let mut queue = FairQueue::new(Duration::from_secs(10), 3);
-        let ids = [1, 3, 3].map(|place| waits(queue.enqueue(Place::new(place), 100.0, at(0))));
-        assert!(matches!(queue.enqueue(Place::new(3), 100.0, at(0)), Enqueued::TooLong { .. }));
-        let Enqueued::Waits { displaced, .. } = queue.enqueue(Place::new(2), 100.0, at(0)) else {
+        let ids = [1, 3, 3].map(|place| waits(queue.enqueue(Place::new(place), 100.0, true, at(0))));
+        assert!(matches!(queue.enqueue(Place::new(3), 100.0, true, at(0)), Enqueued::TooLong { .. }));
+        let Enqueued::Waits { displaced, .. } = queue.enqueue(Place::new(2), 100.0, true, at(0)) else {
             panic!("a better place is let in");
         };
         assert_eq!(displaced, Some(ids[2]));
@@ -237,8 +244,8 @@ mod tests {
     #[test]
     fn nobody_waits_longer_than_the_bound() {
         let mut queue = FairQueue::new(Duration::from_secs(2), 100);
-        let first = waits(queue.enqueue(Place::new(9), 100.0, at(0)));
-        let second = waits(queue.enqueue(Place::new(0), 100.0, at(500)));
+        let first = waits(queue.enqueue(Place::new(9), 100.0, true, at(0)));
+        let second = waits(queue.enqueue(Place::new(0), 100.0, true, at(500)));
         assert_eq!(queue.expire(at(1_999)), None);
         assert_eq!(queue.expire(at(2_000)), Some(first));
         assert_eq!(queue.expire(at(2_000)), None);
@@ -256,7 +263,7 @@ mod tests {
             for (step, place, pause) in steps {
                 now += pause;
                 match step {
-                    0..=2 => if let Enqueued::Waits { id, .. } = queue.enqueue(Place::new(place), 30.0, at(now)) {
+                    0..=2 => if let Enqueued::Waits { id, .. } = queue.enqueue(Place::new(place), 30.0, true, at(now)) {
                         ids.push(id);
                     },
                     3 => { queue.dequeue(Place::new(place)); }

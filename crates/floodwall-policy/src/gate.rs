@@ -68,7 +68,8 @@ pub struct Gate {
     queue: FairQueue,
     ladder: Ladder,
     rung_told: Rung,
-    displaced: Option<WaitId>,
+    /// Those who lost their place and were not told yet.
+    displaced: Vec<WaitId>,
     /// What was offered since the last tick.
     second: LadderFacts,
     /// What was offered in the second before.
@@ -100,7 +101,7 @@ impl Gate {
             queue: FairQueue::new(settings.wait_max, settings.waiting_max),
             ladder: Ladder::default(),
             rung_told: Rung::Open,
-            displaced: None,
+            displaced: Vec::with_capacity(DISPLACED_MAX),
             second: LadderFacts::default(),
             last_second: LadderFacts::default(),
             offered_by_place: [0; Place::COUNT],
@@ -126,9 +127,11 @@ impl Gate {
         }
         self.second.pressed += f64::from(u8::from(judged.charge.excess < HEAVY));
         self.end_second_if_overfull();
-        match self.queue.enqueue(judged.place, self.budget.capacity_per_second(), now) {
+        let capacity = self.budget.capacity_per_second();
+        let may_displace = self.displaced.len() < DISPLACED_MAX;
+        match self.queue.enqueue(judged.place, capacity, may_displace, now) {
             Enqueued::Waits { id, displaced } => {
-                self.displaced = displaced;
+                self.displaced.extend(displaced);
                 self.counts.waited += 1;
                 Decision::Wait(id)
             }
@@ -140,7 +143,8 @@ impl Gate {
         }
     }
 
-    /// A request that was admitted has ended. Then empty [`Self::next_wake`]: there is room.
+    /// A request that was admitted has ended, in whatever way: one that is never reported takes up
+    /// room for good. Then empty [`Self::next_wake`]: there is room.
     pub fn on_release(&mut self, outcome: Outcome, now: Timestamp) {
         self.budget.on_end(outcome, now);
     }
@@ -155,7 +159,7 @@ impl Gate {
     /// The next of those who wait for whom something is to be done, until `None`. Ask after each
     /// offer and release, and ten times a second.
     pub fn next_wake(&mut self, now: Timestamp) -> Option<Wake> {
-        if let Some(id) = self.displaced.take() {
+        if let Some(id) = self.displaced.pop() {
             return Some(Wake::Refuse(id, self.refuse_waiting(id, RefusalReason::Displaced)));
         }
         let (anybody, no_suspect) = (Place::new(u8::MAX), Place::new(SUSPECTS_FROM.number() - 1));
@@ -371,6 +375,9 @@ const UNKNOWN: Place = Place::new(2);
 
 /// How long what was asked for on the rung before still tells more than what is asked for on this.
 const SETTLING_S: u32 = 5;
+
+/// How many may be displaced between two times that [`Gate::next_wake`] is emptied.
+const DISPLACED_MAX: usize = 16;
 
 /// From here on nobody takes the last of the room.
 const SUSPECTS_FROM: Place = Place::new(7);

@@ -50,7 +50,7 @@ struct Cell {
     second: u64,
     /// Tickets of this second that were presented, up to what fits.
     presented: u32,
-    /// When it was called, in seconds since 1970; 0 while it was not.
+    /// When the first of it were called, in seconds since 1970; 0 while none was.
     called: u32,
 }
 
@@ -151,15 +151,15 @@ impl WaitingRoom {
         while self.calling < newest {
             let presented = self.cell(self.calling).map_or(0, |cell| cell.presented);
             let waiting = f64::from(presented) - self.called_in_it;
+            let called = u32::try_from(now_s).unwrap_or(u32::MAX);
+            if let Some(cell) = self.cell_mut(self.calling).filter(|cell| cell.called == 0) {
+                cell.called = called;
+            }
             if waiting > left {
                 self.called_in_it += left;
                 return 0.0;
             }
             left -= waiting.max(0.0);
-            let called = u32::try_from(now_s).unwrap_or(u32::MAX);
-            if let Some(cell) = self.cell_mut(self.calling) {
-                cell.called = called;
-            }
             self.calling += 1;
             self.called_in_it = 0.0;
         }

@@ -108,6 +108,25 @@ fn many_tabs_gain_nothing_and_never_loop() {
 }
 
 #[test]
+fn the_token_is_the_same_while_its_second_is_being_called() {
+    let mut room = WaitingRoom::new(at(0.0));
+    let tickets: Vec<Ticket> = (0..100).map(|i| take(i, 0.5 + i as f64 / 1_000.0)).collect();
+    for ticket in &tickets {
+        present(&mut room, ticket, 1.0);
+    }
+    let mut called = Vec::new();
+    for second in 9..200 {
+        room.tick(1.0, at(f64::from(second)));
+        if let Turn::Come { called_unix_s } = room.present(&tickets[0], at(f64::from(second))) {
+            called.push(called_unix_s);
+        }
+    }
+    assert!(called.len() > 50, "{}", called.len());
+    called.dedup();
+    assert_eq!(called.len(), 1);
+}
+
+#[test]
 fn absurd_times_do_no_harm() {
     let mut room = WaitingRoom::new(at(0.0));
     for ticket in [
