@@ -20,8 +20,9 @@
 //! A share is charged to the client's prefix, to its network and to its token ([`SourceLedger`]); the
 //! worst of them counts. So a token handed to many machines is one visitor's share, one machine with
 //! many tokens has the share its prefix has, and a prefix with many proven visitors has all of theirs.
-//! A kind of client ([`ClientFingerprint`](crate::ClientFingerprint)) that suddenly makes up several times its part of calm
-//! times is suspect as a whole, unless proven.
+//! Who has paid for his token, by work or by waiting, and spends it sparingly, does not go down with
+//! a neighbour who floods. A kind of client ([`ClientFingerprint`](crate::ClientFingerprint)) that
+//! suddenly makes up several times its part of calm times is suspect as a whole, unless proven.
 //!
 //! Nothing here refuses anybody while there is room. When there is none, the queue's bound on waiting
 //! is kept: who cannot be served within it is asked for the invisible proof, if he has not given it,
@@ -54,6 +55,8 @@ pub use facts::{GateFacts, GateSettings, RequestKind, Standing};
 /// What part of the origin's budget suspects may fill while nobody better is there: the rest is kept
 /// free for the next person.
 const SUSPECTS_OF_LIMIT: f64 = 0.8;
+/// Requests in less than a second that are too many for the ladder to wait with a page.
+const OVERFULL_MIN: f64 = 200.0;
 /// Requests to the origin a visitor makes who is let in from the waiting room.
 const REQUESTS_PER_VISIT: f64 = 4.0;
 /// What part of the capacity the waiting room always gets.
@@ -125,9 +128,10 @@ impl Gate {
             self.counts.admitted += 1;
             return Decision::Admit;
         }
-        self.second.pressed += f64::from(u8::from(judged.charge.excess < HEAVY));
-        self.end_second_if_overfull();
         let capacity = self.budget.capacity_per_second();
+        let is_felt = self.queue.backlog(capacity) > self.settings.wait_max / 2;
+        self.second.pressed += f64::from(u8::from(is_felt && judged.charge.excess < HEAVY));
+        self.end_second_if_overfull();
         let may_displace = self.displaced.len() < DISPLACED_MAX;
         match self.queue.enqueue(judged.place, capacity, may_displace, now) {
             Enqueued::Waits { id, displaced } => {
@@ -194,14 +198,17 @@ impl Gate {
         self.ladder.tick(&self.last_second);
     }
 
-    /// A second in which twice of all there is was asked for already need not come to its end: the
-    /// ladder is shown it now.
+    /// A second in which several times of all there is was asked for already need not come to its end
+    /// before the ladder sees it: twice, where it climbs to what nobody sees; four times, and by
+    /// hundreds, where it climbs to a page.
     fn end_second_if_overfull(&mut self) {
-        let wanted = Ladder::wanted_at(self.rung(), &self.second);
-        if self.rung() < Rung::Choice
-            && self.second.pressed > 0.0
-            && wanted > 2.0 * self.budget.capacity_per_second() + 1.0
-        {
+        let capacity = self.budget.capacity_per_second();
+        let overfull = match self.rung() {
+            Rung::Open | Rung::Collapse => capacity * 2.0,
+            Rung::Redirect => (capacity * 4.0).max(OVERFULL_MIN),
+            Rung::Choice | Rung::WaitingRoom => return,
+        };
+        if self.second.pressed > 0.0 && Ladder::wanted_at(self.rung(), &self.second) > overfull {
             self.end_second();
         }
     }
@@ -272,6 +279,11 @@ impl Gate {
         let client = charge_to(Prefix::of_client(facts.client), source);
         let network = charge_to(Prefix::of_network(facts.client), network);
         let mut charge = worse(client, network);
+        if facts.token.is_some_and(|(_, proof)| proof >= ProofKind::WaitingRoom) {
+            // Who has paid for his token and spends it sparingly does not go down with a neighbour
+            // behind the same address who floods.
+            charge.excess = charge.excess.min(Excess(1));
+        }
         let mut token_excess = Excess(0);
         if let Some((id, _)) = facts.token {
             let token = self.ledger.charge(SourceKey::Token(id), self.settings.token, None, now);
@@ -356,13 +368,15 @@ impl Gate {
     }
 
     /// When to come back: the bound on waiting, as many times as those who go before want more than
-    /// there is. While that is about to change, or the visitor's next request is answered with a
-    /// challenge, once.
+    /// there is. Once, where the ladder can still climb or the visitor's next request is answered
+    /// with a challenge; and half of it while the ladder is climbing.
     fn expected_retry(&self, place: Place) -> Duration {
         let capacity = self.budget.capacity_per_second();
         let wait = self.queue.backlog(capacity).max(self.settings.wait_max);
-        let climbs = self.rung() < Rung::Choice || self.ladder.seconds_on_rung() < SETTLING_S;
-        if climbs || place == UNKNOWN {
+        if self.ladder.seconds_on_rung() < SETTLING_S {
+            return wait / 2;
+        }
+        if self.rung() < Rung::Choice || place == UNKNOWN {
             return wait;
         }
         let before = self.offered_up_to.get(usize::from(place.number())).copied().unwrap_or(0);

@@ -79,7 +79,7 @@ pub struct LadderFacts {
     pub offered_with_cookie: f64,
     /// Of these, with a token of work or waiting, and within their source's share.
     pub offered_with_proof: f64,
-    /// Requests that had to wait or were refused for want of room.
+    /// Requests that came when half of the longest wait was before them, or more.
     pub pressed: f64,
 }
 
@@ -181,7 +181,8 @@ impl Ladder {
     fn patience_s(&self) -> u32 {
         match self.rung {
             Rung::Choice if u64::from(self.since_down_s) < Self::AGAIN.as_secs() => 2,
-            Rung::Open | Rung::Collapse | Rung::Redirect => 1,
+            Rung::Open | Rung::Collapse => 1,
+            Rung::Redirect => 2,
             Rung::Choice => 5,
             Rung::WaitingRoom => u32::MAX,
         }

@@ -14,9 +14,9 @@
 //! redirect, which a script collects by the hundred, count as their square root.
 //!
 //! Limits: a set-associative table of fixed size, 48 bytes a slot; of a set's three cache lines one
-//! tells who is in it and who may be forgotten, and one more is touched of a source. Slots are told apart by a keyed
-//! hash of 64 bits. Where a set is full the emptiest bucket is forgotten, in its source's favour, and
-//! counted; sources far over their share are remembered longest.
+//! tells who is in it and who may be forgotten, and one more is touched of a source. Slots are told
+//! apart by a keyed hash of 64 bits. Where a set is full the emptiest bucket is forgotten, in its
+//! source's favour, and counted; sources far over their share are remembered longest.
 
 use floodwall_model::Timestamp;
 
