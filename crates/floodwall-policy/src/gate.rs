@@ -380,12 +380,16 @@ impl Gate {
             return wait;
         }
         let before = self.offered_up_to.get(usize::from(place.number())).copied().unwrap_or(0);
-        wait.mul_f64((f64::from(before) / capacity).clamp(1.0, 10.0))
+        wait.mul_f64((f64::from(before) / capacity).clamp(1.0, RETRY_WAITS_MAX))
     }
 }
 
 /// Who has proven nothing and asks for no more than his share.
 const UNKNOWN: Place = Place::new(2);
+
+/// Times the bound on waiting anybody is told to stay away: in as long as that, sources that ask for
+/// more than their share are known as such, whatever they have proven.
+const RETRY_WAITS_MAX: f64 = 5.0;
 
 /// How long what was asked for on the rung before still tells more than what is asked for on this.
 const SETTLING_S: u32 = 5;

@@ -11,7 +11,8 @@
 //!
 //! Distinct tokens are counted by linear counting (Whang et al. 1990) in 64 bits for each five
 //! minutes. Tokens that cost something (work, waiting) count whole, up to about 260; those of the
-//! redirect, which a script collects by the hundred, count as their square root.
+//! redirect, which a script collects by the hundred, count as their square root. That waiting costs
+//! something is for whoever hands out tickets to see to ([`Meter::Tickets`](crate::Meter::Tickets)).
 //!
 //! Limits: a set-associative table of fixed size, 48 bytes a slot; of a set's three cache lines one
 //! tells who is in it and who may be forgotten, and one more is touched of a source. Slots are told

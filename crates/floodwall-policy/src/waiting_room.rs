@@ -6,6 +6,9 @@
 //! wait longer. A ticket counts when it is presented for the first time; from then on it is signed
 //! anew with the number of times it came.
 //!
+//! Whoever hands out tickets limits them by prefix ([`Meter::Tickets`](crate::Meter::Tickets); one a
+//! second and sixty at once do for an office), or one address takes the whole line.
+//!
 //! Limits: tickets count one in each cell of a second, 8,192 seconds back ([`TICKET_LIFETIME`] and
 //! more), 64 KiB. A first presentation that is replayed counts again: it makes the estimate of those
 //! behind it longer, at one request each, and lets nobody in earlier. After a restart the room has

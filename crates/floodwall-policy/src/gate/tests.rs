@@ -165,6 +165,39 @@ fn a_token_shown_by_many_is_one_visitor() {
 }
 
 #[test]
+fn a_neighbour_who_floods_takes_nobody_with_him() {
+    let mut gate = gate(1);
+    for _ in 0..5_000 {
+        let _ = gate.judge(&visitor(1), at(0));
+    }
+    let place = |gate: &mut Gate, facts: &GateFacts| gate.judge(facts, at(0)).place.number();
+    assert_eq!(place(&mut gate, &visitor(1)), 16);
+    assert_eq!(place(&mut gate, &proven(1, ProofKind::Work)), 3);
+    assert_eq!(place(&mut gate, &proven(1, ProofKind::WaitingRoom)), 3);
+    assert_eq!(place(&mut gate, &visitor(2)), 2);
+}
+
+/// A page that fetches twenty things from a slow origin, opened by a few at once.
+#[test]
+fn a_burst_at_a_small_site_is_no_reason_for_a_page() {
+    let mut gate = gate(2);
+    for second in 0..60 {
+        for number in 0..60 {
+            let facts = proven(1_000 * second + number, ProofKind::Redirect);
+            let _ = gate.offer(&facts, at(u64::from(second) * 10_000));
+        }
+        for _ in 0..10 {
+            while gate.next_wake(at(u64::from(second) * 10_000)).is_some() {}
+            while gate.budget.in_flight() > 0 {
+                gate.on_release(Outcome::Unknown, at(u64::from(second) * 10_000));
+            }
+            gate.tick();
+        }
+        assert!(gate.rung() <= Rung::Redirect, "{:?}", gate.rung());
+    }
+}
+
+#[test]
 fn a_network_of_many_addresses_has_a_networks_share() {
     let mut gate = gate(1);
     let from = |address: u128| GateFacts { client: IpAddr::V6(address.into()), ..visitor(0) };

@@ -11,6 +11,8 @@ pub(crate) enum Skill {
     Redirect,
     /// All follow redirects and throw the cookie away after each request, for a new one.
     FreshRedirect,
+    /// All follow redirects, and wait in line for their turn.
+    Wait,
     /// All solve, at this many hashes a second, and keep the token.
     Solve { per_second: f64 },
     /// All solve, and throw the token away after each request.

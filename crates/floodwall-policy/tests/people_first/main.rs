@@ -82,6 +82,7 @@ fn table() {
         ("many-light, 10 % follow redirects", Flood::many_light(Skill::Some { percent: 10 })),
         ("many-light, all follow redirects", Flood::many_light(Skill::Redirect)),
         ("many-light, fresh cookie each", Flood::many_light(Skill::FreshRedirect)),
+        ("many-light, all wait in line", Flood::many_light(Skill::Wait)),
         ("many-light, all solve once", Flood::many_light(Skill::Solve { per_second: 1e6 })),
         ("many-light, solve for each", Flood::many_light(Skill::FreshSolve { per_second: 1e6 })),
         ("pulse, all follow redirects", Flood::pulse(Skill::Redirect)),
@@ -144,4 +145,12 @@ fn in_a_crowd_nobody_is_refused_or_sees_a_page() {
         assert_eq!((seen.people_refused, seen.pages_shown), (0, 0), "seed {seed}");
         assert!(seen.rung_max < 3, "seed {seed}");
     }
+}
+
+#[test]
+fn in_an_hour_of_calm_nothing_is_asked_of_anybody() {
+    let seen = World::new(None, 10.0, 1).lasting(3_600).run();
+    assert!(seen.success_all() >= 1.0);
+    assert_eq!((seen.rung_max, seen.people_refused, seen.pages_shown), (0, 0, 0));
+    assert!(seen.p99_ms() <= 110.0, "{}", seen.p99_ms());
 }

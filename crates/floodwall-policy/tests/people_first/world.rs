@@ -95,6 +95,7 @@ fn percentile(latencies: &[u64]) -> f64 {
 pub(crate) struct World {
     flood: Option<Flood>,
     people_per_s: f64,
+    flood_s: u64,
     now: u64,
     sequence: u64,
     events: BinaryHeap<Reverse<(u64, u64, Event)>>,
@@ -115,6 +116,7 @@ impl World {
         let mut world = Self {
             flood,
             people_per_s,
+            flood_s: FLOOD_S,
             now: 0,
             sequence: 0,
             events: BinaryHeap::new(),
@@ -137,8 +139,13 @@ impl World {
         world
     }
 
+    /// Instead of a minute.
+    pub(crate) fn lasting(self, flood_s: u64) -> Self {
+        Self { flood_s, ..self }
+    }
+
     pub(crate) fn run(mut self) -> Seen {
-        let end = (CALM_S + FLOOD_S) * SECOND;
+        let end = (CALM_S + self.flood_s) * SECOND;
         while let Some(Reverse((at, _, event))) = self.events.pop() {
             // Those under way are seen to their end.
             if at > end + PATIENCE_IN_LINE {
@@ -320,15 +327,17 @@ impl World {
                 asker.token = Some((TokenId(fresh), ProofKind::Work));
                 2 * ROUND_TRIP + micros(hashes / per_second)
             }
-            _ if asker.kind.is_some() => {
+            _ if asker.kind.is_some() || asker.skill == Skill::Wait => {
                 let binding = Binding {
                     site: SiteTag(1),
                     fingerprint: ClientFingerprint(asker.fingerprint),
                     generation: 0,
                 };
-                asker.ticket = asker.ticket.or_else(|| Some(Ticket::take(&binding, random, now)));
-                self.seen.pages_shown += 1;
-                self.at(5 * SECOND, Event::Presents(id));
+                self.seen.pages_shown += u64::from(asker.kind.is_some());
+                if asker.ticket.is_none() {
+                    asker.ticket = Some(Ticket::take(&binding, random, now));
+                    self.at(5 * SECOND, Event::Presents(id));
+                }
                 return;
             }
             _ => return,
@@ -404,7 +413,7 @@ impl World {
     }
 
     fn looked_up(&mut self, id: u64, kind: Kind, since: u64, good: bool) {
-        let flooded = CALM_S * SECOND..(CALM_S + FLOOD_S) * SECOND;
+        let flooded = CALM_S * SECOND..(CALM_S + self.flood_s) * SECOND;
         if flooded.contains(&since) {
             let (of_good, all) = self.seen.looked_up.entry(kind).or_default();
             *of_good += u64::from(good);
