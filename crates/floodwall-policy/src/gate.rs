@@ -335,7 +335,10 @@ impl Gate {
 
     /// Whether the invisible proof can be asked for.
     fn can_redirect(facts: &GateFacts) -> bool {
-        facts.kind == RequestKind::Page && facts.token.is_none() && !facts.keeps_no_cookies
+        facts.kind == RequestKind::Page
+            && facts.standing != Standing::Allowed
+            && facts.token.is_none()
+            && !facts.keeps_no_cookies
     }
 
     fn has_room(&self, place: Place) -> bool {

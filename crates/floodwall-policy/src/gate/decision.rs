@@ -21,11 +21,16 @@ pub enum Decision {
 /// What the visitor is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Challenge {
-    /// To follow a redirect and bring a cookie back; he sees nothing of it.
+    /// To follow a redirect and bring a cookie back; he sees nothing of it. A status that keeps the
+    /// method (307) carries the token of [`ProofKind::Redirect`](crate::ProofKind::Redirect) and a mark
+    /// in the address, by which a visitor who keeps no cookies is known when he comes back
+    /// ([`GateFacts::keeps_no_cookies`](crate::GateFacts::keeps_no_cookies)).
     Redirect,
-    /// To let his browser work, or to wait; his choice.
+    /// To let his browser work ([`Keyring::issue_challenge`](crate::Keyring::issue_challenge)), or to
+    /// wait ([`Ticket::take`](crate::Ticket::take)); his choice, on one page with status 503.
     Choice,
-    /// To wait.
+    /// To wait: a page with status 503, a ticket in a cookie, and `Refresh`. Whoever has a ticket keeps
+    /// it, however many tabs ask.
     WaitingRoom,
 }
 

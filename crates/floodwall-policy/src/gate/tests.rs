@@ -1,6 +1,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::origin_budget::BudgetSettings;
 use crate::token::ClientFingerprint;
@@ -143,6 +145,15 @@ fn who_there_is_no_room_for_is_asked_for_the_invisible_proof_before_he_is_refuse
 }
 
 #[test]
+fn whom_the_operator_lets_in_is_not_redirected_for_want_of_room_either() {
+    let mut gate = gate(1);
+    let allowed = |number| GateFacts { standing: Standing::Allowed, ..visitor(number) };
+    for number in 0..200 {
+        assert!(!matches!(gate.offer(&allowed(number), at(0)), Decision::Challenge(_)));
+    }
+}
+
+#[test]
 fn a_second_that_is_overfull_need_not_end() {
     let mut gate = gate(1);
     for number in 0..100 {
@@ -232,5 +243,116 @@ fn the_waiting_room_gets_what_the_proven_leave() {
     for (with_proof, expected) in [(0.0, 67.5), (150.0, 30.0), (1_000.0, 3.75)] {
         gate.last_second.offered_with_proof = with_proof;
         assert!((gate.let_in_per_second() - expected).abs() < 0.1, "{with_proof}");
+    }
+}
+
+/// What the mechanism would know of the gate: who waits since when, and what is at the origin.
+struct Mechanism {
+    gate: Gate,
+    now: u64,
+    waiting: std::collections::HashMap<WaitId, u64>,
+    at_origin: u32,
+}
+
+impl Mechanism {
+    fn empty_wakes(&mut self) {
+        while let Some(wake) = self.gate.next_wake(at(self.now)) {
+            let (Wake::Admit(id) | Wake::Refuse(id, _)) = wake;
+            let since = self.waiting.remove(&id).expect("nobody is woken twice, or without having waited");
+            let waited = Duration::from_millis(self.now - since);
+            match wake {
+                Wake::Admit(_) => {
+                    self.at_origin += 1;
+                    assert!(self.gate.budget.in_flight() <= self.gate.budget.limit());
+                }
+                Wake::Refuse(_, refusal) if refusal.reason == RefusalReason::WaitedOut => {
+                    assert!(waited >= self.gate.settings.wait_max);
+                }
+                Wake::Refuse(..) => {}
+            }
+        }
+        let longest = self.waiting.values().map(|since| self.now - since).max().unwrap_or(0);
+        assert!(Duration::from_millis(longest) < self.gate.settings.wait_max);
+        assert_eq!((self.gate.waiting(), self.gate.budget.in_flight()), (self.waiting.len(), self.at_origin));
+    }
+
+    fn offer(&mut self, facts: &GateFacts) {
+        match self.gate.offer(facts, at(self.now)) {
+            Decision::Admit => {
+                self.at_origin += 1;
+                assert!(self.gate.budget.in_flight() <= self.gate.budget.limit());
+            }
+            Decision::Wait(id) => assert_eq!(self.waiting.insert(id, self.now), None),
+            Decision::Refuse(refusal) => assert!(refusal.retry_after > Duration::ZERO),
+            Decision::Challenge(_) => {
+                assert!(facts.kind == RequestKind::Page && facts.standing != Standing::Allowed);
+            }
+        }
+    }
+
+    fn release(&mut self, outcome: Outcome) {
+        if self.at_origin > 0 {
+            self.at_origin -= 1;
+            self.gate.on_release(outcome, at(self.now));
+        }
+    }
+}
+
+fn any_facts() -> impl Strategy<Value = GateFacts> {
+    let proofs = [ProofKind::Redirect, ProofKind::WaitingRoom, ProofKind::Work];
+    let token = prop::option::of((0..50_u64, prop::sample::select(proofs.to_vec())));
+    let standings = [Standing::Allowed, Standing::Known, Standing::Unknown, Standing::Suspect];
+    let kinds = [RequestKind::Page, RequestKind::Other, RequestKind::Exempt];
+    (
+        0..200_u32,
+        token,
+        prop::sample::select(standings.to_vec()),
+        prop::sample::select(kinds.to_vec()),
+        any::<bool>(),
+    )
+        .prop_map(|(number, token, standing, kind, keeps_no_cookies)| GateFacts {
+            token: token.map(|(id, proof)| (TokenId(id), proof)),
+            standing,
+            kind,
+            keeps_no_cookies,
+            ..visitor(number)
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// Whatever comes in whatever order: nobody is lost, nobody waits too long, and the origin is
+    /// given no more than the budget says.
+    #[test]
+    fn nobody_is_lost(
+        steps in prop::collection::vec((0_u8..12, any_facts(), 1_u64..400), 0..1_500),
+        waiting_max in 1_usize..50,
+    ) {
+        let settings = GateSettings { waiting_max, sources_max: 1_024, ..GateSettings::default() };
+        let mut world = Mechanism {
+            gate: Gate::new(settings, 3, at(0)),
+            now: 0,
+            waiting: std::collections::HashMap::new(),
+            at_origin: 0,
+        };
+        for (step, facts, number) in steps {
+            match step {
+                0..=6 => (0..number / 40 + 1).for_each(|_| world.offer(&facts)),
+                7 => world.release(Outcome::Answered(Duration::from_millis(number))),
+                8 => world.release(Outcome::Overloaded),
+                9 => {
+                    if let Some(id) = world.waiting.keys().min().copied() {
+                        world.waiting.remove(&id);
+                        world.gate.abandon(id);
+                    }
+                }
+                10 => world.now += number,
+                _ => _ = world.gate.tick(),
+            }
+            world.empty_wakes();
+        }
+        world.now += 3_000;
+        world.empty_wakes();
+        prop_assert!(world.waiting.is_empty());
     }
 }
