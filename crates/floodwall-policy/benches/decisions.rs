@@ -122,7 +122,7 @@ fn flooded(sources: u64, rung: Rung, proof: Option<ProofKind>) {
         step += 1;
         _ = gate.offer(&facts(step % sources, proof.map(|proof| (TokenId(step % sources), proof))), at(0));
         if step % 10_000 == 0 {
-            gate.tick();
+            gate.tick(at(step));
         }
     }
     let reached = gate.rung().number();

@@ -75,12 +75,13 @@ pub struct Gate {
     displaced: Vec<WaitId>,
     /// What was offered since the last tick.
     second: LadderFacts,
-    /// What was offered in the second before.
+    /// What was offered in the second before, a second.
     last_second: LadderFacts,
-    /// Requests of each place since the last tick, and in the second before, those of better places
-    /// included.
+    second_started: Timestamp,
+    /// Requests of each place since the last tick; and a second, in the second before, those of better
+    /// places included.
     offered_by_place: [u32; Place::COUNT],
-    offered_up_to: [u32; Place::COUNT],
+    offered_up_to: [f64; Place::COUNT],
     counts: GateCounts,
 }
 
@@ -107,8 +108,9 @@ impl Gate {
             displaced: Vec::with_capacity(DISPLACED_MAX),
             second: LadderFacts::default(),
             last_second: LadderFacts::default(),
+            second_started: now,
             offered_by_place: [0; Place::COUNT],
-            offered_up_to: [0; Place::COUNT],
+            offered_up_to: [0.0; Place::COUNT],
             counts: GateCounts::default(),
             settings,
         }
@@ -131,7 +133,7 @@ impl Gate {
         let capacity = self.budget.capacity_per_second();
         let is_felt = self.queue.backlog(capacity) > self.settings.wait_max / 2;
         self.second.pressed += f64::from(u8::from(is_felt && judged.charge.excess < HEAVY));
-        self.end_second_if_overfull();
+        self.end_second_if_overfull(now);
         let may_displace = self.displaced.len() < DISPLACED_MAX;
         match self.queue.enqueue(judged.place, capacity, may_displace, now) {
             Enqueued::Waits { id, displaced } => {
@@ -178,21 +180,30 @@ impl Gate {
     }
 
     /// A second has passed: the ladder looks at it. The new rung if it changed since the last tick.
-    pub fn tick(&mut self) -> Option<Rung> {
-        self.end_second();
+    /// Call it once a second; rates are taken over the time that has passed, should it be late.
+    pub fn tick(&mut self, now: Timestamp) -> Option<Rung> {
+        self.end_second(now);
         let rung = self.rung();
         (std::mem::replace(&mut self.rung_told, rung) != rung).then_some(rung)
     }
 
-    fn end_second(&mut self) {
-        self.second.capacity = self.budget.capacity_per_second();
-        let calm = self.ladder.rung() == Rung::Open && self.second.offered <= self.second.capacity;
+    fn end_second(&mut self, now: Timestamp) {
+        let seconds = now.since(self.second_started).as_secs_f64().clamp(0.05, 60.0);
+        self.second_started = now;
+        let second = std::mem::take(&mut self.second);
+        self.last_second = LadderFacts {
+            capacity: self.budget.capacity_per_second(),
+            offered: second.offered / seconds,
+            offered_with_cookie: second.offered_with_cookie / seconds,
+            offered_with_proof: second.offered_with_proof / seconds,
+            pressed: second.pressed / seconds,
+        };
+        let calm = self.rung() == Rung::Open && self.last_second.offered <= self.last_second.capacity;
         self.groups.tick(calm);
-        self.last_second = std::mem::take(&mut self.second);
-        let mut sum = 0;
+        let mut sum = 0.0;
         let offered = std::mem::take(&mut self.offered_by_place);
         self.offered_up_to = offered.map(|offered| {
-            sum += offered;
+            sum += f64::from(offered) / seconds;
             sum
         });
         self.ladder.tick(&self.last_second);
@@ -201,7 +212,7 @@ impl Gate {
     /// A second in which several times of all there is was asked for already need not come to its end
     /// before the ladder sees it: twice, where it climbs to what nobody sees; four times, and by
     /// hundreds, where it climbs to a page.
-    fn end_second_if_overfull(&mut self) {
+    fn end_second_if_overfull(&mut self, now: Timestamp) {
         let capacity = self.budget.capacity_per_second();
         let overfull = match self.rung() {
             Rung::Open | Rung::Collapse => capacity * 2.0,
@@ -209,7 +220,7 @@ impl Gate {
             Rung::Choice | Rung::WaitingRoom => return,
         };
         if self.second.pressed > 0.0 && Ladder::wanted_at(self.rung(), &self.second) > overfull {
-            self.end_second();
+            self.end_second(now);
         }
     }
 
@@ -382,8 +393,8 @@ impl Gate {
         if self.rung() < Rung::Choice || place == UNKNOWN {
             return wait;
         }
-        let before = self.offered_up_to.get(usize::from(place.number())).copied().unwrap_or(0);
-        wait.mul_f64((f64::from(before) / capacity).clamp(1.0, RETRY_WAITS_MAX))
+        let before = self.offered_up_to.get(usize::from(place.number())).copied().unwrap_or(0.0);
+        wait.mul_f64((before / capacity).clamp(1.0, RETRY_WAITS_MAX))
     }
 }
 

@@ -51,7 +51,7 @@ fn the_way_of_one_who_is_admitted() {
             gate.on_release(Outcome::Answered(Duration::from_millis(75)), now);
             assert_eq!(gate.next_wake(now), None);
             if visitor % 100 == 0 {
-                gate.tick();
+                gate.tick(now);
             }
         }
     });

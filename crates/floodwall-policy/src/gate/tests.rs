@@ -160,8 +160,8 @@ fn a_second_that_is_overfull_need_not_end() {
         let _ = gate.offer(&visitor(number), at(u64::from(number)));
     }
     assert_eq!(gate.rung(), Rung::Redirect);
-    assert_eq!(gate.tick(), Some(Rung::Redirect), "and it is told at the next tick");
-    assert_eq!(gate.tick(), None);
+    assert_eq!(gate.tick(at(1_000)), Some(Rung::Redirect), "and it is told at the next tick");
+    assert_eq!(gate.tick(at(2_000)), None);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_burst_at_a_small_site_is_no_reason_for_a_page() {
             while gate.budget.in_flight() > 0 {
                 gate.on_release(Outcome::Unknown, at(u64::from(second) * 10_000));
             }
-            gate.tick();
+            gate.tick(at(u64::from(second) * 10_000));
         }
         assert!(gate.rung() <= Rung::Redirect, "{:?}", gate.rung());
     }
@@ -347,7 +347,7 @@ proptest! {
                     }
                 }
                 10 => world.now += number,
-                _ => _ = world.gate.tick(),
+                _ => _ = world.gate.tick(at(world.now)),
             }
             world.empty_wakes();
         }

@@ -28,13 +28,14 @@ fn row(table: &mut String, name: &str, seen: &Seen) {
     let of = |kind| seen.success(kind) * 100.0;
     let _ = writeln!(
         table,
-        "{name:34} {:6.2} {:6.2} {:6.2} {:6.2} {:6.2} {:6.2} {:6.0} {:7.0} {:4} {:5} {:6} {:6}",
+        "{name:34} {:6.2} {:6.2} {:6.2} {:6.2} {:6.2} {:6.2} {:6.2} {:6.0} {:7.0} {:4} {:5} {:6} {:6}",
         seen.success_all() * 100.0,
         of(Kind::Browser),
         of(Kind::NoScript),
         of(Kind::Phone),
         of(Kind::Office),
         of(Kind::Ipv6),
+        seen.in_time() * 100.0,
         seen.p99_ms(),
         seen.p99_no_script_ms(),
         seen.rung_max,
@@ -46,7 +47,7 @@ fn row(table: &mut String, name: &str, seen: &Seen) {
 
 fn header() -> String {
     format!(
-        "{:34} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>7} {:>4} {:>5} {:>6} {:>6}\n",
+        "{:34} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>7} {:>4} {:>5} {:>6} {:>6}\n",
         "look-ups answered, %",
         "all",
         "brows",
@@ -54,6 +55,7 @@ fn header() -> String {
         "phone",
         "office",
         "ipv6",
+        "3.5 s",
         "p99 ms",
         "noscr",
         "rung",
@@ -95,6 +97,15 @@ fn table() {
         ("as-people, all solve once", Flood::as_people(Skill::Solve { per_second: 1e6 })),
     ] {
         row(&mut table, name, &run(Some(flood), 10.0, 1));
+    }
+    let _ = writeln!(table, "for comparison, a budget and a line without tiers, shares and challenges:");
+    for (name, flood) in [
+        ("few-heavy", Flood::few_heavy(Skill::None)),
+        ("many-light", Flood::many_light(Skill::None)),
+        ("one-shot", Flood::one_shot(Skill::None)),
+        ("as-people, 5,000 at 0.1/s", Flood::as_people(Skill::None)),
+    ] {
+        row(&mut table, name, &World::new(Some(flood), 10.0, 1).plain().run());
     }
     insta::assert_snapshot!(table);
 }

@@ -77,6 +77,13 @@ impl Seen {
         good as f64 / all as f64
     }
 
+    /// Answered within the stated wait and half a second.
+    pub(crate) fn in_time(&self) -> f64 {
+        let latencies = self.latencies.iter().chain(&self.latencies_no_script);
+        let in_time = latencies.filter(|micros| **micros <= 3_500_000).count();
+        in_time as f64 / self.looked_up.values().map(|(_, all)| all).sum::<u64>() as f64
+    }
+
     pub(crate) fn p99_ms(&self) -> f64 {
         percentile(&self.latencies)
     }
@@ -96,6 +103,8 @@ pub(crate) struct World {
     flood: Option<Flood>,
     people_per_s: f64,
     flood_s: u64,
+    /// Everybody alike: a budget and a line, and nothing else.
+    plain: bool,
     now: u64,
     sequence: u64,
     events: BinaryHeap<Reverse<(u64, u64, Event)>>,
@@ -117,6 +126,7 @@ impl World {
             flood,
             people_per_s,
             flood_s: FLOOD_S,
+            plain: false,
             now: 0,
             sequence: 0,
             events: BinaryHeap::new(),
@@ -142,6 +152,11 @@ impl World {
     /// Instead of a minute.
     pub(crate) fn lasting(self, flood_s: u64) -> Self {
         Self { flood_s, ..self }
+    }
+
+    /// Without tiers, shares and challenges: for comparison.
+    pub(crate) fn plain(self) -> Self {
+        Self { plain: true, ..self }
     }
 
     pub(crate) fn run(mut self) -> Seen {
@@ -194,7 +209,7 @@ impl World {
     fn tick(&mut self) {
         let let_in = self.gate.let_in_per_second();
         self.room.tick(let_in, timestamp(self.now));
-        self.gate.tick();
+        self.gate.tick(timestamp(self.now));
         self.seen.rung_max = self.seen.rung_max.max(self.gate.rung().number());
         self.wake();
         self.at(SECOND, Event::Tick);
@@ -276,7 +291,7 @@ impl World {
             client: asker.address,
             fingerprint: ClientFingerprint(asker.fingerprint),
             token: asker.token,
-            standing: Standing::Unknown,
+            standing: if self.plain { Standing::Allowed } else { Standing::Unknown },
             kind: RequestKind::Page,
             keeps_no_cookies: asker.no_cookies,
         };
