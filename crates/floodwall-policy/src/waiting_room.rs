@@ -10,7 +10,7 @@
 //! second and sixty at once do for an office), or one address takes the whole line.
 //!
 //! Limits: tickets count one in each cell of a second, 8,192 seconds back ([`TICKET_LIFETIME`] and
-//! more), 64 KiB. A first presentation that is replayed counts again: it makes the estimate of those
+//! more), 128 KiB. A first presentation that is replayed counts again: it makes the estimate of those
 //! behind it longer, at one request each, and lets nobody in earlier. After a restart the room has
 //! forgotten how many wait and lets those with old tickets in as they come; the gate's queue holds
 //! them to what the origin can carry.
@@ -195,7 +195,8 @@ impl WaitingRoom {
 
     /// Presented tickets of seconds before this one that were not called.
     fn ahead_of(&self, second: u64) -> u64 {
-        let waiting = self.cells.iter().filter(|cell| cell.second >= self.calling && cell.second < second);
+        let end = second.min(self.calling.saturating_add(CELLS as u64));
+        let waiting = (self.calling..end).filter_map(|second| self.cell(second));
         let presented: u64 = waiting.map(|cell| u64::from(cell.presented)).sum();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of one cell")]
         let called = self.called_in_it as u64;
