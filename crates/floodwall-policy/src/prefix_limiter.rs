@@ -41,6 +41,9 @@ pub enum Meter {
     OriginBound,
     /// All requests, those the cache answers included.
     AllRequests,
+    /// Waiting-room tickets that are handed out: however many a source asks for, it holds no more of
+    /// the line than this lets it.
+    Tickets,
 }
 
 impl Meter {
@@ -48,6 +51,7 @@ impl Meter {
         match self {
             Self::OriginBound => 1,
             Self::AllRequests => 2,
+            Self::Tickets => 3,
         }
     }
 }
