@@ -174,3 +174,35 @@ fn a_visitor_who_leaves_within_a_body_frees_what_they_held() {
     until("it is gone", || edge.counts().connections_open == 0);
     assert_eq!(origin.count(), 0);
 }
+
+#[test]
+fn fields_of_an_answer_that_is_only_passed_on_are_passed_on_whole() {
+    let origin = always(
+        b"HTTP/1.1 200 Fine\r\nSet-Cookie: a=1\r\nConnection: X-Hop\r\nX-Hop: 1\r\nCache-Control: no-store\r\n\
+          Content-Length: 4\r\nSet-Cookie: b=2\r\nX-Spaced:   v  \r\n\r\npage",
+    );
+    let plain = always(
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nKeep-Alive: 9\r\nConnection: keep-alive\r\nCache-Control: no-store\r\n\
+          Content-Length: 4\r\nSet-Cookie: b=2\r\nX-Spaced:   v  \r\n\r\npage",
+    );
+    for origin in [origin, plain] {
+        let edge = start(config(&[origin.address]));
+        let mut visitor = Visitor::connect(&edge);
+        // The first request finds that the page is not to be kept; the others do not ask the cache.
+        for _ in 0..3 {
+            let answer = visitor.get("/");
+            let values = |wanted: &str| {
+                let values = answer.headers.iter().filter(|(name, _)| name == wanted);
+                values.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+            };
+            assert_eq!((answer.status, answer.text().as_str()), (200, "page"));
+            assert_eq!(values("set-cookie"), ["a=1", "b=2"]);
+            assert_eq!(values("x-spaced"), ["v"]);
+            assert_eq!(values("content-length"), ["4"]);
+            assert_eq!((values("date").len(), values("cache-status").len()), (1, 1));
+            for hop in ["connection", "keep-alive", "x-hop"] {
+                assert!(values(hop).is_empty(), "{hop} is for one hop");
+            }
+        }
+    }
+}

@@ -261,7 +261,16 @@ impl Future for Answer {
             Self::AtOnce(response) => {
                 response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
             }
-            Self::Waits(response) => response.as_mut().poll(cx).map(Ok),
+            Self::Waits(response) => response.as_mut().poll(cx).map(with_table).map(Ok),
         }
     }
+}
+
+/// The answer with all its fields in its table, where the library looks for them.
+fn with_table(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+    if let Some(lines) = response.body_mut().take_lines() {
+        // A table that is full goes without the rest; an answer's is far from it.
+        let _full = lines.append_to(response.headers_mut());
+    }
+    response
 }

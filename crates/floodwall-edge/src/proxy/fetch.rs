@@ -20,7 +20,9 @@ use crate::cache::{
 };
 use crate::flights::{Landing, Lead};
 use crate::pages;
-use crate::upstream::{Attempt, OriginBody, OriginFailure, Patience, RequestBody, exchange};
+use crate::upstream::{
+    AnswerFields, Answered, Attempt, FieldLines, OriginBody, OriginFailure, Patience, RequestBody, exchange,
+};
 use crate::worker::Worker;
 
 /// An answer up to this size is read whole before it is passed on, so that all who wait for it are
@@ -171,10 +173,26 @@ pub(crate) async fn pass_through(
     body: RequestBody,
     forwarded: Forwarded,
 ) -> Response<Payload> {
+    let (mut response, lines) = pass_through_as_it_comes(ledger, visit, body, forwarded).await;
+    if let Some(lines) = lines {
+        // A table that is full goes without the rest; an answer's is far from it.
+        let _full = lines.append_to(response.headers_mut());
+    }
+    response
+}
+
+/// As [`pass_through`]; with the answer come the origin's fields as lines, where nobody has to look at
+/// them.
+pub(crate) async fn pass_through_as_it_comes(
+    ledger: &mut Ledger,
+    visit: &mut Visit,
+    body: RequestBody,
+    forwarded: Forwarded,
+) -> (Response<Payload>, Option<Box<FieldLines>>) {
     let worker = ledger.worker.clone();
     let now = ledger.received;
     if let Some(refusal) = refused(ledger, visit, true, now) {
-        return refusal;
+        return (refusal, None);
     }
     note_cache(ledger, "bypass");
     let has_body = !body.is_empty();
@@ -183,17 +201,46 @@ pub(crate) async fn pass_through(
     ledger.set_waits_for_origin(true);
     let patience = Patience::of_edge(worker.shared.config.timeouts.origin_response);
     // Nothing was waited for since it was received.
-    let outcome = ask_once(&worker, visit, fields, body, patience, now).await;
+    let outcome = exchange_counted(&worker, visit, fields, body, patience, now).await;
     ledger.set_waits_for_origin(false);
-    match outcome {
-        Ok((response, times)) => {
-            let received = times.response_received;
-            let request = visit.cache_request(has_body);
-            let status = response.status();
-            worker.shared.cache.invalidate_after(&request, status, response.headers(), received);
-            passed_on(response, forwarded, Some(NotStored::Request), None)
+    let (answered, times) = match outcome {
+        // An unsafe method's answer says what it has changed (RFC 9111 section 4.4).
+        Ok((answered, _)) if visit.method.is_safe() && matches!(answered.fields, AnswerFields::Lines(_)) => {
+            return as_it_came(*answered, forwarded);
         }
-        Err(failure) => pages::origin_failed(&failure, reference(ledger)),
+        Ok(answered) => answered,
+        Err(failure) => return (pages::origin_failed(&failure, reference(ledger)), None),
+    };
+    let response = match answered.into_response() {
+        Ok(response) => response,
+        Err(failure) => return (pages::origin_failed(&failure, reference(ledger)), None),
+    };
+    let request = visit.cache_request(has_body);
+    let (status, received) = (response.status(), times.response_received);
+    worker.shared.cache.invalidate_after(&request, status, response.headers(), received);
+    (passed_on(response, forwarded, Some(NotStored::Request), None), None)
+}
+
+/// The origin's answer with its fields as they came, and how the cache took part behind them.
+fn as_it_came(answered: Answered, forwarded: Forwarded) -> (Response<Payload>, Option<Box<FieldLines>>) {
+    let Answered { status, fields, mut body, .. } = answered;
+    let payload = match body.take_whole() {
+        Some(whole) => Payload::Whole(whole),
+        None => Payload::Origin(Box::new(body), None),
+    };
+    let mut response = Response::new(payload);
+    *response.status_mut() = status;
+    let cache_status = forwarded.cache_status(Some(NotStored::Request));
+    match fields {
+        AnswerFields::Lines(mut lines) => {
+            lines.add(CACHE_STATUS, cache_status);
+            (response, Some(lines))
+        }
+        AnswerFields::Table(table) => {
+            *response.headers_mut() = table;
+            forwarded.annotate(response.headers_mut(), Some(NotStored::Request));
+            (response, None)
+        }
     }
 }
 
@@ -283,7 +330,7 @@ fn announced_bytes(fields: &HeaderMap) -> Option<u64> {
     fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// One exchange with the origin, counted and timed.
+/// As [`exchange_counted`], with the answer's fields as a table.
 async fn ask_once(
     worker: &Rc<Worker>,
     visit: &Visit,
@@ -292,6 +339,19 @@ async fn ask_once(
     patience: Patience,
     now: Timestamp,
 ) -> Result<(Box<Response<OriginBody>>, Exchange), OriginFailure> {
+    let (answered, times) = exchange_counted(worker, visit, fields, body, patience, now).await?;
+    Ok((answered.into_response()?, times))
+}
+
+/// One exchange with the origin, counted and timed.
+async fn exchange_counted(
+    worker: &Rc<Worker>,
+    visit: &Visit,
+    fields: HeaderMap,
+    body: RequestBody,
+    patience: Patience,
+    now: Timestamp,
+) -> Result<(Box<Answered>, Exchange), OriginFailure> {
     let counters = counters(worker, visit.site);
     let origins = &worker.shared.origins;
     let origin = origins.choose(visit.site)?;
@@ -309,13 +369,14 @@ async fn ask_once(
         outcome = exchange(worker, other, &mut request, request_sent, patience).await;
     }
     match outcome.map_err(|attempt| attempt.failure) {
-        Ok((response, response_received)) => {
+        Ok(answered) => {
+            let response_received = answered.at;
             let waited = response_received.since(request_sent).as_micros();
             counters.origin_wait_us.add(u64::try_from(waited).unwrap_or(u64::MAX));
-            counters.origin_5xx.add(u64::from(response.status().is_server_error()));
+            counters.origin_5xx.add(u64::from(answered.status.is_server_error()));
             let site = worker.shared.config.sites.get(usize::from(visit.site.0));
             let stale_if_error = site.and_then(|site| site.stale_if_error);
-            Ok((response, Exchange { request_sent, response_received, stale_if_error }))
+            Ok((answered, Exchange { request_sent, response_received, stale_if_error }))
         }
         Err(failure) => {
             counters.origin_errors.add(1);
