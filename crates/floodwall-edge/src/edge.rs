@@ -247,7 +247,7 @@ impl EdgeHandle {
             worker.add_worker_to(&mut counts);
         }
         let limiter = self.shared.admission.limiter();
-        counts.limiter_prefixes = limiter.tracked(self.shared.clock.now());
+        counts.limiter_prefixes = limiter.tracked_in_turns(self.shared.clock.now());
         counts.limiter_evictions = limiter.evictions();
         counts.limiter_bytes_max = limiter.memory_bytes_max();
         counts.cache_entries = to_u64(self.shared.cache.entries());

@@ -55,11 +55,11 @@ impl FieldLines {
     pub(crate) fn append_to(&self, table: &mut HeaderMap) -> Result<(), AnswerFault> {
         for part in self.parts() {
             for line in part.split_inclusive(|byte| *byte == b'\n') {
-                let colon = memchr::memchr(b':', line).ok_or(AnswerFault::Head(httparse::Error::HeaderName))?;
+                let colon =
+                    memchr::memchr(b':', line).ok_or(AnswerFault::Head(httparse::Error::HeaderName))?;
                 let (name, value) = line.split_at_checked(colon).unwrap_or_default();
                 let value = value.get(1..).unwrap_or_default().trim_ascii();
-                let name =
-                    header_name(name).map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?;
+                let name = header_name(name).map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?;
                 let value = HeaderValue::from_maybe_shared(self.text.slice_ref(value))
                     .map_err(|_| AnswerFault::Head(httparse::Error::HeaderValue))?;
                 table.try_append(name, value).map_err(|_| AnswerFault::TooManyFields)?;
@@ -94,7 +94,9 @@ impl AnswerFields {
         let mut table = HeaderMap::new();
         lines.append_to(&mut table)?;
         if let Some(bytes) = framing {
-            table.try_insert(CONTENT_LENGTH, HeaderValue::from(bytes)).map_err(|_| AnswerFault::TooManyFields)?;
+            table
+                .try_insert(CONTENT_LENGTH, HeaderValue::from(bytes))
+                .map_err(|_| AnswerFault::TooManyFields)?;
         }
         Ok(table)
     }
