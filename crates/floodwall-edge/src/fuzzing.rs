@@ -184,7 +184,7 @@ pub fn cache(data: &[u8]) {
         asks(headers, &mut |request| match cache.look_up(request, now) {
             LookUp::Fresh(copy) | LookUp::Stale { response: copy, .. } => {
                 assert!(stored, "found what was not stored");
-                let answer = copy.answer(headers, Served::Hit, now);
+                let answer = copy.answer(&Method::GET, headers, Served::Hit, now);
                 let expected = if answer.status == StatusCode::OK { &b"body"[..] } else { b"" };
                 assert_eq!(&answer.body[..], expected, "another body");
             }

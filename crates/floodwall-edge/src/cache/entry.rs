@@ -8,11 +8,12 @@ use floodwall_model::Timestamp;
 use http::header::{
     AGE, CACHE_CONTROL, CACHE_STATUS, CONTENT_LOCATION, DATE, ETAG, EXPIRES, HeaderName, LAST_MODIFIED, VARY,
 };
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::cache_status::Served;
 use super::freshness::Freshness;
 use super::headers::{StoredHead, allocation, set_content_length};
+use super::ranges::Part;
 use super::storability::Plan;
 use super::validation::is_not_modified;
 use super::variant::Variant;
@@ -40,7 +41,8 @@ pub(crate) struct CachedResponse {
 /// is in the header.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    /// The stored status, or 304 where the visitor's own copy is good.
+    /// The stored status, 304 where the visitor's own copy is good, 206 or 416 where a part was asked
+    /// for.
     pub(crate) status: StatusCode,
     /// The header, with `Age` and `Cache-Status`.
     pub(crate) headers: HeaderMap,
@@ -66,24 +68,40 @@ impl CachedResponse {
         }
     }
 
-    /// The answer to a request with this header: 304 where its own condition holds (RFC 9111
-    /// section 4.3.2), else the stored response.
+    /// The answer to a GET or HEAD with this header: 304 where its own condition holds (RFC 9111
+    /// section 4.3.2), else the stored response or the part of it that is asked for (RFC 9110
+    /// section 14.2; ranges are for GET alone).
     ///
     /// Costs one copy of the header map (two allocations and a reference count per value) and the
     /// two texts of `Age` and `Cache-Status`; the body is shared.
-    pub(crate) fn answer(&self, request: &HeaderMap, served: Served, now: Timestamp) -> Answer {
-        let age = HeaderValue::from(self.freshness.age(now).as_secs());
-        let cache_status = served.cache_status(self.freshness.seconds_left(now));
-        if is_not_modified(self, request) {
-            let mut headers = self.not_modified_fields();
-            headers.insert(AGE, age);
-            headers.insert(CACHE_STATUS, cache_status);
-            return Answer { status: StatusCode::NOT_MODIFIED, headers, body: Bytes::new() };
-        }
-        let mut headers = self.fields.clone();
-        headers.insert(AGE, age);
-        headers.insert(CACHE_STATUS, cache_status);
-        Answer { status: self.status, headers, body: self.body.clone() }
+    pub(crate) fn answer(
+        &self,
+        method: &Method,
+        request: &HeaderMap,
+        served: Served,
+        now: Timestamp,
+    ) -> Answer {
+        let (status, mut headers, body) = if is_not_modified(self, request) {
+            (StatusCode::NOT_MODIFIED, self.not_modified_fields(), Bytes::new())
+        } else {
+            let part = if *method == Method::GET { Part::asked(self, request) } else { Part::Whole };
+            match part {
+                Part::Whole => (self.status, self.fields.clone(), self.body.clone()),
+                Part::Bytes { first, end } => {
+                    let mut headers = self.fields.clone();
+                    part.describe(&mut headers, self.body.len());
+                    (StatusCode::PARTIAL_CONTENT, headers, self.body.slice(first..end))
+                }
+                Part::Unsatisfiable => {
+                    let mut headers = self.not_modified_fields();
+                    part.describe(&mut headers, self.body.len());
+                    (StatusCode::RANGE_NOT_SATISFIABLE, headers, Bytes::new())
+                }
+            }
+        };
+        headers.insert(AGE, HeaderValue::from(self.freshness.age(now).as_secs()));
+        headers.insert(CACHE_STATUS, served.cache_status(self.freshness.seconds_left(now), status));
+        Answer { status, headers, body }
     }
 
     /// The fields RFC 9110 section 15.4.5 asks of a 304. `Last-Modified` only where there is no

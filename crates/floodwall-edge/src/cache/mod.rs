@@ -16,12 +16,14 @@
 //!    and stores it in [`ResponseCache::finish_fill`].
 //! 5. After an unsafe method, [`ResponseCache::invalidate_after`] drops what it changed.
 //!
-//! Limits: only complete answers to GET are stored, never parts (206), never answers that set
-//! cookies, and errors only where they speak of the address itself (404, 410); see `storability`.
+//! Limits: only complete answers to GET are stored, never parts (206; parts are cut from what is
+//! complete, see `ranges`), never answers that set cookies, and errors only where they speak of the
+//! address itself; see `storability`.
 //! Bodies still on their way to visitors after their copy was evicted have a bound of their own.
 
 mod cache_status;
 mod cookies;
+mod date;
 mod directives;
 mod entry;
 mod fill;
@@ -29,20 +31,23 @@ mod freshen;
 mod freshness;
 mod headers;
 mod key;
+mod languages;
 mod look_up;
 mod markers;
+mod ranges;
 mod request;
 mod settings;
 mod slot;
 mod storability;
 mod store;
+mod targeted;
 mod validation;
 mod variant;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cache_status::{Forwarded, Served};
+pub(crate) use cache_status::{Forwarded, OriginSaid, Served};
 pub(crate) use directives::ResponseDirectives;
 pub(crate) use entry::CachedResponse;
 pub(crate) use fill::{Fill, Unstored};

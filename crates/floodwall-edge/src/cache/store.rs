@@ -20,7 +20,7 @@ use quick_cache::{OptionsBuilder, Weighter};
 use super::directives::asks_only_if_cached;
 use super::entry::CachedResponse;
 use super::fill::{Fill, FillBudget, FillStart, Unstored};
-use super::freshness::Exchange;
+use super::freshness::{Exchange, is_doubtful};
 use super::headers::allocation;
 use super::key::{Key, KeyRef};
 use super::look_up::LookUp;
@@ -120,8 +120,8 @@ impl ResponseCache {
 
     /// What is stored for `request`. A hit allocates nothing.
     ///
-    /// A `Range` request is answered whole from a fresh complete copy (RFC 9110 section 14.2), and
-    /// revalidates a stale one without its range; otherwise it bypasses.
+    /// A `Range` makes no difference: what is stored is always complete, and the part is cut from it
+    /// when the answer is made. A flood of ranges must not get past the cache.
     pub(crate) fn look_up(&self, request: &CacheRequest<'_>, now: Timestamp) -> LookUp {
         if let Some(reason) = request.bypass() {
             return LookUp::Bypass(reason);
@@ -155,15 +155,10 @@ impl ResponseCache {
         if asks_only_if_cached(request.headers) {
             return LookUp::Unsatisfiable;
         }
-        if request.has_authorization() {
-            return LookUp::Bypass(BypassReason::Authorization);
-        }
-        if request.has_range() {
-            return LookUp::Bypass(BypassReason::Range);
-        }
         let cookie_decides = slot.is_some_and(Slot::depends_on_cookie) && request.has_personal_cookie();
         let known_uncacheable = cookie_decides || self.is_uncacheable(request, now);
-        LookUp::Miss { known_uncacheable, other_variant: slot.is_some() }
+        let alone = request.has_authorization();
+        LookUp::Miss { known_uncacheable, alone, other_variant: slot.is_some() }
     }
 
     /// Whether this request's answer was found not cacheable a moment ago, for everybody or for those
@@ -189,6 +184,9 @@ impl ResponseCache {
     ) -> Result<Fill, NotStored> {
         let judged = judge(request, status, headers, exchange, &self.settings);
         let fill = judged.and_then(|plan| {
+            if is_doubtful(status) && self.slots.peek(&request.key()).is_some() {
+                return Err(NotStored::Status);
+            }
             Fill::new(FillStart {
                 key: request.key().to_key().ok_or(NotStored::Request)?,
                 status,

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use floodwall_model::Timestamp;
-use http::header::{CACHE_STATUS, CONTENT_LENGTH};
-use http::{HeaderMap, Response, StatusCode};
+use http::header::{CONTENT_LENGTH, RANGE};
+use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 
-use super::cached::{StaleCopy, from_cache, just_stored, refused, stored_answer};
+use super::cached::{StaleCopy, from_cache, refused, stored_answer};
 use super::filling::Filling;
 use super::visit::Visit;
 use super::{counters, note_cache, reference};
 use crate::body::{Ledger, Payload};
 use crate::cache::{
-    CachedResponse, Exchange, Fill, Forwarded, Freshened, NotStored, Revalidation, Served, Unstored,
-    after_revalidation, prepare_fill, prepare_revalidation,
+    CachedResponse, Exchange, Fill, Forwarded, Freshened, NotStored, OriginSaid, Revalidation, Served,
+    Unstored, after_revalidation, prepare_fill, prepare_revalidation,
 };
 use crate::flights::{Landing, Lead};
 use crate::pages;
@@ -58,10 +58,9 @@ impl Fetch<'_> {
 
 /// What came of asking the origin.
 enum Outcome {
-    /// It answers with something that is in the cache now.
-    Stored(std::sync::Arc<CachedResponse>),
-    /// It answers this visitor whole, and is not in the cache for that reason.
-    NotKept(std::sync::Arc<CachedResponse>, NotStored),
+    /// It answered with this status, and what answers the visitor is in the cache now, or is not for
+    /// that reason.
+    Whole(std::sync::Arc<CachedResponse>, StatusCode, Option<NotStored>),
     /// Its answer, on its way.
     Passing(Box<Response<OriginBody>>, Result<Box<Fill>, NotStored>),
     /// It failed, or answers that it failed.
@@ -75,7 +74,7 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
     if let Some(refusal) = refused(ledger, visit, true, now) {
         // Over the limit: no work at the origin, but a kept copy costs it none.
         return match fetch.on_error() {
-            Some(copy) => stale_instead(ledger, visit, copy, now),
+            Some(copy) => stale_instead(ledger, visit, copy, OriginSaid::NotAsked, now),
             None => refusal,
         };
     }
@@ -90,15 +89,12 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
     ledger.set_waits_for_origin(false);
     let now = ledger.worker.now();
     match outcome {
-        Outcome::Stored(copy) => {
-            fetch.land(Landing::Stored);
-            just_stored(visit, &copy, fetch.forwarded, now)
-        }
-        Outcome::NotKept(copy, reason) => {
-            fetch.land_unstored(visit, reason);
-            let mut response = stored_answer(visit, &copy, Served::Revalidated, now);
-            response.headers_mut().insert(CACHE_STATUS, fetch.forwarded.cache_status(Some(reason)));
-            response
+        Outcome::Whole(copy, said, not_stored) => {
+            match not_stored {
+                None => fetch.land(Landing::Stored),
+                Some(reason) => fetch.land_unstored(visit, reason),
+            }
+            stored_answer(visit, &copy, Served::Fetched(fetch.forwarded, said, not_stored), now)
         }
         Outcome::Failed(failure) => {
             if let (OriginFailure::Slow { .. }, Some(copy)) = (&failure, &fetch.copy)
@@ -110,19 +106,26 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
             }
             fetch.land(Landing::Failed);
             match fetch.on_error() {
-                Some(copy) => stale_instead(ledger, visit, copy, now),
+                Some(copy) => stale_instead(ledger, visit, copy, OriginSaid::Nothing, now),
                 None => pages::origin_failed(&failure, reference(ledger)),
             }
         }
         Outcome::FailedWith(response) => {
             fetch.land(Landing::Failed);
             match fetch.on_error() {
-                Some(copy) => stale_instead(ledger, visit, copy, now),
+                Some(copy) => stale_instead(ledger, visit, copy, OriginSaid::Status(response.status()), now),
                 None => passed_on(*response, fetch.forwarded, Some(NotStored::ServerError), None),
             }
         }
         Outcome::Passing(response, fill) => {
             let not_stored = fill.as_ref().err().copied();
+            if not_stored == Some(NotStored::TooLarge) && visit.headers.contains_key(RANGE) {
+                // The whole was asked for, to cut the part from. It will not be kept, and a visitor
+                // who goes on with a large download must not begin again.
+                fetch.land_unstored(visit, NotStored::TooLarge);
+                drop(response);
+                return part_of_large(ledger, visit, fetch.forwarded).await;
+            }
             match not_stored {
                 Some(reason) => fetch.land_unstored(visit, reason),
                 // It is stored once the visitor has taken it, which may be long: nobody waits.
@@ -134,14 +137,29 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
     }
 }
 
+/// Asks the origin for the part a visitor wants of what is too large to be kept.
+async fn part_of_large(ledger: &mut Ledger, visit: &Visit, forwarded: Forwarded) -> Response<Payload> {
+    let worker = ledger.worker.clone();
+    let fields = visit.header_to_origin(visit.headers.clone());
+    let patience = Patience::of_edge(worker.shared.config.timeouts.origin_response);
+    ledger.set_waits_for_origin(true);
+    let outcome = ask_once(&worker, visit, fields, RequestBody::Empty, patience, worker.now()).await;
+    ledger.set_waits_for_origin(false);
+    match outcome {
+        Ok((response, _)) => passed_on(response, forwarded, Some(NotStored::TooLarge), None),
+        Err(failure) => pages::origin_failed(&failure, reference(ledger)),
+    }
+}
+
 /// A stale copy instead of an error. Counted as stale and never as a refusal: it is an answer.
 fn stale_instead(
     ledger: &mut Ledger,
     visit: &Visit,
     copy: &CachedResponse,
+    said: OriginSaid,
     now: Timestamp,
 ) -> Response<Payload> {
-    from_cache(ledger, visit, copy, Served::StaleIfError, now)
+    from_cache(ledger, visit, copy, Served::StaleIfError(said), now)
 }
 
 /// Revalidates a copy that is being served meanwhile. The visitor is not charged for it.
@@ -211,13 +229,21 @@ async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>, patie
         };
     let Some(copy) = copy else { return judge(worker, visit, response, &times).await };
     match after_revalidation(response.status()) {
+        Revalidation::Replaced if visit.method == Method::HEAD => {
+            let request = visit.cache_request(false);
+            let (status, fields) = (response.status(), response.headers());
+            worker.shared.cache.freshen_by_head(&request, &copy.response, status, fields, &times);
+            Outcome::Passing(Box::new(response), Err(NotStored::Request))
+        }
         Revalidation::Replaced => judge(worker, visit, response, &times).await,
         Revalidation::OriginFailed => Outcome::FailedWith(Box::new(response)),
         Revalidation::NotModified => {
             let request = visit.cache_request(false);
             match worker.shared.cache.freshen(&request, &copy.response, response.headers(), &times) {
-                Freshened::Stored(copy) => Outcome::Stored(copy),
-                Freshened::Unstored(copy, reason) => Outcome::NotKept(copy, reason),
+                Freshened::Stored(copy) => Outcome::Whole(copy, StatusCode::NOT_MODIFIED, None),
+                Freshened::Unstored(copy, reason) => {
+                    Outcome::Whole(copy, StatusCode::NOT_MODIFIED, Some(reason))
+                }
                 Freshened::Mismatch => Box::pin(ask_anew(worker, visit, patience)).await,
             }
         }
@@ -266,8 +292,14 @@ async fn judge(
         fill.push(&data);
     }
     match cache.finish_fill(fill, worker.now()) {
-        Ok(copy) => Outcome::Stored(copy),
-        Err(Unstored { response: Some(copy), reason }) => Outcome::NotKept(copy, reason),
+        Ok(copy) => {
+            let said = copy.status();
+            Outcome::Whole(copy, said, None)
+        }
+        Err(Unstored { response: Some(copy), reason }) => {
+            let said = copy.status();
+            Outcome::Whole(copy, said, Some(reason))
+        }
         Err(Unstored { response: None, reason }) => {
             let words = format!("the answer did not come as it announced itself ({})", reason.as_str());
             Outcome::Failed(OriginFailure::Broken(words.into()))
