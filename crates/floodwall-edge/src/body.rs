@@ -123,6 +123,16 @@ impl ResponseBody {
     pub(crate) fn new(payload: Payload, ledger: Ledger) -> Self {
         Self { payload, ledger }
     }
+
+    /// When the request's head had been read.
+    pub(crate) fn received(&self) -> Timestamp {
+        self.ledger.received
+    }
+
+    /// Whether all of it is there.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.payload, Payload::Empty | Payload::Whole(_))
+    }
 }
 
 impl Body for ResponseBody {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use floodwall_model::{Prefix, SiteId, Timestamp};
 use http::header::{
     ACCEPT_ENCODING, AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, COOKIE, DATE, ETAG,
@@ -16,12 +16,91 @@ use crate::cache::{
     CacheRequest, CacheSettings, Exchange, LookUp, ResponseCache, ResponseDirectives, Served, prepare_fill,
 };
 use crate::forwarded::{HOPS_MAX, append_forwarding, client_address};
-use crate::request_guard::{FaultKind, GuardLimits, RequestGuard};
+use crate::request_guard::{BodyStep, FaultKind, GuardLimits, RequestGuard};
 use crate::upstream::answer::{AnswerFault, AnswerHead, HeadReader};
+
+/// One connection's requests, read from its bytes as they come.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    pub(crate) guard: RequestGuard,
+    /// What has come and is not taken.
+    pub(crate) input: BytesMut,
+    /// The requests that came whole.
+    pub(crate) whole: Vec<ReadRequest>,
+    begun_request: Option<ReadRequest>,
+    /// Where in the stream the request being read begins.
+    begun: usize,
+    seen: usize,
+}
+
+/// A request as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReadRequest {
+    pub(crate) method: Method,
+    pub(crate) target: String,
+    pub(crate) fields: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What is wrong with a request, and how many bytes of the chunk shown last belong to whole requests
+/// before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) kind: FaultKind,
+    pub(crate) accepted: usize,
+}
+
+impl Requests {
+    pub(crate) fn new(limits: GuardLimits) -> Self {
+        Self {
+            guard: RequestGuard::new(limits),
+            input: BytesMut::new(),
+            whole: Vec::new(),
+            begun_request: None,
+            begun: 0,
+            seen: 0,
+        }
+    }
+
+    /// Reads on in what has come with `chunk`.
+    pub(crate) fn inspect(&mut self, chunk: &[u8]) -> Result<(), Fault> {
+        let before = self.seen;
+        self.seen += chunk.len();
+        self.input.extend_from_slice(chunk);
+        self.read_on().map_err(|kind| {
+            self.input = BytesMut::new();
+            Fault { kind, accepted: self.begun.saturating_sub(before) }
+        })
+    }
+
+    fn read_on(&mut self) -> Result<(), FaultKind> {
+        loop {
+            let Some(request) = self.begun_request.as_mut() else {
+                let Some(head) = self.guard.read_head(&self.input)? else { return Ok(()) };
+                self.input.advance(head.bytes);
+                let (method, fields) = (head.parts.method, head.parts.headers);
+                let target = head.parts.uri.to_string();
+                self.begun_request = Some(ReadRequest { method, target, fields, body: Vec::new() });
+                continue;
+            };
+            match self.guard.read_body(&mut self.input)? {
+                BodyStep::More => return Ok(()),
+                BodyStep::Part(part) => {
+                    assert!(!part.is_empty(), "a part of nothing");
+                    request.body.extend_from_slice(&part);
+                }
+                BodyStep::End => {
+                    self.whole.extend(self.begun_request.take());
+                    self.begun = self.seen - self.input.len();
+                }
+            }
+        }
+    }
+}
 
 /// Feeds the chunks to a new guard; its verdict, and how many bytes it lets pass.
 fn guard_verdict<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> (Option<FaultKind>, usize) {
-    let mut guard = RequestGuard::new(GuardLimits { head_bytes_max: 512, fields_max: 8 });
+    let mut guard = Requests::new(GuardLimits { head_bytes_max: 512, fields_max: 8 });
     let mut passed = 0;
     for chunk in chunks {
         match guard.inspect(chunk) {

@@ -22,8 +22,12 @@ mod forwarded;
 #[doc(hidden)]
 pub mod fuzzing;
 mod headers;
+mod http1;
+mod incoming;
 mod listen;
+mod outgoing;
 mod pages;
+mod place;
 mod proxy;
 mod request_guard;
 mod site_table;

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::BytesMut;
 use floodwall_model::{Prefix, ReferenceId, Timestamp};
 use floodwall_policy::Share;
 use slab::Slab;
@@ -26,11 +27,6 @@ use crate::upstream::{Bell, Buffers, Pool, probe};
 /// Pause after accept fails for want of a resource, so that the failure does not become a busy loop.
 const ACCEPT_BACKOFF: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// Of all connections, at most one part in so many is told to hibernate at one tick. The allocator
-/// returns memory to the system when more is freed a moment later: thousands that fall asleep in the
-/// same millisecond would leave it with everything they had.
-const HIBERNATING_PART: usize = 4;
-
 /// A listening socket and whether it speaks TLS.
 pub(crate) struct Listener {
     pub(crate) socket: StdListener,
@@ -43,6 +39,11 @@ pub(crate) struct Worker {
     pub(crate) counters: Arc<Counters>,
     pub(crate) pool: Pool,
     pub(crate) buffers: Buffers,
+    /// What visitors send is read here first.
+    pub(crate) scratch: RefCell<BytesMut>,
+    /// Memory that the heads of answers are written into, one after the other.
+    pub(crate) spare_text: Cell<Vec<u8>>,
+    date: RefCell<DateText>,
     /// Rung at every tick.
     pub(crate) bell: Bell,
     tls: Option<TlsAcceptor>,
@@ -69,6 +70,9 @@ impl Worker {
             counters,
             pool: Pool::default(),
             buffers: Buffers::default(),
+            scratch: RefCell::default(),
+            spare_text: Cell::default(),
+            date: RefCell::default(),
             bell: Bell::default(),
             tls,
             connections: RefCell::new(Slab::new()),
@@ -85,6 +89,21 @@ impl Worker {
 
     pub(crate) fn coarse_now(&self) -> CoarseTime {
         self.coarse_now.get()
+    }
+
+    /// `now` as a `Date` field has it (RFC 9110 section 5.6.7), put into words once a second.
+    pub(crate) fn http_date(&self, now: Timestamp) -> DateText {
+        let second = now.wall_unix_seconds();
+        let mut date = self.date.borrow_mut();
+        if date.second != second {
+            let since_epoch = std::time::Duration::from_secs(u64::try_from(second).unwrap_or_default());
+            let words = httpdate::fmt_http_date(std::time::UNIX_EPOCH + since_epoch);
+            // Always 29 bytes: IMF-fixdate.
+            if let Ok(text) = words.as_bytes().try_into() {
+                *date = DateText { second, text };
+            }
+        }
+        *date
     }
 
     pub(crate) fn tls_acceptor(&self) -> Option<TlsAcceptor> {
@@ -116,13 +135,8 @@ impl Worker {
         self.coarse_now.set(CoarseTime(u64::try_from(since_start).unwrap_or(u64::MAX)));
         let phase = self.shared.phase();
         let connections = self.connections.borrow();
-        let mut may_hibernate = connections.len() / HIBERNATING_PART + 1;
         for (_, connection) in connections.iter() {
             let mut order = connection.due(self.coarse_now.get(), &self.shared.config.timeouts);
-            if order == Order::Hibernate {
-                order = if may_hibernate > 0 { order } else { Order::Carry };
-                may_hibernate = may_hibernate.saturating_sub(1);
-            }
             if order == Order::Close {
                 self.counters.worker.connections_timed_out.add(u64::from(connection.order() != Order::Close));
             }
@@ -139,6 +153,13 @@ impl Worker {
     fn is_empty(&self) -> bool {
         self.connections.borrow().is_empty()
     }
+}
+
+/// A time in words, and which.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct DateText {
+    second: i64,
+    pub(crate) text: [u8; 29],
 }
 
 /// Keeps a connection in its worker's list.

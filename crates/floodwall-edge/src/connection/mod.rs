@@ -1,8 +1,7 @@
 //! One visitor's connection from its first byte to its close.
 //!
-//! A connection that says nothing costs a socket and a small task: the HTTP parser and its buffers
-//! exist only while there is something to parse, and an idle keep-alive connection gives them back
-//! (it hibernates) until its next byte.
+//! A connection that says nothing costs a socket and a small task: memory to read into and to write
+//! from is taken only while there is something to read or to write.
 
 mod io;
 mod pace;
@@ -17,21 +16,21 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use floodwall_policy::Share;
 use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-pub(crate) use io::{GuardedIo, Transport};
+use io::NotedIo;
+pub(crate) use io::Transport;
 pub(crate) use pace::Pace;
 pub(crate) use state::{CoarseTime, ConnectionState, Order, Reading, TICK};
 
 use crate::body::{Ledger, ResponseBody};
-use crate::pages;
+use crate::http1;
+use crate::incoming::Incoming;
 use crate::proxy::{self, Begun};
-use crate::request_guard::{Fault, GuardLimits, RequestGuard};
 use crate::worker::Worker;
 
 /// A request header's size and field count at the most (answered with 431 beyond).
@@ -50,10 +49,6 @@ const H2_LOCAL_RESETS_MAX: usize = 50;
 const H2_SEND_BUFFER_BYTES: usize = 64 * 1024;
 const H2_STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 const H2_CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
-
-/// How long, and for how many reads of 1 KiB, a refused connection is read on before it is closed.
-const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
-const LINGER_READS_MAX: usize = 128;
 
 /// What a cleartext HTTP/2 connection begins with (RFC 9113 section 3.4); four bytes tell it from
 /// every HTTP/1 method a browser sends.
@@ -110,10 +105,7 @@ async fn serve_tls(worker: &Rc<Worker>, stream: TcpStream, peer: Peer, state: &R
     if h2 {
         Box::pin(serve_h2(worker, transport, Bytes::new(), peer, state)).await;
     } else {
-        state.set_hibernating(true);
-        let guard = new_guard();
-        let ended = Box::pin(serve_h1(worker, transport, Bytes::new(), guard, peer, state)).await;
-        debug_assert!(ended.is_none(), "a TLS connection does not hibernate");
+        Box::pin(http1::serve(worker, transport, BytesMut::new(), peer, state)).await;
     }
 }
 
@@ -123,35 +115,18 @@ async fn serve_cleartext(
     peer: Peer,
     state: &Rc<ConnectionState>,
 ) {
-    let mut guard = None;
-    loop {
-        let Some(Ok(())) = until_ordered_away(state, stream.readable()).await else { return };
-        let first = guard.is_none();
-        let mut start = BytesMut::new();
-        if first {
-            let reading = Box::pin(read_protocol_start(worker, &mut stream, state, &mut start));
-            let Some(Ok(())) = until_ordered_away(state, reading).await else { return };
-        }
-        if first && start.starts_with(H2_PREFACE_START) {
-            return Box::pin(serve_h2(worker, Transport::Plain(stream), start.freeze(), peer, state)).await;
-        }
-        state.set_hibernating(false);
-        let transport = Transport::Plain(stream);
-        let guarded = guard.take().unwrap_or_else(new_guard);
-        let phase = serve_h1(worker, transport, start.freeze(), guarded, peer, state);
-        match Box::pin(phase).await {
-            Some((Transport::Plain(kept), kept_guard)) => {
-                state.set_hibernating(true);
-                stream = kept;
-                guard = Some(kept_guard);
-            }
-            _ => return,
-        }
+    // Nothing is kept for a connection that has said nothing.
+    if !matches!(until_ordered_away(state, stream.readable()).await, Some(Ok(()))) {
+        return;
     }
-}
-
-fn new_guard() -> RequestGuard {
-    RequestGuard::new(GuardLimits { head_bytes_max: HEAD_BYTES_MAX, fields_max: FIELDS_MAX })
+    let mut start = BytesMut::new();
+    let reading = Box::pin(read_protocol_start(worker, &mut stream, state, &mut start));
+    let Some(Ok(())) = until_ordered_away(state, reading).await else { return };
+    let transport = Transport::Plain(stream);
+    if start.starts_with(H2_PREFACE_START) {
+        return Box::pin(serve_h2(worker, transport, start.freeze(), peer, state)).await;
+    }
+    Box::pin(http1::serve(worker, transport, start, peer, state)).await;
 }
 
 /// Reads until it is clear whether the connection speaks HTTP/1 or HTTP/2.
@@ -188,106 +163,6 @@ async fn until_ordered_away<F: Future>(state: &ConnectionState, future: F) -> Op
     .await
 }
 
-/// Runs HTTP/1.1 until the connection closes (`None`) or hibernates (its transport and guard).
-async fn serve_h1(
-    worker: &Rc<Worker>,
-    transport: Transport,
-    replay: Bytes,
-    guard: RequestGuard,
-    peer: Peer,
-    state: &Rc<ConnectionState>,
-) -> Option<(Transport, RequestGuard)> {
-    let io = GuardedIo::new(transport, replay, Some(guard), state.clone(), worker.clone());
-    let service = service_fn(|request| answer(worker, state, peer, request));
-    let mut connection = http1::Builder::new()
-        .max_headers(FIELDS_MAX)
-        .max_buf_size(HEAD_BYTES_MAX * 2)
-        .half_close(false)
-        .serve_connection(TokioIo::new(io), service);
-    let mut draining = false;
-    let outcome = poll_fn(|cx| {
-        state.listen_for_orders(cx);
-        match state.order() {
-            Order::Carry => {}
-            Order::Close => return Poll::Ready(Ended::Ordered),
-            Order::Hibernate if state.is_idle() => return Poll::Ready(Ended::Hibernates),
-            Order::Hibernate => state.decline_hibernation(),
-            Order::Drain if draining => {}
-            Order::Drain => {
-                draining = true;
-                Pin::new(&mut connection).graceful_shutdown();
-            }
-        }
-        connection.poll_without_shutdown(cx).map(Ended::ByItself)
-    })
-    .await;
-    let parts = connection.into_parts();
-    let mut io = parts.io.into_inner();
-    match outcome {
-        Ended::Hibernates if parts.read_buf.is_empty() => match io.into_parts() {
-            (transport, Some(guard)) => return Some((transport, guard)),
-            _ => return None,
-        },
-        Ended::ByItself(result) => {
-            if let Some(fault) = io.take_fault() {
-                let refusal = Box::pin(refuse_fault(worker, io, fault));
-                let _ = until_ordered_away(state, refusal).await;
-                return None;
-            } else if let Err(error) = result {
-                count_parser_error(worker, &error);
-            }
-        }
-        Ended::Hibernates | Ended::Ordered => return None,
-    }
-    let _ = until_ordered_away(state, io.shutdown()).await;
-    None
-}
-
-enum Ended {
-    ByItself(hyper::Result<()>),
-    Ordered,
-    Hibernates,
-}
-
-/// Answers a request the guard refused and closes, so that the answer is read.
-async fn refuse_fault(worker: &Worker, mut io: GuardedIo, fault: Fault) {
-    let status = fault.kind.status();
-    if status == http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE {
-        worker.counters.worker.oversized_headers.add(1);
-    } else {
-        worker.counters.worker.malformed_requests.add(1);
-    }
-    let reference = worker.next_reference();
-    tracing::trace!(kind = fault.kind.as_str(), %reference, "request refused by the guard");
-    let page = pages::malformed_request_bytes(status, fault.kind.explanation(), reference);
-    let transport = io.transport_mut();
-    // One write: if the visitor's window is too small for 2 KiB, the page is not worth waiting for.
-    if transport.write(&page).await.is_err() || transport.shutdown().await.is_err() {
-        return;
-    }
-    // Closing while bytes of theirs are unread would reset the connection and take the page away
-    // with it: so read on for a little while.
-    let mut scrap = [0; 1024];
-    let drain = async {
-        for _ in 0..LINGER_READS_MAX {
-            match transport.read(&mut scrap).await {
-                Ok(bytes) if bytes > 0 => {}
-                _ => return,
-            }
-        }
-    };
-    let _ = tokio::time::timeout(LINGER, drain).await;
-}
-
-/// The guard is stricter than the parser, so that this is the exception; it is counted all the same.
-fn count_parser_error(worker: &Worker, error: &hyper::Error) {
-    if error.is_parse_too_large() {
-        worker.counters.worker.oversized_headers.add(1);
-    } else if error.is_parse() {
-        worker.counters.worker.malformed_requests.add(1);
-    }
-}
-
 /// Runs spawned HTTP/2 streams on the worker's own thread.
 #[derive(Clone, Copy, Debug)]
 struct LocalExecutor;
@@ -310,8 +185,7 @@ async fn serve_h2(
     peer: Peer,
     state: &Rc<ConnectionState>,
 ) {
-    state.set_hibernating(true); // HTTP/2 has connection state that cannot be set aside.
-    let io = GuardedIo::new(transport, replay, None, state.clone(), worker.clone());
+    let io = NotedIo::new(transport, replay, state.clone(), worker.clone());
     let service = {
         let (worker, state) = (worker.clone(), state.clone());
         service_fn(move |request| answer(&worker, &state, peer, request))
@@ -356,15 +230,16 @@ fn is_protocol_error(error: &hyper::Error) -> bool {
         .is_some_and(|error| !error.is_io() && error.reason().is_some_and(|r| r != h2::Reason::NO_ERROR))
 }
 
-/// Opens the request's ledger at once and not when its future is first polled: the parser may look
-/// for the next request in between, and must see that one is being answered.
+/// Opens the request's ledger at once and not when its future is first polled, so that the connection
+/// is never taken for idle in between.
 fn answer(
     worker: &Rc<Worker>,
     state: &Rc<ConnectionState>,
     peer: Peer,
-    request: Request<Incoming>,
+    request: Request<hyper::body::Incoming>,
 ) -> Answer {
-    match proxy::begin(Ledger::open(worker.clone(), state.clone()), peer, request) {
+    let (head, body) = request.into_parts();
+    match proxy::begin(Ledger::open(worker.clone(), state.clone()), peer, head, Incoming::Http2(body)) {
         Begun::Answered(response) => Answer::AtOnce(Some(response)),
         Begun::Waits(waiting) => Answer::Waits(proxy::answer(waiting)),
     }

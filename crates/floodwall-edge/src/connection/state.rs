@@ -18,9 +18,6 @@ use crate::forwarded::Introduction;
 /// How often the reaper looks, and so the precision of every deadline it holds.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
 
-/// A connection idle for longer than this gives its buffers back until it speaks again.
-const HIBERNATE_AFTER: Duration = Duration::from_secs(2);
-
 /// How long a polite close may take before it becomes a hard one.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -45,8 +42,6 @@ impl CoarseTime {
 pub(crate) enum Order {
     /// Nothing.
     Carry,
-    /// Give the buffers back; the connection stays open.
-    Hibernate,
     /// Finish the requests in progress, then close.
     Drain,
     /// Close now.
@@ -88,9 +83,6 @@ pub(crate) struct ConnectionState {
     /// The visitor's last sign of progress: a byte read or taken, a request finished.
     last_progress: Cell<CoarseTime>,
     answered: Cell<bool>,
-    /// The parser is to be told the end of the stream once the last answer has left.
-    end_held_back: Cell<bool>,
-    hibernating: Cell<bool>,
     order: Cell<Order>,
     waker: RefCell<Option<Waker>>,
     introduction: RefCell<Option<Rc<Introduction>>>,
@@ -107,9 +99,6 @@ impl ConnectionState {
             deliveries: RefCell::new(Slab::new()),
             last_progress: Cell::new(now),
             answered: Cell::new(false),
-            end_held_back: Cell::new(false),
-            // Until its first bytes come, there are no buffers to give back.
-            hibernating: Cell::new(true),
             order: Cell::new(Order::Carry),
             waker: RefCell::new(None),
             introduction: RefCell::new(None),
@@ -128,14 +117,6 @@ impl ConnectionState {
             self.reading.set(Reading::Head(now));
         }
         self.answered.set(true);
-        if self.end_held_back.get() && self.in_flight.get() == 0 {
-            self.wake();
-        }
-    }
-
-    /// Has the task woken when the last request in progress has been answered.
-    pub(crate) fn hold_end_back(&self) {
-        self.end_held_back.set(true);
     }
 
     fn wake(&self) {
@@ -218,30 +199,6 @@ impl ConnectionState {
         self.deliveries.borrow_mut().try_remove(usize::from(place));
     }
 
-    /// Something came in between.
-    pub(crate) fn decline_hibernation(&self) {
-        if self.order.get() == Order::Hibernate {
-            self.order.set(Order::Carry);
-        }
-    }
-
-    pub(crate) fn set_hibernating(&self, hibernating: bool) {
-        self.hibernating.set(hibernating);
-        if hibernating && self.order.get() == Order::Hibernate {
-            self.order.set(Order::Carry);
-        }
-    }
-
-    /// No request is in progress, no byte of one has come, and every answer has left.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.in_flight.get() == 0 && self.reading.get() == Reading::Between && !self.write_blocked.get()
-    }
-
-    /// Requests being answered.
-    pub(crate) fn in_flight(&self) -> u32 {
-        self.in_flight.get()
-    }
-
     pub(crate) fn order(&self) -> Order {
         self.order.get()
     }
@@ -250,9 +207,8 @@ impl ConnectionState {
     pub(crate) fn give_order(&self, order: Order) {
         let rank = |order| match order {
             Order::Carry => 0,
-            Order::Hibernate => 1,
-            Order::Drain => 2,
-            Order::Close => 3,
+            Order::Drain => 1,
+            Order::Close => 2,
         };
         if rank(order) > rank(self.order.get()) {
             self.order.set(order);
@@ -306,10 +262,6 @@ impl ConnectionState {
                 // Somebody who was answered before is told goodbye (GOAWAY, a clean close).
                 let polite = self.answered.get() && !now.reached(idle_since, allowed + GOODBYE);
                 return if polite { Order::Drain } else { Order::Close };
-            }
-            let hibernates = !self.hibernating.get() && self.is_idle();
-            if hibernates && now.reached(idle_since, HIBERNATE_AFTER) {
-                return Order::Hibernate;
             }
             return Order::Carry;
         }
@@ -367,14 +319,11 @@ mod tests {
     #[test]
     fn silence_before_the_first_request_is_shorter_than_keep_alive() {
         let state = fresh();
-        assert_eq!(state.due(at(9), &Timeouts::default()), Order::Carry, "nothing to give back yet");
+        assert_eq!(state.due(at(9), &Timeouts::default()), Order::Carry);
         assert_eq!(state.due(at(10), &Timeouts::default()), Order::Close);
         let state = fresh();
-        state.set_hibernating(false);
         state.request_began(at(0));
         state.request_ended(at(0));
-        assert_eq!(state.due(at(10), &Timeouts::default()), Order::Hibernate);
-        state.set_hibernating(true);
         assert_eq!(state.due(at(59), &Timeouts::default()), Order::Carry);
         assert_eq!(state.due(at(60), &Timeouts::default()), Order::Drain);
         assert_eq!(state.due(at(65), &Timeouts::default()), Order::Close);
@@ -424,18 +373,15 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_not_yet_sent_keeps_a_connection_awake_and_has_its_deadline() {
+    fn an_answer_not_yet_sent_has_its_deadline() {
         let state = fresh();
-        state.set_hibernating(false);
         state.request_began(at(0));
         state.set_write_blocked();
         state.request_ended(at(0));
-        assert!(!state.is_idle());
         assert_eq!(state.due(at(29), &Timeouts::default()), Order::Carry);
         assert_eq!(state.due(at(30), &Timeouts::default()), Order::Close);
-        state.set_hibernating(false);
         state.write_progressed(at(30));
-        assert_eq!(state.due(at(32), &Timeouts::default()), Order::Hibernate);
+        assert_eq!(state.due(at(32), &Timeouts::default()), Order::Carry);
     }
 
     #[test]

@@ -12,8 +12,7 @@ use std::pin::Pin;
 
 use floodwall_model::{AccessRecord, Protocol, SiteId};
 use http::request::Parts;
-use http::{Method, Request, Response, Version, header};
-use hyper::body::Incoming;
+use http::{Method, Response, Version, header};
 
 use crate::authority;
 use crate::body::{Ledger, Payload, ResponseBody};
@@ -21,6 +20,7 @@ use crate::cache::{Forwarded, LookUp, Served};
 use crate::connection::{FIELDS_MAX, HEAD_BYTES_MAX, Peer};
 use crate::forwarded;
 use crate::headers;
+use crate::incoming::Incoming;
 use crate::pages;
 use crate::upstream::RequestBody;
 use crate::worker::Worker;
@@ -46,9 +46,9 @@ pub(crate) struct Waiting {
 
 /// Answers a request at once where that is possible. No future is made for it then: the one for all
 /// that can happen with an origin takes kilobytes, and most answers should not need it.
-pub(crate) fn begin(mut ledger: Ledger, peer: Peer, request: Request<Incoming>) -> Begun {
-    let is_head = request.method() == Method::HEAD;
-    let (mut visit, incoming) = match route(&mut ledger, peer, request) {
+pub(crate) fn begin(mut ledger: Ledger, peer: Peer, head: Parts, incoming: Incoming) -> Begun {
+    let is_head = head.method == Method::HEAD;
+    let mut visit = match route(&mut ledger, peer, head) {
         Ok(routed) => routed,
         Err(response) => return Begun::Answered(finish(ledger, is_head, *response)),
     };
@@ -101,12 +101,7 @@ fn finish(mut ledger: Ledger, is_head: bool, response: Response<Payload>) -> Res
 }
 
 /// Finds the site and turns away what no site should see.
-fn route(
-    ledger: &mut Ledger,
-    peer: Peer,
-    request: Request<Incoming>,
-) -> Result<(Visit, Incoming), Box<Response<Payload>>> {
-    let (parts, incoming) = request.into_parts();
+fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Response<Payload>>> {
     let worker = ledger.worker.clone();
     let shared = &worker.shared;
     let client = forwarded::client_address(peer.address.ip(), &shared.config.trusted_proxies, &parts.headers);
@@ -137,8 +132,7 @@ fn route(
         return Err(Box::new(refusal));
     }
     let trusted = client.trusted_peer;
-    let visit = Visit::new(site, authority.unwrap_or_default(), client.address, peer, trusted, https, parts);
-    Ok((visit, incoming))
+    Ok(Visit::new(site, authority.unwrap_or_default(), client.address, peer, trusted, https, parts))
 }
 
 /// What is refused whatever the site: too many fields, methods for proxies, requests in a circle.

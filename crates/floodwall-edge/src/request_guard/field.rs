@@ -38,18 +38,28 @@ pub(super) fn is_token_byte(byte: u8) -> bool {
     TOKEN_BYTES.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
-/// What a field has to do with framing and routing.
+/// One field line, its value without surrounding whitespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field<'a> {
-    Host(&'a [u8]),
-    ContentLength(&'a [u8]),
-    TransferEncoding(&'a [u8]),
-    Other(&'a [u8]),
+pub(super) struct FieldLine<'a> {
+    pub(super) name: &'a [u8],
+    pub(super) value: &'a [u8],
+    pub(super) kind: Kind,
 }
 
-/// Checks one field line, given without its line end; values come without surrounding whitespace.
+/// What a field has to do with framing and routing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Host,
+    ContentLength,
+    TransferEncoding,
+    Connection,
+    Expect,
+    Other,
+}
+
+/// Checks one field line, given without its line end.
 /// Lines that begin with whitespace are the caller's: what they are depends on the line before.
-pub(super) fn check(line: &[u8]) -> Result<Field<'_>, FaultKind> {
+pub(super) fn check(line: &[u8]) -> Result<FieldLine<'_>, FaultKind> {
     let name_length = line.iter().position(|&b| !is_token_byte(b)).ok_or(FaultKind::FieldName)?;
     let (name, rest) = line.split_at_checked(name_length).ok_or(FaultKind::FieldName)?;
     match rest.first() {
@@ -67,15 +77,17 @@ pub(super) fn check(line: &[u8]) -> Result<Field<'_>, FaultKind> {
         let cr = memchr::memchr(b'\r', value).is_some();
         return Err(if cr { FaultKind::BareCr } else { FaultKind::ControlCharacter });
     }
-    classify(name, value)
+    Ok(FieldLine { name, value: trim(value), kind: classify(name)? })
 }
 
-fn classify<'a>(name: &'a [u8], value: &'a [u8]) -> Result<Field<'a>, FaultKind> {
+fn classify(name: &[u8]) -> Result<Kind, FaultKind> {
     Ok(match name.len() {
-        4 if name.eq_ignore_ascii_case(b"host") => Field::Host(trim(value)),
-        14 if is_or_looks_like(name, b"content-length")? => Field::ContentLength(trim(value)),
-        17 if is_or_looks_like(name, b"transfer-encoding")? => Field::TransferEncoding(trim(value)),
-        _ => Field::Other(name),
+        4 if name.eq_ignore_ascii_case(b"host") => Kind::Host,
+        6 if name.eq_ignore_ascii_case(b"expect") => Kind::Expect,
+        10 if name.eq_ignore_ascii_case(b"connection") => Kind::Connection,
+        14 if is_or_looks_like(name, b"content-length")? => Kind::ContentLength,
+        17 if is_or_looks_like(name, b"transfer-encoding")? => Kind::TransferEncoding,
+        _ => Kind::Other,
     })
 }
 
@@ -131,15 +143,13 @@ pub(super) fn transfer_encoding(value: &[u8]) -> Result<(), FaultKind> {
 /// Fields that frame, route, authenticate or modify the request, or describe its content: a
 /// recipient that merged them into the head after the fact would act on another request than the
 /// one checked (RFC 9110 6.5.1).
-const NOT_IN_TRAILERS: [&[u8]; 18] = [
+const NOT_IN_TRAILERS: [&[u8]; 16] = [
     b"authorization",
     b"cache-control",
-    b"connection",
     b"content-encoding",
     b"content-range",
     b"content-type",
     b"cookie",
-    b"expect",
     b"forwarded",
     b"keep-alive",
     b"max-forwards",
@@ -153,9 +163,10 @@ const NOT_IN_TRAILERS: [&[u8]; 18] = [
 ];
 
 /// Whether this field must not stand in a trailer section.
-pub(super) fn is_forbidden_in_trailers(field: Field<'_>) -> bool {
-    match field {
-        Field::Other(name) => NOT_IN_TRAILERS.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden)),
-        Field::Host(_) | Field::ContentLength(_) | Field::TransferEncoding(_) => true,
+pub(super) fn is_forbidden_in_trailers(field: FieldLine<'_>) -> bool {
+    match field.kind {
+        Kind::Other => NOT_IN_TRAILERS.iter().any(|forbidden| field.name.eq_ignore_ascii_case(forbidden)),
+        _ => true,
     }
 }
+

@@ -6,7 +6,9 @@ use super::host::TargetAuthority;
 
 /// What the rest of the head is checked against.
 #[derive(Debug)]
-pub(super) struct RequestLine {
+pub(super) struct RequestLine<'a> {
+    pub(super) method: &'a [u8],
+    pub(super) target: &'a [u8],
     /// HTTP/1.0 rather than HTTP/1.1.
     pub(super) http10: bool,
     /// The authority that an absolute-form target names.
@@ -14,7 +16,7 @@ pub(super) struct RequestLine {
 }
 
 /// Checks a request line, given without its line end.
-pub(super) fn check(line: &[u8]) -> Result<RequestLine, FaultKind> {
+pub(super) fn check(line: &[u8]) -> Result<RequestLine<'_>, FaultKind> {
     if memchr::memchr(b'\r', line).is_some() {
         return Err(FaultKind::BareCr);
     }
@@ -38,7 +40,7 @@ pub(super) fn check(line: &[u8]) -> Result<RequestLine, FaultKind> {
         return Err(FaultKind::RequestLine);
     }
     let authority = check_target(method, target)?;
-    Ok(RequestLine { http10, authority })
+    Ok(RequestLine { method, target, http10, authority })
 }
 
 /// Answers whether the version is HTTP/1.0 rather than HTTP/1.1. A higher minor version is refused

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
@@ -20,6 +19,7 @@ use super::connection::{OriginConnection, SendFailure};
 use super::deadline::Deadline;
 use super::{Asker, Origin, OriginFailure, PROGRESS};
 use crate::connection::Pace;
+use crate::incoming::{Incoming, IncomingFault};
 use crate::worker::Worker;
 use floodwall_model::{SiteId, Timestamp};
 
@@ -46,7 +46,7 @@ pub(crate) struct VisitorBody {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UploadFailure {
     #[error(transparent)]
-    Broken(#[from] hyper::Error),
+    Broken(#[from] IncomingFault),
     #[error("it came too slowly")]
     TooSlow,
     #[error("it is not as long as it was announced")]
@@ -115,23 +115,15 @@ impl RequestBody {
 
 impl VisitorBody {
     fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadFailure>>> {
-        loop {
-            let polled = Pin::new(&mut self.incoming).poll_frame(cx);
-            self.upload.waits_for_visitor.set(polled.is_pending());
-            let Poll::Ready(part) = polled else { return self.poll_patience(cx) };
-            self.upload.parts.set(self.upload.parts.get().wrapping_add(1));
-            match part {
-                // Trailers could name who asks or what is asked for once more, past all checks of
-                // the header; a proxy may leave them out (RFC 9110 section 6.5.1).
-                Some(Ok(frame)) if frame.is_trailers() => {}
-                Some(Ok(frame)) => {
-                    self.count(frame.data_ref().map_or(0, Bytes::len));
-                    return Poll::Ready(Some(Ok(frame)));
-                }
-                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-                None => return Poll::Ready(None),
-            }
-        }
+        let polled = self.incoming.poll_part(cx);
+        self.upload.waits_for_visitor.set(polled.is_pending());
+        let Poll::Ready(part) = polled else { return self.poll_patience(cx) };
+        self.upload.parts.set(self.upload.parts.get().wrapping_add(1));
+        Poll::Ready(part.map(|part| {
+            let data = part?;
+            self.count(data.len());
+            Ok(Frame::data(data))
+        }))
     }
 
     fn count(&mut self, bytes: usize) {

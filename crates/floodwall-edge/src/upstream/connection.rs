@@ -4,16 +4,16 @@
 //! an answer's body share its memory until the visitor has taken them.
 
 use std::future::Future;
-use std::io::{self, IoSlice};
+use std::io;
 use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use http_body::Body;
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use super::answer::{AnswerHead, HeadReader};
@@ -21,6 +21,7 @@ use super::body::UploadFailure;
 use super::buffers::Buffers;
 use super::request::{Coding, OriginRequest};
 use super::{OriginFailure, RequestBody};
+use crate::outgoing::Outgoing;
 
 /// What is read at once: a usual page with its head.
 const READ_BYTES: usize = 16 * 1024;
@@ -36,23 +37,16 @@ pub(crate) struct OriginConnection {
     /// What was read and is not taken yet.
     pub(super) input: BytesMut,
     read_bytes: usize,
-    outgoing: Outgoing,
+    sending: Sending,
     pub(crate) reused: bool,
 }
 
 /// What is still to be written.
 #[derive(Debug)]
-struct Outgoing {
-    /// A head, or the coding around a part.
-    text: Vec<u8>,
-    text_written: usize,
-    part: Bytes,
-    /// What follows the part.
-    tail: &'static [u8],
+struct Sending {
+    out: Outgoing,
     body: RequestBody,
     coding: Coding,
-    /// Whether any byte of the request was written.
-    begun: bool,
     /// The origin takes no more; it may still answer.
     broken: bool,
 }
@@ -68,17 +62,13 @@ pub(super) enum SendFailure {
 
 impl OriginConnection {
     pub(super) fn new(stream: TcpStream) -> Self {
-        let outgoing = Outgoing {
-            text: Vec::new(),
-            text_written: 0,
-            part: Bytes::new(),
-            tail: b"",
+        let sending = Sending {
+            out: Outgoing::default(),
             body: RequestBody::Empty,
             coding: Coding::Done,
-            begun: false,
             broken: false,
         };
-        Self { stream, input: BytesMut::new(), read_bytes: READ_BYTES, outgoing, reused: false }
+        Self { stream, input: BytesMut::new(), read_bytes: READ_BYTES, sending, reused: false }
     }
 
     /// Whether it is open and nothing has come since the last answer, as it must be between two: as
@@ -100,22 +90,21 @@ impl OriginConnection {
 
     /// Whether the request has been written to its end.
     pub(super) fn has_sent(&self) -> bool {
-        self.outgoing.is_empty() && self.outgoing.coding == Coding::Done && !self.outgoing.broken
+        self.sending.out.is_empty() && self.sending.coding == Coding::Done && !self.sending.broken
     }
 
     /// Takes up a request; its body stays with it until the head is on its way.
     pub(super) fn begin(&mut self, request: &OriginRequest, via: &HeaderValue) {
-        let out = &mut self.outgoing;
-        out.text.clear();
-        out.text_written = 0;
-        out.coding = request.coding();
-        (out.begun, out.broken) = (false, false);
-        request.write_head(out.coding, via, &mut out.text);
+        let sending = &mut self.sending;
+        sending.out.clear();
+        sending.coding = request.coding();
+        (sending.out.begun, sending.broken) = (false, false);
+        request.write_head(sending.coding, via, &mut sending.out.text);
     }
 
     /// Whether any byte of the request may have reached the origin.
     pub(super) fn has_begun(&self) -> bool {
-        self.outgoing.begun
+        self.sending.out.begun
     }
 
     /// Moves the request on until its answer's head is there.
@@ -164,34 +153,34 @@ impl OriginConnection {
         cx: &mut Context<'_>,
         body: Option<&mut RequestBody>,
     ) -> Poll<Result<(), SendFailure>> {
-        let Self { stream, outgoing: out, .. } = self;
-        if out.broken {
+        let Self { stream, sending, .. } = self;
+        if sending.broken {
             return Poll::Pending;
         }
-        if let Err(error) = ready!(out.poll_flush(stream, cx)) {
-            out.broken = true;
+        if let Err(error) = ready!(sending.out.poll_write(stream, cx)) {
+            sending.broken = true;
             return Poll::Ready(Err(SendFailure::Origin(error)));
         }
-        if out.coding == Coding::Done {
+        if sending.coding == Coding::Done {
             return Poll::Ready(Ok(()));
         }
         if let Some(body) = body
             && !body.is_empty()
         {
-            out.body = std::mem::replace(body, RequestBody::Empty);
+            sending.body = std::mem::replace(body, RequestBody::Empty);
         }
         loop {
-            let frame = ready!(Pin::new(&mut out.body).poll_frame(cx));
-            if let Err(failure) = out.take_up(frame) {
-                out.broken = true;
+            let frame = ready!(Pin::new(&mut sending.body).poll_frame(cx));
+            if let Err(failure) = sending.take_up(frame) {
+                sending.broken = true;
                 return Poll::Ready(Err(SendFailure::Visitor(failure)));
             }
-            if let Err(error) = ready!(out.poll_flush(stream, cx)) {
-                out.broken = true;
+            if let Err(error) = ready!(sending.out.poll_write(stream, cx)) {
+                sending.broken = true;
                 return Poll::Ready(Err(SendFailure::Origin(error)));
             }
-            if out.coding == Coding::Done {
-                out.body = RequestBody::Empty;
+            if sending.coding == Coding::Done {
+                sending.body = RequestBody::Empty;
                 return Poll::Ready(Ok(()));
             }
         }
@@ -223,41 +212,7 @@ fn is_nothing(read: io::Result<usize>) -> bool {
     read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
-impl Outgoing {
-    fn is_empty(&self) -> bool {
-        self.text_written == self.text.len() && self.part.is_empty() && self.tail.is_empty()
-    }
-
-    fn poll_flush(&mut self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.is_empty() {
-            let text = self.text.get(self.text_written..).unwrap_or_default();
-            let stream = Pin::new(&mut *stream);
-            let written = if self.part.is_empty() && self.tail.is_empty() {
-                ready!(stream.poll_write(cx, text))?
-            } else {
-                let slices = [IoSlice::new(text), IoSlice::new(&self.part), IoSlice::new(self.tail)];
-                ready!(stream.poll_write_vectored(cx, &slices))?
-            };
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.begun = true;
-            self.advance(written);
-        }
-        self.text.clear();
-        self.text_written = 0;
-        Poll::Ready(Ok(()))
-    }
-
-    fn advance(&mut self, written: usize) {
-        let of_text = written.min(self.text.len().saturating_sub(self.text_written));
-        self.text_written = self.text_written.saturating_add(of_text);
-        let of_part = written.saturating_sub(of_text).min(self.part.len());
-        self.part.advance(of_part);
-        let of_tail = written.saturating_sub(of_text).saturating_sub(of_part);
-        self.tail = self.tail.get(of_tail..).unwrap_or_default();
-    }
-
+impl Sending {
     /// Puts the next part of the body into the coding, or the body's end.
     fn take_up(
         &mut self,
@@ -280,13 +235,11 @@ impl Outgoing {
                 }
             }
             Coding::Chunked => {
-                use std::io::Write as _;
-                // Writing to memory cannot fail.
-                let _ = write!(self.text, "{bytes:x}\r\n");
-                self.tail = b"\r\n";
+                self.out.put_chunk(part);
+                return Ok(());
             }
         }
-        self.part = part;
+        self.out.part = part;
         Ok(())
     }
 
@@ -294,7 +247,7 @@ impl Outgoing {
         match self.coding {
             Coding::Done => {}
             Coding::Length(_) => return Err(UploadFailure::Length),
-            Coding::Chunked => self.text.extend_from_slice(b"0\r\n\r\n"),
+            Coding::Chunked => self.out.text.extend_from_slice(b"0\r\n\r\n"),
         }
         self.coding = Coding::Done;
         Ok(())

@@ -15,11 +15,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
-/// The bodies of the requests the library reads completely from `stream`.
-async fn bodies_by_library(stream: &[u8]) -> Vec<Vec<u8>> {
+/// The requests the library reads completely from `stream`.
+async fn read_by_library(stream: &[u8]) -> Vec<ReadRequest> {
     let (mut client, server) = tokio::io::duplex(1 << 20);
-    let bodies = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&bodies);
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&requests);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let seen = Arc::clone(&seen);
         async move {
@@ -30,7 +30,9 @@ async fn bodies_by_library(stream: &[u8]) -> Vec<Vec<u8>> {
                 };
                 body.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
             }
-            seen.lock().unwrap().push(body);
+            let (head, _) = request.into_parts();
+            let (method, target, fields) = (head.method, head.uri.to_string(), head.headers);
+            seen.lock().unwrap().push(ReadRequest { method, target, fields, body });
             Ok::<_, Infallible>(Response::new(Empty::new()))
         }
     });
@@ -45,18 +47,17 @@ async fn bodies_by_library(stream: &[u8]) -> Vec<Vec<u8>> {
     let mut answers = Vec::new();
     let (_, read) = tokio::join!(connection, client.read_to_end(&mut answers));
     read.unwrap();
-    Arc::into_inner(bodies).unwrap().into_inner().unwrap()
+    Arc::into_inner(requests).unwrap().into_inner().unwrap()
 }
 
-/// Compares both framings; says whether the guard let the stream pass at all.
+/// Compares what both read: method, target, fields, body; says whether the guard let the stream pass at all.
 fn compare(stream: &[u8]) -> bool {
-    let (framed, verdict) = frame(stream);
+    let (ours, verdict) = frame(stream);
     if verdict.is_err() {
         return false;
     }
-    let ours: Vec<Vec<u8>> = framed.into_iter().map(|request| request.body).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let theirs = runtime.block_on(bodies_by_library(stream));
+    let theirs = runtime.block_on(read_by_library(stream));
     let shown = stream.escape_ascii();
     // After these the library stops reading; the guard goes on checking, which is harmless.
     let may_end_early =

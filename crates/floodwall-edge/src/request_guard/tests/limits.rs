@@ -40,16 +40,16 @@ fn the_default_head_is_64_kib_and_128_fields() {
     check_refused(limits, fields(129).as_bytes(), FaultKind::TooManyFields);
 }
 
-/// The buffer for split lines never holds more than the limit, whatever arrives.
+/// What is kept of an unfinished head never holds more than the limit, whatever arrives.
 #[test]
-fn carried_bytes_are_bounded() {
-    let mut guard = RequestGuard::new(LIMITS);
+fn kept_bytes_are_bounded() {
+    let mut guard = Requests::new(LIMITS);
     for _ in 0..200 {
         assert_eq!(guard.inspect(b"x"), Ok(()));
-        assert!(guard.carry.len() <= LIMITS.head_bytes_max);
+        assert!(guard.input.len() <= LIMITS.head_bytes_max);
     }
     assert_eq!(guard.inspect(b"x").unwrap_err().kind, FaultKind::HeadTooLarge);
-    assert_eq!(guard.carry.capacity(), 0);
+    assert_eq!(guard.input.capacity(), 0);
 }
 
 const CHUNKED: &str = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";

@@ -8,40 +8,20 @@ mod refused;
 mod smuggled;
 
 use super::*;
+use crate::fuzzing::{Fault, ReadRequest, Requests};
 
 /// A request that is fine, put before faulty ones.
 const GOOD: &[u8] = b"GET /before HTTP/1.1\r\nHost: a.example\r\n\r\n";
 
-fn guard() -> RequestGuard {
-    RequestGuard::new(GuardLimits::default())
+fn guard() -> Requests {
+    Requests::new(GuardLimits::default())
 }
 
-/// A request as the guard framed it: where it starts in the stream, and its body.
-#[derive(Debug, PartialEq, Eq)]
-struct Framed {
-    start: usize,
-    body: Vec<u8>,
-}
-
-/// Feeds `stream` byte by byte and reads the guard's framing off its state: the requests that are
-/// complete, and the verdict.
-fn frame(stream: &[u8]) -> (Vec<Framed>, Result<(), FaultKind>) {
-    let mut guard = guard();
-    let mut framed = Vec::new();
-    let (mut start, mut body) = (0, Vec::new());
-    for (at, byte) in stream.iter().enumerate() {
-        if matches!(guard.expecting, Expecting::BodyBytes | Expecting::ChunkBytes) {
-            body.push(*byte);
-        }
-        if let Err(fault) = guard.inspect(&[*byte]) {
-            return (framed, Err(fault.kind));
-        }
-        if guard.position() == Position::Between {
-            framed.push(Framed { start, body: mem::take(&mut body) });
-            start = at + 1;
-        }
-    }
-    (framed, Ok(()))
+/// Feeds `stream` byte by byte: the requests that are whole, and the verdict.
+fn frame(stream: &[u8]) -> (Vec<ReadRequest>, Result<(), FaultKind>) {
+    let mut requests = guard();
+    let verdict = stream.chunks(1).try_for_each(|byte| requests.inspect(byte));
+    (requests.whole, verdict.map_err(|fault| fault.kind))
 }
 
 /// Feeds the chunks; the verdict, and how many bytes of the stream may be passed on in all.
@@ -49,14 +29,14 @@ fn feed<'a>(
     limits: GuardLimits,
     chunks: impl IntoIterator<Item = &'a [u8]>,
 ) -> (Result<(), FaultKind>, usize) {
-    let mut guard = RequestGuard::new(limits);
+    let mut guard = Requests::new(limits);
     let mut passed = 0;
     for chunk in chunks {
         match guard.inspect(chunk) {
             Ok(()) => passed += chunk.len(),
             Err(fault) => {
                 assert!(fault.accepted <= chunk.len());
-                assert!(guard.carry.capacity() == 0, "a faulted guard keeps nothing");
+                assert!(guard.guard.lines.capacity() == 0, "a faulted guard keeps nothing");
                 assert_eq!(guard.inspect(b"GET"), Err(Fault { kind: fault.kind, accepted: 0 }));
                 return (Err(fault.kind), passed + fault.accepted);
             }

@@ -131,7 +131,7 @@ proptest! {
         for chunk in cut(&stream, &cuts) {
             prop_assert_eq!(guard.inspect(chunk), Ok(()));
         }
-        prop_assert_eq!(guard.position(), Position::Between);
+        prop_assert_eq!(guard.guard.position(), Position::Between);
         prop_assert_eq!(frame(&stream).0.len(), requests.len());
     }
 

@@ -158,5 +158,5 @@ fn every_kind_is_told_apart_and_explained() {
         assert_eq!(kind.status().as_u16(), status);
     }
     let fault = Fault { kind: HostMissing, accepted: 0 };
-    assert_eq!(fault.to_string(), "The Host header is missing.");
+    assert_eq!(fault.kind.explanation(), "The Host header is missing.");
 }

@@ -3,12 +3,13 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::{self, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use smallvec::SmallVec;
 
 use super::{AnswerFault, Chunks, Framing};
 use crate::headers;
+use crate::place::{Place, header_name};
 
 /// Answers of origins may have larger headers than we take from visitors.
 pub(super) const BYTES_MAX: usize = 128 * 1024;
@@ -86,29 +87,6 @@ fn has_blank_line(input: &[u8], searched: usize) -> bool {
         .any(|end| matches!(fresh.get(end.saturating_add(1)..), Some([b'\n', ..] | [b'\r', b'\n', ..])))
 }
 
-/// Where a part lies in the bytes of the head.
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    start: u32,
-    bytes: u32,
-}
-
-impl Place {
-    /// `part` lies within `whole`.
-    fn of(part: &[u8], whole: &[u8]) -> Self {
-        let start = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
-        Self {
-            start: u32::try_from(start).unwrap_or(u32::MAX),
-            bytes: u32::try_from(part.len()).unwrap_or(u32::MAX),
-        }
-    }
-
-    fn range(self) -> std::ops::Range<usize> {
-        let start = usize::try_from(self.start).unwrap_or(usize::MAX);
-        start..start.saturating_add(usize::try_from(self.bytes).unwrap_or(usize::MAX))
-    }
-}
-
 /// The head at the start of `input`, taken off it, and how many bytes it had.
 fn parse(input: &mut BytesMut, method: &Method) -> Result<Option<(AnswerHead, usize)>, AnswerFault> {
     let mut lines = [const { MaybeUninit::uninit() }; FIELDS_MAX];
@@ -136,10 +114,11 @@ fn parse(input: &mut BytesMut, method: &Method) -> Result<Option<(AnswerHead, us
     let mut fields = HeaderMap::try_with_capacity(places.len().saturating_add(2))
         .map_err(|_| AnswerFault::TooManyFields)?;
     for (name, value) in places {
-        let name = text.get(name.range()).unwrap_or_default();
-        let value = text.get(value.range()).unwrap_or_default();
+        let name = name.in_text(&text);
+        let value = value.in_text(&text);
         if hop.keeps(name, value)? {
-            let name = name_of(name)?;
+            let name =
+                header_name(name).map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?;
             let value = HeaderValue::from_maybe_shared(text.slice_ref(value))
                 .map_err(|_| AnswerFault::Head(httparse::Error::HeaderValue))?;
             fields.try_append(name, value).map_err(|_| AnswerFault::TooManyFields)?;
@@ -154,26 +133,6 @@ fn parse(input: &mut BytesMut, method: &Method) -> Result<Option<(AnswerHead, us
     }
     let (framing, keeps_alive) = hop.frame(status, method, http11)?;
     Ok(Some((AnswerHead { status, fields, framing, keeps_alive }, bytes)))
-}
-
-/// The names that most answers have, as most servers spell them, are told at a glance: reading a name
-/// letter by letter was a ninth of what reading an answer costs.
-fn name_of(name: &[u8]) -> Result<HeaderName, AnswerFault> {
-    Ok(match name {
-        b"Accept-Ranges" => header::ACCEPT_RANGES,
-        b"Cache-Control" => header::CACHE_CONTROL,
-        b"Content-Encoding" => header::CONTENT_ENCODING,
-        b"Content-Length" => CONTENT_LENGTH,
-        b"Content-Type" => header::CONTENT_TYPE,
-        b"Date" => header::DATE,
-        b"ETag" => header::ETAG,
-        b"Expires" => header::EXPIRES,
-        b"Last-Modified" => header::LAST_MODIFIED,
-        b"Server" => header::SERVER,
-        b"Set-Cookie" => header::SET_COOKIE,
-        b"Vary" => header::VARY,
-        _ => HeaderName::from_bytes(name).map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?,
-    })
 }
 
 /// What the fields say that is for this hop, collected line by line.
