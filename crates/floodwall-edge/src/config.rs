@@ -8,6 +8,7 @@ use floodwall_model::Prefix;
 use floodwall_policy::SitePolicy;
 
 use crate::cache::CacheSettings;
+use crate::query::QueryRules;
 use crate::tls::CertificateFiles;
 
 /// Everything the edge needs to run.
@@ -51,6 +52,8 @@ pub struct SiteConfig {
     /// How long past its freshness a copy may be served when the origin fails and the answer
     /// itself does not say; `None` takes the cache's default.
     pub stale_if_error: Option<Duration>,
+    /// Which query parameters its pages read.
+    pub query: QueryRules,
 }
 
 /// One origin server, reached over cleartext HTTP/1.1.

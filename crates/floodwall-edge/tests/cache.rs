@@ -5,6 +5,7 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use floodwall_edge::{PathPattern, QueryRule, QueryRules};
 use http::StatusCode;
 use support::origin::page;
 use support::{Origin, Visitor, config, get, start, until};
@@ -171,4 +172,25 @@ fn answers_to_credentials_are_shared_only_where_they_say_so() {
     }
     let asked: Vec<String> = origin.asked().iter().map(|asked| asked.uri().path().to_owned()).collect();
     assert_eq!(asked, ["/public", "/own", "/own"]);
+}
+
+/// Random parameters neither miss the cache nor reach the origin; what changes something is left be.
+#[test]
+fn parameters_that_nobody_reads_make_no_work() {
+    let origin = Origin::start(|asked| page(asked.uri().query().unwrap_or("none"), &[CACHEABLE]));
+    let mut config = config(&[origin.address]);
+    config.sites[0].query = QueryRules::new(vec![
+        QueryRule { path: PathPattern::Below("/".into()), parameters: vec![] },
+        QueryRule { path: PathPattern::Exact("/search".into()), parameters: vec!["q".into(), "page".into()] },
+    ]);
+    let edge = start(config);
+    for n in 0..20 {
+        assert_eq!(get(&edge, &format!("/?x={n}")).text(), "none");
+        assert_eq!(get(&edge, &format!("/search?page=2&n={n}&q=vote")).text(), "q=vote&page=2");
+    }
+    let mut visitor = Visitor::connect(&edge);
+    visitor.send(b"POST /form?x=1 HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(visitor.read_answer(false).text(), "x=1");
+    let asked: Vec<String> = origin.asked().iter().map(|asked| asked.uri().to_string()).collect();
+    assert_eq!(asked, ["/", "/search?q=vote&page=2", "/form?x=1"]);
 }

@@ -1,7 +1,7 @@
 //! The head of an answer on the wire (RFC 9112 section 4), and how its body is framed.
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::Asked;
 

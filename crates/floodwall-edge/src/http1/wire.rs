@@ -263,7 +263,12 @@ impl Wire {
     }
 
     /// Reads ahead a little while a request is being answered; whether the visitor has left.
-    pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>, worker: &Worker, state: &ConnectionState) -> bool {
+    pub(super) fn poll_gone(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &Worker,
+        state: &ConnectionState,
+    ) -> bool {
         while self.input.len() < AHEAD_BYTES_MAX {
             match self.poll_fill(cx, worker, state) {
                 Poll::Pending => return false,

@@ -52,7 +52,9 @@ impl RequestGuard {
             };
             match self.expecting {
                 Expecting::RequestLine | Expecting::Fields => return Ok(BodyStep::End),
-                Expecting::BodyBytes | Expecting::ChunkBytes => return Ok(BodyStep::Part(self.take_data(input))),
+                Expecting::BodyBytes | Expecting::ChunkBytes => {
+                    return Ok(BodyStep::Part(self.take_data(input)));
+                }
                 Expecting::ChunkSize | Expecting::Trailers => {
                     if !self.take_line(input)? {
                         return Ok(BodyStep::More);

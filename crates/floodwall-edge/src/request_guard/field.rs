@@ -169,4 +169,3 @@ pub(super) fn is_forbidden_in_trailers(field: FieldLine<'_>) -> bool {
         _ => true,
     }
 }
-

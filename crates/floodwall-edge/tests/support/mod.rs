@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use floodwall_edge::{
-    AccessSink, BoundEdge, CacheSettings, EdgeConfig, EdgeHandle, OriginConfig, SiteConfig, Timeouts,
+    AccessSink, BoundEdge, CacheSettings, EdgeConfig, EdgeHandle, OriginConfig, QueryRules, SiteConfig,
+    Timeouts,
 };
 use floodwall_model::{AccessRecord, Clock, Timestamp};
 use floodwall_policy::SitePolicy;
@@ -72,6 +73,7 @@ pub fn site(name: &str, hosts: &[&str], origins: &[SocketAddr]) -> SiteConfig {
             .collect(),
         policy: SitePolicy::default(),
         stale_if_error: None,
+        query: QueryRules::default(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::AccessLogFormat;
 use super::definition::{Described, Fallback, Setting};
 use super::forms::{AddressPrefix, FilePath, ListOf, ListenAddress, OneOf, Period, Size, Whole, Words};
+use super::query::Query;
 use super::target::{Host, OriginUrl};
 
 const SERVER: &str = "server";
@@ -16,6 +17,7 @@ const STORE: &str = "store";
 const SITE: &str = "site";
 const SITE_LIMITS: &str = "site.limits";
 const SITE_CACHE: &str = "site.cache";
+const SITE_QUERY: &str = "site.query";
 
 /// Every table, in the order of the documentation, and what it is for.
 pub(super) const TABLES: &[(&str, &str)] = &[
@@ -27,6 +29,10 @@ pub(super) const TABLES: &[(&str, &str)] = &[
     (SITE, "One protected site; write the table once for each, with two brackets: `[[site]]`."),
     (SITE_LIMITS, "Limits on one client (an IPv4 address or an IPv6 /64) towards the site above it."),
     (SITE_CACHE, "What the cache does differently for the site above it."),
+    (
+        SITE_QUERY,
+        "Which query parameters the pages of the site above it read. The others are left out, in the cache and towards the origin, so that random ones neither miss the cache nor make work.",
+    ),
 ];
 
 macro_rules! settings {
@@ -104,6 +110,11 @@ settings! {
     /// How long past its freshness a copy goes on answering while the origin fails.
     STALE_IF_ERROR: Period = CACHE.stale_if_error, Toml("\"24h\""), "\"24h\"", STALE;
 
+    /// How long a missing page (404, 410) that says nothing of it is answered from the cache, and 405, 414 and 501 at the most. `"0s"` for not at all.
+    NEGATIVE: Period = CACHE.negative, Toml("\"10s\""), "\"10s\"", period(Duration::ZERO, Duration::from_secs(3600));
+    /// Longest freshness of a page that states none but when it was last changed: a tenth of the time since then, up to this. Until then visitors may not see a correction.
+    HEURISTIC_MAX: Period = CACHE.heuristic_max, Toml("\"5m\""), "\"5m\"", period(Duration::ZERO, Duration::from_secs(86_400));
+
     /// File to write to.
     LOG_PATH: FilePath = ACCESS_LOG.path, Required, "\"/var/log/floodwall/access.log\"", FilePath;
     /// `combined`, as other servers write it, or `json`, one object a line.
@@ -140,4 +151,7 @@ settings! {
 
     /// As in `[server.cache]`, for this site.
     SITE_STALE_IF_ERROR: Period = SITE_CACHE.stale_if_error, InWords("that of `[server.cache]`"), "\"72h\"", STALE;
+
+    /// A path and the parameters it reads. Of several that fit, the exact path holds, else the longest. A path that none fits keeps its query; `"/*?"` leaves it out everywhere else.
+    QUERY_ALLOW: ListOf<Query> = SITE_QUERY.allow, Toml("[]"), "[\"/search?q&page\", \"/*?\"]", ListOf(Query);
 }

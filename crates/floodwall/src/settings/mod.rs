@@ -13,6 +13,7 @@ mod fault;
 mod forms;
 mod keys;
 mod quantity;
+mod query;
 mod relations;
 mod section;
 mod syntax;
@@ -30,6 +31,7 @@ use floodwall_model::Prefix;
 
 pub(crate) use fault::{Faults, Severity, TextForm};
 pub(crate) use quantity::format_size;
+pub(crate) use query::QueryRule;
 pub(crate) use target::{HostPattern, Origin};
 
 use draft::Draft;
@@ -114,6 +116,10 @@ pub(crate) struct Cache {
     pub(crate) object_bytes_max: u64,
     /// How long past its freshness a copy answers while the origin fails.
     pub(crate) stale_if_error: Duration,
+    /// How long a missing page that says nothing of it is answered from the cache.
+    pub(crate) negative: Duration,
+    /// Longest freshness that is guessed.
+    pub(crate) heuristic_max: Duration,
 }
 
 /// `[server.access_log]`.
@@ -168,6 +174,8 @@ pub(crate) struct Site {
     pub(crate) request_limit: Option<RateLimit>,
     /// How long past its freshness a copy answers while the origin fails; `None` for the server's.
     pub(crate) stale_if_error: Option<Duration>,
+    /// Which query parameters its pages read, by path; no two for the same paths.
+    pub(crate) query: Vec<QueryRule>,
 }
 
 /// PEM files of one site.

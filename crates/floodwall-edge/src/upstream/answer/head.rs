@@ -117,8 +117,7 @@ fn parse(input: &mut BytesMut, method: &Method) -> Result<Option<(AnswerHead, us
         let name = name.in_text(&text);
         let value = value.in_text(&text);
         if hop.keeps(name, value)? {
-            let name =
-                header_name(name).map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?;
+            let name = header_name(name).map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?;
             let value = HeaderValue::from_maybe_shared(text.slice_ref(value))
                 .map_err(|_| AnswerFault::Head(httparse::Error::HeaderValue))?;
             fields.try_append(name, value).map_err(|_| AnswerFault::TooManyFields)?;
