@@ -10,7 +10,7 @@ use floodwall_model::{AccessRecord, Clock, EdgeCounts, SiteId, SiteSnapshot, Tra
 use floodwall_policy::{Admission, AdmissionPolicy, ConnectionShares, PrefixLimiter};
 use tokio::sync::watch;
 
-use crate::cache::ResponseCache;
+use crate::cache::{PurgeDepth, PurgeTarget, ResponseCache};
 use crate::config::EdgeConfig;
 use crate::counters::Counters;
 use crate::error::EdgeError;
@@ -254,6 +254,12 @@ impl EdgeHandle {
         counts.cache_bytes = self.shared.cache.bytes();
         counts.cache_bytes_max = self.shared.cache.bytes_max();
         counts
+    }
+
+    /// Purges cached answers of one site or of all, and says of how many addresses some were purged.
+    /// Looks at every cached answer; not for the path of a request.
+    pub fn purge(&self, site: Option<SiteId>, target: &PurgeTarget, depth: PurgeDepth) -> usize {
+        self.shared.cache.purge(site, target, depth, self.shared.clock.now())
     }
 
     /// Whether every worker still runs.

@@ -36,7 +36,7 @@ pub mod tls;
 mod upstream;
 mod worker;
 
-pub use cache::CacheSettings;
+pub use cache::{CacheSettings, PurgeDepth, PurgeTarget};
 pub use config::{EdgeConfig, OriginConfig, SiteConfig, Timeouts};
 pub use edge::{AccessSink, BoundAddresses, BoundEdge, EdgeHandle};
 pub use error::EdgeError;

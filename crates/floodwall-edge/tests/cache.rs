@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use floodwall_edge::{PathPattern, QueryRule, QueryRules};
+use floodwall_edge::{PathPattern, PurgeDepth, PurgeTarget, QueryRule, QueryRules};
 use http::StatusCode;
 use support::origin::page;
 use support::{Origin, Visitor, config, get, start, until};
@@ -193,4 +193,29 @@ fn parameters_that_nobody_reads_make_no_work() {
     assert_eq!(visitor.read_answer(false).text(), "x=1");
     let asked: Vec<String> = origin.asked().iter().map(|asked| asked.uri().to_string()).collect();
     assert_eq!(asked, ["/", "/search?q=vote&page=2", "/form?x=1"]);
+}
+
+/// A purge is seen by the next visitor, and with the origin gone what only expired still serves.
+#[test]
+fn purged_pages_are_asked_for_anew() {
+    let asked = AtomicUsize::new(0);
+    let mut origin = Origin::start(move |_| {
+        let text = format!("version {}", asked.fetch_add(1, Ordering::SeqCst));
+        page(&text, &[CACHEABLE, ("cache-tag", "news")])
+    });
+    let edge = start(config(&[origin.address]));
+    let mut visitor = Visitor::connect(&edge);
+    assert_eq!(
+        (visitor.get("/a").text().as_str(), visitor.get("/a").text().as_str()),
+        ("version 0", "version 0")
+    );
+    let tagged = PurgeTarget::Tag("news".to_owned());
+    assert_eq!(edge.purge(None, &tagged, PurgeDepth::Expire), 1);
+    assert_eq!(visitor.get("/a").text(), "version 1");
+    origin.kill();
+    let url = PurgeTarget::of_url("http://a.test/a").unwrap();
+    assert_eq!(edge.purge(None, &url, PurgeDepth::Expire), 1);
+    assert_eq!(visitor.get("/a").text(), "version 1");
+    assert_eq!(edge.purge(None, &url, PurgeDepth::Remove), 1);
+    assert!(matches!(get(&edge, "/a").status, 502 | 503));
 }

@@ -1,6 +1,6 @@
 //! One stored response, and the answers made from it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,8 +22,8 @@ use super::variant::Variant;
 /// for every request.
 const USE_STEP: Duration = Duration::from_millis(100);
 
-/// A complete stored response. Immutable but for two hints: the revalidation lease and the last
-/// use.
+/// A complete stored response. Immutable but for the revalidation lease, the last use, and that it
+/// may have been purged.
 #[derive(Debug)]
 pub(crate) struct CachedResponse {
     status: StatusCode,
@@ -33,6 +33,7 @@ pub(crate) struct CachedResponse {
     variant: Variant,
     answers_authorization: bool,
     weight: u64,
+    expired: AtomicBool,
     lease_until_nanos: AtomicU64,
     last_used_nanos: AtomicU64,
 }
@@ -63,6 +64,7 @@ impl CachedResponse {
             variant: plan.variant,
             answers_authorization: plan.answers_authorization,
             weight,
+            expired: AtomicBool::new(false),
             lease_until_nanos: AtomicU64::new(0),
             last_used_nanos: AtomicU64::new(plan.freshness.received().monotonic_nanos()),
         }
@@ -136,6 +138,16 @@ impl CachedResponse {
     /// Whether a request elected by [`Self::try_begin_revalidation`] may still be under way.
     pub(crate) fn is_being_revalidated(&self, now: Timestamp) -> bool {
         now.monotonic_nanos() < self.lease_until_nanos.load(Ordering::Relaxed)
+    }
+
+    /// Ends its freshness: it has to be confirmed, and serves unconfirmed only where the origin fails.
+    pub(crate) fn expire(&self) {
+        self.expired.store(true, Ordering::Release);
+    }
+
+    /// Whether it was purged.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.expired.load(Ordering::Acquire)
     }
 
     /// The stored status.

@@ -15,6 +15,7 @@
 //!    [`ResponseCache::begin_fill`] judges the new answer, takes its body along as it streams by
 //!    and stores it in [`ResponseCache::finish_fill`].
 //! 5. After an unsafe method, [`ResponseCache::invalidate_after`] drops what it changed.
+//!    [`ResponseCache::purge`] does so on an administrator's word.
 //!
 //! Limits: only complete answers to GET are stored, never parts (206; parts are cut from what is
 //! complete, see `ranges`), never answers that set cookies, and errors only where they speak of the
@@ -34,6 +35,7 @@ mod key;
 mod languages;
 mod look_up;
 mod markers;
+mod purge;
 mod ranges;
 mod request;
 mod settings;
@@ -54,6 +56,7 @@ pub(crate) use fill::{Fill, Unstored};
 pub(crate) use freshen::Freshened;
 pub(crate) use freshness::Exchange;
 pub(crate) use look_up::LookUp;
+pub use purge::{PurgeDepth, PurgeTarget};
 pub(crate) use request::CacheRequest;
 pub use settings::CacheSettings;
 pub(crate) use storability::NotStored;

@@ -9,7 +9,8 @@
 //! take more than `memory_bytes_max` and `filling_bytes_max` together, nothing new is stored.
 
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use floodwall_model::Timestamp;
 use foldhash::quality::RandomState;
@@ -67,6 +68,8 @@ pub(crate) struct ResponseCache {
     fills: Arc<FillBudget>,
     /// Held while a slot is read, changed and written back.
     changing: Mutex<()>,
+    /// When something was purged last; answers asked for until then are not stored.
+    pub(super) purged_nanos: AtomicU64,
     settings: CacheSettings,
     /// The most one response, and one slot, may weigh.
     object_bytes_max: u64,
@@ -111,6 +114,7 @@ impl ResponseCache {
             markers,
             fills,
             changing: Mutex::new(()),
+            purged_nanos: AtomicU64::new(0),
             settings,
             object_bytes_max: object_bytes_max.min(slot_bytes_max),
             slot_bytes_max,
@@ -137,7 +141,7 @@ impl ResponseCache {
             return LookUp::Bypass(BypassReason::Authorization);
         }
         let freshness = response.freshness();
-        if freshness.is_fresh(now) {
+        if freshness.is_fresh(now) && !response.is_expired() {
             return LookUp::Fresh(response);
         }
         if asks_only_if_cached(request.headers) {
@@ -145,7 +149,8 @@ impl ResponseCache {
         }
         LookUp::Stale {
             may_serve_on_error: freshness.may_serve_on_error(now),
-            may_serve_while_revalidating: freshness.may_serve_while_revalidating(now),
+            may_serve_while_revalidating: freshness.may_serve_while_revalidating(now)
+                && !response.is_expired(),
             worth_waiting: freshness.began_fresh() && !self.is_uncacheable(request, now),
             response,
         }
@@ -257,8 +262,11 @@ impl ResponseCache {
     ) -> Result<(), NotStored> {
         let hash = self.hasher.hash_one(&key);
         let room = self.slot_bytes_max.saturating_sub(weight_around(key.text_bytes()));
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.markers.was_invalidated(hash, request_sent) {
+        let _changing = self.begin_change();
+        let purged = self.purged_nanos.load(Ordering::Acquire);
+        if self.markers.was_invalidated(hash, request_sent)
+            || (purged != 0 && request_sent.monotonic_nanos() <= purged)
+        {
             return Err(NotStored::Outdated);
         }
         let slot = match self.slots.peek(&key) {
@@ -271,7 +279,7 @@ impl ResponseCache {
     }
 
     fn remove_variant(&self, request: &CacheRequest<'_>) {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = self.begin_change();
         let Some(slot) = self.slots.peek(&request.key()) else {
             return;
         };
@@ -283,9 +291,19 @@ impl ResponseCache {
 
     /// Drops everything stored under a key, and answers to it that were asked for before `now`.
     pub(super) fn remove(&self, key: KeyRef<'_>, now: Timestamp) {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = self.begin_change();
         self.markers.set_invalidated(self.hasher.hash_one(key), now);
         drop(self.slots.remove(&key));
+    }
+
+    /// Keeps changes away until the guard is dropped.
+    pub(super) fn begin_change(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at every slot, and drops those for which `stays` is false.
+    pub(super) fn retain(&self, stays: impl Fn(&Key, &Slot) -> bool) {
+        self.slots.retain(stays);
     }
 
     pub(super) fn settings(&self) -> &CacheSettings {

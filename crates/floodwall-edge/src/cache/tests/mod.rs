@@ -6,6 +6,7 @@ mod freshness;
 mod invalidation;
 mod languages;
 mod properties;
+mod purge;
 mod ranges;
 mod storability;
 mod store;
