@@ -8,6 +8,7 @@ use floodwall_model::Prefix;
 use floodwall_policy::SitePolicy;
 
 use crate::cache::CacheSettings;
+use crate::kept::KeptSettings;
 use crate::query::QueryRules;
 use crate::tls::CertificateFiles;
 
@@ -34,6 +35,8 @@ pub struct EdgeConfig {
     pub timeouts: Timeouts,
     /// The cache in memory.
     pub cache: CacheSettings,
+    /// Copies on disk that stand in when the origin is gone; `None` keeps none.
+    pub kept: Option<KeptSettings>,
 }
 
 /// One protected site.

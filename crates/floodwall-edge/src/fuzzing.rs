@@ -16,6 +16,7 @@ use crate::cache::{
     CacheRequest, CacheSettings, Exchange, LookUp, ResponseCache, ResponseDirectives, Served, prepare_fill,
 };
 use crate::forwarded::{HOPS_MAX, append_forwarding, client_address};
+use crate::kept;
 use crate::request_guard::{BodyStep, FaultKind, GuardLimits, RequestGuard};
 use crate::upstream::answer::{AnswerFault, AnswerHead, HeadReader};
 
@@ -214,6 +215,22 @@ pub fn cache_control(data: &[u8]) {
     assert!(ResponseDirectives::of(&headers).no_store, "no-store was overlooked");
 }
 
+/// A copy on disk: any bytes are read or refused, and whatever checksum stands before them, nothing of
+/// it is longer than the file. `data` is what follows the checksum.
+pub fn kept_copy(data: &[u8]) {
+    assert!(kept::decode(data).is_none() || data.len() > kept::HEAD_BYTES, "too short to be one");
+    let mut sealed = [&[0; kept::HEAD_BYTES][..], data].concat();
+    kept::seal(&mut sealed);
+    if let Some((key, copy)) = kept::decode(&sealed) {
+        let text = key.site.len() + key.authority.len() + key.path_and_query.len();
+        assert!(text + copy.body.len() < data.len(), "longer than the file");
+        if let Some(last) = sealed.last_mut() {
+            *last ^= 1;
+        }
+        assert!(kept::decode(&sealed).is_none(), "damage was not seen");
+    }
+}
+
 /// The cache as a whole: an answer that must not be shared never is, what is stored comes back to the
 /// request that asked for it and with the body it came with, and memory stays within its bound.
 /// `data` is a request's lines, an answer's and a second request's, separated by NUL.
@@ -277,20 +294,21 @@ pub fn cache(data: &[u8]) {
             LookUp::Fresh(copy) | LookUp::Stale { response: copy, .. } => {
                 assert!(stored, "found what was not stored");
                 let answer = copy.answer(&Method::GET, headers, Served::Hit, now);
-                let is_right = match answer.status {
-                    StatusCode::OK => answer.body == &b"body"[..],
-                    StatusCode::PARTIAL_CONTENT => {
-                        !answer.body.is_empty()
-                            && b"body".windows(answer.body.len()).any(|part| answer.body == part)
-                    }
-                    _ => answer.body.is_empty(),
-                };
-                assert!(is_right, "another body");
+                assert!(is_part_of(&answer.body, b"body", answer.status), "another body");
             }
             LookUp::Miss { .. } => assert!(!(stored && asked_first), "stored, and not found again"),
             _ => {}
         });
         prepare_fill(&mut headers.clone());
+    }
+}
+
+/// Whether an answer has the body that its status promises.
+fn is_part_of(body: &[u8], whole: &[u8], status: StatusCode) -> bool {
+    match status {
+        StatusCode::OK => body == whole,
+        StatusCode::PARTIAL_CONTENT => !body.is_empty() && whole.windows(body.len()).any(|part| part == body),
+        _ => body.is_empty(),
     }
 }
 

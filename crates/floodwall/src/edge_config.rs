@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use floodwall_edge::tls::CertificateFiles;
 use floodwall_edge::{
-    CacheSettings, EdgeConfig, OriginConfig, PathPattern, QueryRule, QueryRules, SiteConfig, Timeouts,
+    CacheSettings, EdgeConfig, KeptSettings, OriginConfig, PathPattern, QueryRule, QueryRules, SiteConfig,
+    Timeouts,
 };
 use floodwall_policy::{RateLimit, SitePolicy};
 
@@ -43,6 +44,12 @@ pub(crate) fn edge_config(settings: &Settings) -> EdgeConfig {
             heuristic_max: server.cache.heuristic_max,
             ..CacheSettings::default()
         },
+        kept: (!server.kept.max_age.is_zero()).then(|| KeptSettings {
+            directory: server.state.join("kept"),
+            bytes_max: server.kept.bytes,
+            object_bytes_max: server.cache.object_bytes_max,
+            age_max: server.kept.max_age,
+        }),
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) enum Served {
     Hit,
     /// Stale, because the origin fails (RFC 5861 section 4).
     StaleIfError(OriginSaid),
+    /// Read from where it is kept for this, because the origin fails and memory has nothing.
+    Kept(OriginSaid),
     /// Stale, while another request revalidates it (RFC 5861 section 3).
     StaleWhileRevalidate,
     /// The origin answered this very request with this status: 304 where it confirmed the copy.
@@ -55,6 +57,14 @@ impl Served {
             Self::StaleIfError(OriginSaid::Status(status)) => {
                 let status = status.as_u16();
                 write!(text, "floodwall; fwd=stale; fwd-status={status}; ttl={ttl}; detail=stale-if-error")
+            }
+            Self::Kept(OriginSaid::NotAsked) => write!(text, "floodwall; hit; ttl={ttl}; detail=kept-copy"),
+            Self::Kept(OriginSaid::Nothing) => {
+                write!(text, "floodwall; fwd=uri-miss; ttl={ttl}; detail=kept-copy")
+            }
+            Self::Kept(OriginSaid::Status(status)) => {
+                let status = status.as_u16();
+                write!(text, "floodwall; fwd=uri-miss; fwd-status={status}; ttl={ttl}; detail=kept-copy")
             }
             Self::StaleWhileRevalidate => {
                 write!(text, "floodwall; hit; ttl={ttl}; detail=stale-while-revalidate")

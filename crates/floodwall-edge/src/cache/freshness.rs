@@ -91,6 +91,11 @@ impl Freshness {
         self.lifetime.saturating_add(self.stale_while_revalidate) > self.age(now)
     }
 
+    /// Whether it may be served at all when the origin fails.
+    pub(crate) fn may_stand_in(&self) -> bool {
+        !self.stale_if_error.is_zero()
+    }
+
     /// Whole seconds of freshness left; negative once stale.
     pub(crate) fn seconds_left(&self, now: Timestamp) -> i64 {
         let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);

@@ -120,6 +120,26 @@ impl Languages {
         }
     }
 
+    /// A field that asks for the same.
+    pub(crate) fn field(&self) -> Option<HeaderValue> {
+        let mut weights = (0_u8..10).rev();
+        let mut text = Vec::with_capacity(self.asked.len().saturating_mul(2));
+        for (place, group) in self.asked.split(|byte| *byte == b';').enumerate() {
+            let weight = if place > 0 { weights.next() } else { None };
+            for tag in group.split(|byte| *byte == b',').filter(|tag| !tag.is_empty()) {
+                if !text.is_empty() {
+                    text.extend_from_slice(b", ");
+                }
+                text.extend_from_slice(tag);
+                if let Some(weight) = weight {
+                    text.extend_from_slice(b";q=0.");
+                    text.push(b'0'.saturating_add(weight));
+                }
+            }
+        }
+        if text.is_empty() { None } else { HeaderValue::try_from(text).ok() }
+    }
+
     pub(crate) fn asked_bytes(&self) -> usize {
         self.asked.len()
     }

@@ -22,6 +22,7 @@
 //! address itself; see `storability`.
 //! Bodies still on their way to visitors after their copy was evicted have a bound of their own.
 
+mod adopt;
 mod cache_status;
 mod cookies;
 mod date;
@@ -49,16 +50,22 @@ mod variant;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use adopt::KeptResponse;
 pub(crate) use cache_status::{Forwarded, OriginSaid, Served};
 pub(crate) use directives::ResponseDirectives;
 pub(crate) use entry::CachedResponse;
 pub(crate) use fill::{Fill, Unstored};
 pub(crate) use freshen::Freshened;
 pub(crate) use freshness::Exchange;
+pub(crate) use key::KeyRef;
 pub(crate) use look_up::LookUp;
+pub(crate) use purge::has_tag;
 pub use purge::{PurgeDepth, PurgeTarget};
 pub(crate) use request::CacheRequest;
 pub use settings::CacheSettings;
 pub(crate) use storability::NotStored;
 pub(crate) use store::ResponseCache;
-pub(crate) use validation::{Revalidation, after_revalidation, prepare_fill, prepare_revalidation};
+pub(crate) use validation::{
+    Revalidation, after_revalidation, is_origin_failure, prepare_fill, prepare_revalidation,
+};
+pub(crate) use variant::Codings;

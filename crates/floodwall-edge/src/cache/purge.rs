@@ -69,6 +69,22 @@ impl PurgeTarget {
     }
 }
 
+impl PurgeTarget {
+    /// Whether an address is meant, whatever it carries.
+    pub(crate) fn is_address(&self, authority: &str, path_and_query: &str) -> bool {
+        match self {
+            Self::Address { authority: host, path_and_query: address } => {
+                authority == host && path_and_query == address
+            }
+            Self::Prefix { authority: host, path } => {
+                authority == host && path_and_query.starts_with(path.as_str())
+            }
+            Self::Tag(_) => false,
+            Self::All => true,
+        }
+    }
+}
+
 /// How thoroughly it is purged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PurgeDepth {
@@ -108,18 +124,13 @@ impl ResponseCache {
 fn is_meant(target: &PurgeTarget, key: &Key, slot: &Slot) -> bool {
     let KeyRef { authority, path_and_query, .. } = key.as_ref();
     match target {
-        PurgeTarget::Address { authority: host, path_and_query: address } => {
-            authority == host && path_and_query == address
-        }
-        PurgeTarget::Prefix { authority: host, path } => {
-            authority == host && path_and_query.starts_with(path.as_str())
-        }
         PurgeTarget::Tag(tag) => slot.any(|response| has_tag(response.fields(), tag)),
-        PurgeTarget::All => true,
+        other => other.is_address(authority, path_and_query),
     }
 }
 
-fn has_tag(fields: &HeaderMap, tag: &str) -> bool {
+/// Whether a response carries a tag.
+pub(crate) fn has_tag(fields: &HeaderMap, tag: &str) -> bool {
     let is_between = |byte: &u8| *byte == b',' || byte.is_ascii_whitespace();
     let lines = TAG_FIELDS.into_iter().flat_map(|name| fields.get_all(name));
     lines

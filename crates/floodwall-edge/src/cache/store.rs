@@ -296,6 +296,20 @@ impl ResponseCache {
         drop(self.slots.remove(&key));
     }
 
+    /// Stores a response where nothing is stored under its key.
+    pub(super) fn insert_if_none(&self, key: Key, response: Arc<CachedResponse>) -> bool {
+        let _changing = self.begin_change();
+        let is_new = self.slots.peek(&key).is_none();
+        if is_new {
+            self.slots.insert(key, Slot::One(response));
+        }
+        is_new
+    }
+
+    pub(super) fn fills(&self) -> &Arc<FillBudget> {
+        &self.fills
+    }
+
     /// Keeps changes away until the guard is dropped.
     pub(super) fn begin_change(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)

@@ -99,10 +99,7 @@ impl Variant {
     /// Whether the body is in a coding the request's reduced form asked for. Where the answer
     /// varies on it, another coding would be handed to visitors who cannot read it.
     pub(crate) fn allows_coding_of(&self, response: &HeaderMap) -> bool {
-        let Some(codings) = self.conditions.iter().find_map(|condition| match condition.value {
-            Selecting::Codings(codings) => Some(codings),
-            _ => None,
-        }) else {
+        let Some(codings) = self.codings() else {
             return true;
         };
         let lines = response.get_all(CONTENT_ENCODING).iter();
@@ -112,6 +109,31 @@ impl Variant {
                 || coding.eq_ignore_ascii_case(b"identity")
                 || Codings::named(coding).is_some_and(|bit| codings.0 & bit != 0)
         })
+    }
+
+    /// The codings it was chosen by, where it varies on them.
+    pub(crate) fn codings(&self) -> Option<Codings> {
+        self.conditions.iter().find_map(|condition| match condition.value {
+            Selecting::Codings(codings) => Some(codings),
+            _ => None,
+        })
+    }
+
+    /// The header of a request that it answers.
+    pub(crate) fn as_request(&self) -> HeaderMap {
+        let mut request = HeaderMap::new();
+        for condition in &self.conditions {
+            let value = match &condition.value {
+                Selecting::Absent | Selecting::NoPersonalCookie => continue,
+                Selecting::Text(text) => HeaderValue::from_bytes(text).ok(),
+                Selecting::Codings(codings) => Some(codings.field()),
+                Selecting::Languages(languages) => languages.field(),
+            };
+            if let Some(value) = value {
+                request.insert(condition.name.clone(), value);
+            }
+        }
+        request
     }
 
     /// Bytes of memory on the heap.
@@ -232,6 +254,11 @@ impl Codings {
             accepted |= BROTLI | GZIP | ZSTD;
         }
         Self(accepted & !refused)
+    }
+
+    /// One bit for each coding, below eight.
+    pub(crate) fn bits(self) -> u8 {
+        self.0
     }
 
     /// The field to forward to the origin.

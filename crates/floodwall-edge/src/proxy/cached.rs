@@ -190,7 +190,7 @@ pub(crate) fn from_cache(
     }
     let counters = counters(&ledger.worker, visit.site);
     match served {
-        Served::StaleIfError(_) | Served::StaleWhileRevalidate => {
+        Served::StaleIfError(_) | Served::StaleWhileRevalidate | Served::Kept(_) => {
             counters.cache_stale.add(1);
             note_cache(ledger, "stale");
         }

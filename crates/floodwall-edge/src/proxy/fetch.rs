@@ -9,14 +9,15 @@ use http::header::{CONTENT_LENGTH, RANGE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 
-use super::cached::{StaleCopy, from_cache, refused, stored_answer};
+use super::cached::{StaleCopy, refused, stored_answer};
 use super::filling::Filling;
+use super::stand_in::{keep, may_stand_in, stand_in};
 use super::visit::Visit;
 use super::{counters, note_cache, reference};
 use crate::body::{Ledger, Payload};
 use crate::cache::{
     CachedResponse, Exchange, Fill, Forwarded, Freshened, NotStored, OriginSaid, Revalidation, Served,
-    Unstored, after_revalidation, prepare_fill, prepare_revalidation,
+    Unstored, after_revalidation, is_origin_failure, prepare_fill, prepare_revalidation,
 };
 use crate::flights::{Landing, Lead};
 use crate::pages;
@@ -51,7 +52,8 @@ impl Fetch<'_> {
         self.land(if for_all { Landing::NotStored } else { Landing::ForOneOnly });
     }
 
-    fn on_error(&self) -> Option<&CachedResponse> {
+    /// The copy in memory, where it may be served because the origin fails.
+    pub(super) fn on_error(&self) -> Option<&CachedResponse> {
         self.copy.as_ref().and_then(StaleCopy::on_error)
     }
 }
@@ -72,18 +74,17 @@ enum Outcome {
 pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'_>) -> Response<Payload> {
     let now = ledger.worker.now();
     if let Some(refusal) = refused(ledger, visit, true, now) {
-        // Over the limit: no work at the origin, but a kept copy costs it none.
-        return match fetch.on_error() {
-            Some(copy) => stale_instead(ledger, visit, copy, OriginSaid::NotAsked, now),
-            None => refusal,
-        };
+        // Over the limit: no work at the origin, but a copy costs it none.
+        let instead = stand_in(ledger, visit, &fetch, OriginSaid::NotAsked, false).await;
+        return instead.unwrap_or(refusal);
     }
     note_cache(ledger, "miss");
     counters(&ledger.worker, visit.site).cache_misses.add(1);
     ledger.set_waits_for_origin(true);
-    let patience = match &fetch.copy {
-        Some(copy) if copy.may_serve_on_error => Patience::of_visitor(PATIENCE_WITH_COPY),
-        _ => Patience::of_edge(ledger.worker.shared.config.timeouts.origin_response),
+    let patience = if may_stand_in(&ledger.worker, visit, &fetch) {
+        Patience::of_visitor(PATIENCE_WITH_COPY)
+    } else {
+        Patience::of_edge(ledger.worker.shared.config.timeouts.origin_response)
     };
     let outcome = ask(&ledger.worker, visit, fetch.copy.as_ref(), patience).await;
     ledger.set_waits_for_origin(false);
@@ -97,25 +98,23 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
             stored_answer(visit, &copy, Served::Fetched(fetch.forwarded, said, not_stored), now)
         }
         Outcome::Failed(failure) => {
-            if let (OriginFailure::Slow { .. }, Some(copy)) = (&failure, &fetch.copy)
-                && copy
-                    .response
-                    .try_begin_revalidation(now, ledger.worker.shared.config.timeouts.origin_response)
+            let was_slow = matches!(failure, OriginFailure::Slow { .. });
+            let all_its_time = ledger.worker.shared.config.timeouts.origin_response;
+            if let (true, Some(copy)) = (was_slow, &fetch.copy)
+                && copy.response.try_begin_revalidation(now, all_its_time)
             {
                 revalidate_beside(&ledger.worker, visit, copy.clone());
             }
+            let instead = stand_in(ledger, visit, &fetch, OriginSaid::Nothing, was_slow).await;
             fetch.land(Landing::Failed);
-            match fetch.on_error() {
-                Some(copy) => stale_instead(ledger, visit, copy, OriginSaid::Nothing, now),
-                None => pages::origin_failed(&failure, reference(ledger)),
-            }
+            instead.unwrap_or_else(|| pages::origin_failed(&failure, reference(ledger)))
         }
         Outcome::FailedWith(response) => {
+            let said = OriginSaid::Status(response.status());
+            let instead = stand_in(ledger, visit, &fetch, said, false).await;
             fetch.land(Landing::Failed);
-            match fetch.on_error() {
-                Some(copy) => stale_instead(ledger, visit, copy, OriginSaid::Status(response.status()), now),
-                None => passed_on(*response, fetch.forwarded, Some(NotStored::ServerError), None),
-            }
+            instead
+                .unwrap_or_else(|| passed_on(*response, fetch.forwarded, Some(NotStored::ServerError), None))
         }
         Outcome::Passing(response, fill) => {
             let not_stored = fill.as_ref().err().copied();
@@ -149,17 +148,6 @@ async fn part_of_large(ledger: &mut Ledger, visit: &Visit, forwarded: Forwarded)
         Ok((response, _)) => passed_on(response, forwarded, Some(NotStored::TooLarge), None),
         Err(failure) => pages::origin_failed(&failure, reference(ledger)),
     }
-}
-
-/// A stale copy instead of an error. Counted as stale and never as a refusal: it is an answer.
-fn stale_instead(
-    ledger: &mut Ledger,
-    visit: &Visit,
-    copy: &CachedResponse,
-    said: OriginSaid,
-    now: Timestamp,
-) -> Response<Payload> {
-    from_cache(ledger, visit, copy, Served::StaleIfError(said), now)
 }
 
 /// Revalidates a copy that is being served meanwhile. The visitor is not charged for it.
@@ -240,7 +228,10 @@ async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>, patie
         Revalidation::NotModified => {
             let request = visit.cache_request(false);
             match worker.shared.cache.freshen(&request, &copy.response, response.headers(), &times) {
-                Freshened::Stored(copy) => Outcome::Whole(copy, StatusCode::NOT_MODIFIED, None),
+                Freshened::Stored(copy) => {
+                    keep(worker, visit, &copy);
+                    Outcome::Whole(copy, StatusCode::NOT_MODIFIED, None)
+                }
                 Freshened::Unstored(copy, reason) => {
                     Outcome::Whole(copy, StatusCode::NOT_MODIFIED, Some(reason))
                 }
@@ -271,7 +262,16 @@ async fn judge(
     let request = visit.cache_request(false);
     let mut fill = match cache.begin_fill(&request, response.status(), response.headers(), times) {
         Ok(fill) => fill,
-        Err(reason) => return Outcome::Passing(Box::new(response), Err(reason)),
+        Err(_) if is_origin_failure(response.status()) => return Outcome::FailedWith(Box::new(response)),
+        Err(reason) => {
+            if reason.supersedes_stored(response.status())
+                && !reason.is_about_asker(&request)
+                && let Some(kept) = worker.shared.kept.get()
+            {
+                kept.forget(request.key());
+            }
+            return Outcome::Passing(Box::new(response), Err(reason));
+        }
     };
     if announced_bytes(response.headers()).is_some_and(|bytes| bytes > READ_WHOLE_BYTES_MAX) {
         return Outcome::Passing(Box::new(response), Ok(Box::new(fill)));
@@ -293,6 +293,7 @@ async fn judge(
     }
     match cache.finish_fill(fill, worker.now()) {
         Ok(copy) => {
+            keep(worker, visit, &copy);
             let said = copy.status();
             Outcome::Whole(copy, said, None)
         }

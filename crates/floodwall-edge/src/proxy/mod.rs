@@ -6,6 +6,7 @@
 mod cached;
 mod fetch;
 mod filling;
+mod stand_in;
 mod visit;
 
 use std::pin::Pin;

@@ -59,6 +59,7 @@ pub fn config(origins: &[SocketAddr]) -> EdgeConfig {
         tracked_prefixes: 4096,
         timeouts: Timeouts::default(),
         cache: CacheSettings::default(),
+        kept: None,
     }
 }
 

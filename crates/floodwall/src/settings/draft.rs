@@ -10,7 +10,7 @@ use super::definition::{Located, Span, kind_in_words};
 use super::keys;
 use super::section::{Log, Section};
 use super::{
-    AccessLog, Cache, CertificatePaths, CertificateTarget, HostPattern, Origin, Place, ProbeTargets,
+    AccessLog, Cache, CertificatePaths, CertificateTarget, HostPattern, Kept, Origin, Place, ProbeTargets,
     QueryRule, RateLimit, SITES_MAX, Server, Settings, Site, Store, Timeouts,
 };
 
@@ -125,6 +125,10 @@ impl ServerDraft {
         let stale_if_error = cache_section.value(log, &keys::STALE_IF_ERROR);
         let negative = cache_section.value(log, &keys::NEGATIVE);
         let heuristic_max = cache_section.value(log, &keys::HEURISTIC_MAX);
+        let kept = section.below(log, "server.kept");
+        kept.report_unknown(log);
+        let kept_bytes = kept.value(log, &keys::KEPT_SIZE);
+        let kept_max_age = kept.value(log, &keys::KEPT_MAX_AGE);
         let (access_log_path, access_log) =
             read_access_log(&section.below(log, "server.access_log"), folder, log);
         let mut draft = Self {
@@ -159,6 +163,7 @@ impl ServerDraft {
                     negative: negative?,
                     heuristic_max: heuristic_max?,
                 },
+                kept: Kept { bytes: kept_bytes?, max_age: kept_max_age? },
                 access_log: access_log?,
             })
         })();

@@ -12,6 +12,7 @@ use super::target::{Host, OriginUrl};
 const SERVER: &str = "server";
 const TIMEOUTS: &str = "server.timeouts";
 const CACHE: &str = "server.cache";
+const KEPT: &str = "server.kept";
 const ACCESS_LOG: &str = "server.access_log";
 const STORE: &str = "store";
 const SITE: &str = "site";
@@ -24,6 +25,10 @@ pub(super) const TABLES: &[(&str, &str)] = &[
     (SERVER, "Where Floodwall listens and how much it may take."),
     (TIMEOUTS, "Deadlines: how long a slow or silent peer is waited for."),
     (CACHE, "The shared cache in memory."),
+    (
+        KEPT,
+        "Copies of public pages on disk, below `state`. They survive a restart and answer when the origin is gone and memory has nothing.",
+    ),
     (ACCESS_LOG, "One line for every request. Without this table there is no access log."),
     (STORE, "The records Floodwall keeps below `state`."),
     (SITE, "One protected site; write the table once for each, with two brackets: `[[site]]`."),
@@ -114,6 +119,11 @@ settings! {
     NEGATIVE: Period = CACHE.negative, Toml("\"10s\""), "\"10s\"", period(Duration::ZERO, Duration::from_secs(3600));
     /// Longest freshness of a page that states none but when it was last changed: a tenth of the time since then, up to this. Until then visitors may not see a correction.
     HEURISTIC_MAX: Period = CACHE.heuristic_max, Toml("\"5m\""), "\"5m\"", period(Duration::ZERO, Duration::from_secs(86_400));
+
+    /// Room on disk for them. When it is full, addresses with a query go first, then the oldest.
+    KEPT_SIZE: Size = KEPT.size, Toml("\"1GiB\""), "\"1GiB\"", Size(MIB, 1024 * GIB);
+    /// How long after the origin last confirmed it a copy may answer, where the page itself does not say. `"0s"` keeps none.
+    KEPT_MAX_AGE: Period = KEPT.max_age, Toml("\"30d\""), "\"30d\"", period(Duration::ZERO, Duration::from_secs(365 * 86_400));
 
     /// File to write to.
     LOG_PATH: FilePath = ACCESS_LOG.path, Required, "\"/var/log/floodwall/access.log\"", FilePath;

@@ -82,6 +82,8 @@ pub(crate) struct Server {
     pub(crate) timeouts: Timeouts,
     /// `[server.cache]`.
     pub(crate) cache: Cache,
+    /// `[server.kept]`.
+    pub(crate) kept: Kept,
     /// `[server.access_log]`, where it is given.
     pub(crate) access_log: Option<AccessLog>,
 }
@@ -120,6 +122,15 @@ pub(crate) struct Cache {
     pub(crate) negative: Duration,
     /// Longest freshness that is guessed.
     pub(crate) heuristic_max: Duration,
+}
+
+/// `[server.kept]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Bytes on disk for copies of pages.
+    pub(crate) bytes: u64,
+    /// How long after it was confirmed a copy may answer; zero keeps none.
+    pub(crate) max_age: Duration,
 }
 
 /// `[server.access_log]`.

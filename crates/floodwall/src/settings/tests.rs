@@ -61,6 +61,7 @@ fn a_site_alone_is_a_whole_file() {
                 negative: seconds(10),
                 heuristic_max: seconds(300),
             },
+            kept: Kept { bytes: 1 << 30, max_age: seconds(30 * 86_400) },
             access_log: None,
         }
     );
