@@ -17,6 +17,7 @@ use crate::cache::{
 };
 use crate::forwarded::{HOPS_MAX, append_forwarding, client_address};
 use crate::kept;
+use crate::query::{PathPattern, QueryRule, QueryRules};
 use crate::request_guard::{BodyStep, FaultKind, GuardLimits, RequestGuard};
 use crate::upstream::answer::{AnswerFault, AnswerHead, HeadReader};
 
@@ -213,6 +214,28 @@ pub fn cache_control(data: &[u8]) {
     }
     headers.append(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     assert!(ResponseDirectives::of(&headers).no_store, "no-store was overlooked");
+}
+
+/// Query hygiene: what is left of a query is made of what came, is left alone the second time, and names
+/// only what the rule names. `data` is a target.
+pub fn query(data: &[u8]) {
+    let Ok(target) = std::str::from_utf8(data) else { return };
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let rule =
+        |path, names: &[&str]| QueryRule { path, parameters: names.iter().map(|n| (*n).into()).collect() };
+    let rules = QueryRules::new(vec![
+        rule(PathPattern::Exact("/search".into()), &["q", "page"]),
+        rule(PathPattern::Below("/".into()), &["id"]),
+    ]);
+    if let Some(reduced) = rules.reduced(path, query) {
+        let (same_path, left) = reduced.split_once('?').unwrap_or((&reduced, ""));
+        assert!(path.contains('?') || same_path == path, "another path");
+        for pair in left.split('&').filter(|pair| !pair.is_empty()) {
+            assert!(query.split('&').any(|came| came == pair), "made up");
+            assert!(["q", "page", "id"].contains(&pair.split('=').next().unwrap_or_default()), "not named");
+        }
+        assert!(left.is_empty() || rules.reduced(same_path, left).is_none(), "not settled at once");
+    }
 }
 
 /// A copy on disk: any bytes are read or refused, and whatever checksum stands before them, nothing of

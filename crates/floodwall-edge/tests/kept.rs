@@ -46,6 +46,13 @@ fn pages_survive_a_restart_without_the_origin() {
     origin.kill();
 
     let edge = start(keeping(directory.path(), address));
+    let mut head = Visitor::connect(&edge);
+    head.send(b"HEAD / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    let head = head.read_answer(true);
+    assert_eq!((head.status, head.header("content-length")), (200, Some("13")));
+    stop(edge);
+
+    let edge = start(keeping(directory.path(), address));
     let first = get(&edge, "/");
     assert_eq!((first.status, first.text().as_str()), (200, "where to vote"));
     assert_eq!((first.header("content-type"), first.header("etag")), (Some("text/html"), Some("\"v1\"")));

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 
 use super::cached::{StaleCopy, refused, stored_answer};
 use super::filling::Filling;
-use super::stand_in::{keep, may_stand_in, stand_in};
+use super::stand_in::{keep, may_stand_in, stand_in, stand_in_for_head};
 use super::visit::Visit;
 use super::{counters, note_cache, reference};
 use crate::body::{Ledger, Payload};
@@ -184,13 +184,26 @@ pub(crate) async fn pass_through(
     }
     note_cache(ledger, "bypass");
     let has_body = !body.is_empty();
-    let own_fields = std::mem::take(&mut visit.headers);
+    // A HEAD may have to be answered from disk, by what it asks for.
+    let is_head = visit.method == Method::HEAD && worker.shared.kept.get().is_some();
+    let own_fields = if is_head { visit.headers.clone() } else { std::mem::take(&mut visit.headers) };
     let fields = visit.header_to_origin(own_fields);
     ledger.set_waits_for_origin(true);
     let patience = Patience::of_edge(worker.shared.config.timeouts.origin_response);
     // Nothing was waited for since it was received.
     let outcome = ask_once(&worker, visit, fields, body, patience, now).await;
     ledger.set_waits_for_origin(false);
+    let said = match &outcome {
+        Ok((response, _)) if is_origin_failure(response.status()) => OriginSaid::Status(response.status()),
+        _ => OriginSaid::Nothing,
+    };
+    let failed = outcome.is_err() || said != OriginSaid::Nothing;
+    if is_head
+        && failed
+        && let Some(answer) = stand_in_for_head(ledger, visit, said).await
+    {
+        return answer;
+    }
     match outcome {
         Ok((response, times)) => {
             let received = times.response_received;

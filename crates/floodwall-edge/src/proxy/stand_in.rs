@@ -45,16 +45,26 @@ pub(super) async fn stand_in(
         return Some(answer);
     }
     let copy = from_disk(ledger, visit).await?;
-    let now = ledger.worker.now();
-    copy.try_begin_revalidation(now, KEPT_LEASE);
     if ask_beside {
         let copy = StaleCopy { response: copy.clone(), may_serve_on_error: true };
         revalidate_beside(&ledger.worker, visit, copy);
     }
+    let now = ledger.worker.now();
     Some(from_cache(ledger, visit, &copy, Served::Kept(said), now))
 }
 
-/// The copy on disk; it is in memory from then on.
+/// As [`stand_in`], for a HEAD of which memory has nothing.
+pub(super) async fn stand_in_for_head(
+    ledger: &mut Ledger,
+    visit: &Visit,
+    said: OriginSaid,
+) -> Option<Response<Payload>> {
+    let copy = from_disk(ledger, visit).await?;
+    let now = ledger.worker.now();
+    Some(from_cache(ledger, visit, &copy, Served::Kept(said), now))
+}
+
+/// The copy on disk; it is in memory from then on, and all are answered from it for a while.
 async fn from_disk(ledger: &mut Ledger, visit: &Visit) -> Option<Arc<CachedResponse>> {
     let shared = ledger.worker.shared.clone();
     let kept = shared.kept.get()?;
@@ -63,5 +73,8 @@ async fn from_disk(ledger: &mut Ledger, visit: &Visit) -> Option<Arc<CachedRespo
     ledger.set_waits_for_origin(true);
     let read = kept.read(&request).await;
     ledger.set_waits_for_origin(false);
-    shared.cache.adopt(&request, read?, kept.age_max(), ledger.worker.now())
+    let now = ledger.worker.now();
+    let copy = shared.cache.adopt(&request, read?, kept.age_max(), now)?;
+    copy.try_begin_revalidation(now, KEPT_LEASE);
+    Some(copy)
 }
