@@ -102,7 +102,7 @@ impl CachedResponse {
             }
         };
         headers.insert(AGE, HeaderValue::from(self.freshness.age(now).as_secs()));
-        headers.insert(CACHE_STATUS, served.cache_status(self.freshness.seconds_left(now), status));
+        headers.insert(CACHE_STATUS, served.cache_status(self.seconds_left(now), status));
         Answer { status, headers, body }
     }
 
@@ -148,6 +148,12 @@ impl CachedResponse {
     /// Whether it was purged.
     pub(crate) fn is_expired(&self) -> bool {
         self.expired.load(Ordering::Acquire)
+    }
+
+    /// Whole seconds of freshness left; none of what was purged.
+    fn seconds_left(&self, now: Timestamp) -> i64 {
+        let left = self.freshness.seconds_left(now);
+        if self.is_expired() { left.min(0) } else { left }
     }
 
     /// The stored status.

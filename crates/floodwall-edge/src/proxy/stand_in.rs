@@ -13,7 +13,7 @@ use crate::cache::{CachedResponse, OriginSaid, Served};
 use crate::worker::Worker;
 
 /// After a copy was read from disk, all are answered from it for so long before one asks the origin.
-const KEPT_LEASE: Duration = Duration::from_secs(5);
+const KEPT_LEASE: Duration = Duration::from_secs(1);
 
 /// Offers what was stored in memory to be kept on disk.
 pub(super) fn keep(worker: &Worker, visit: &Visit, copy: &Arc<CachedResponse>) {
