@@ -8,6 +8,8 @@ use floodwall_model::Prefix;
 use floodwall_policy::SitePolicy;
 
 use crate::cache::CacheSettings;
+use crate::kept::KeptSettings;
+use crate::query::QueryRules;
 use crate::tls::CertificateFiles;
 
 /// Everything the edge needs to run.
@@ -33,6 +35,8 @@ pub struct EdgeConfig {
     pub timeouts: Timeouts,
     /// The cache in memory.
     pub cache: CacheSettings,
+    /// Copies on disk that stand in when the origin is gone; `None` keeps none.
+    pub kept: Option<KeptSettings>,
 }
 
 /// One protected site.
@@ -51,6 +55,8 @@ pub struct SiteConfig {
     /// How long past its freshness a copy may be served when the origin fails and the answer
     /// itself does not say; `None` takes the cache's default.
     pub stale_if_error: Option<Duration>,
+    /// Which query parameters its pages read.
+    pub query: QueryRules,
 }
 
 /// One origin server, reached over cleartext HTTP/1.1.

@@ -1,8 +1,8 @@
 //! The edge as a whole: bind, start, read its figures, drain, stop.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,11 +10,12 @@ use floodwall_model::{AccessRecord, Clock, EdgeCounts, SiteId, SiteSnapshot, Tra
 use floodwall_policy::{Admission, AdmissionPolicy, ConnectionShares, PrefixLimiter};
 use tokio::sync::watch;
 
-use crate::cache::ResponseCache;
+use crate::cache::{PurgeDepth, PurgeTarget, ResponseCache};
 use crate::config::EdgeConfig;
 use crate::counters::Counters;
 use crate::error::EdgeError;
 use crate::flights::Flights;
+use crate::kept::{Kept, KeptCounts};
 use crate::listen;
 use crate::site_table::SiteTable;
 use crate::tls;
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) admission: Admission,
     pub(crate) policy: AdmissionPolicy,
     pub(crate) cache: ResponseCache,
+    /// Set at the start, where copies are kept.
+    pub(crate) kept: OnceLock<Kept>,
     pub(crate) flights: Flights,
     pub(crate) origins: Origins,
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
@@ -128,11 +131,18 @@ impl BoundEdge {
         &self.addresses
     }
 
-    /// Starts one thread per worker.
+    /// Starts one thread per worker, and opens the directory of kept copies: not before, so that whoever
+    /// cannot serve for want of a port has not touched it.
     ///
     /// # Errors
-    /// When the operating system gives no thread.
+    /// When the operating system gives no thread, or the directory cannot be used.
     pub fn start(self) -> Result<EdgeHandle, EdgeError> {
+        if let Some(settings) = &self.shared.config.kept {
+            let names = self.shared.config.sites.iter().map(|site| site.name.clone()).collect();
+            let kept = Kept::open(settings, names).map_err(EdgeError::Kept)?;
+            // It is the first and only time.
+            let _ = self.shared.kept.set(kept);
+        }
         let sites = self.shared.config.sites.len();
         let mut counters = Vec::new();
         let mut threads = Vec::new();
@@ -180,6 +190,7 @@ fn build_shared(
         admission: Admission::new(PrefixLimiter::new(config.tracked_prefixes, hash_seed)),
         policy,
         cache: ResponseCache::new(config.cache.clone()),
+        kept: OnceLock::new(),
         flights: Flights::default(),
         origins: Origins::new(&config.sites),
         tls,
@@ -254,6 +265,21 @@ impl EdgeHandle {
         counts.cache_bytes = self.shared.cache.bytes();
         counts.cache_bytes_max = self.shared.cache.bytes_max();
         counts
+    }
+
+    /// Purges cached answers of one site or of all, with [`PurgeDepth::Remove`] copies on disk too, and says of how many addresses some were purged.
+    /// Looks at every cached answer; not for the path of a request.
+    pub fn purge(&self, site: Option<SiteId>, target: &PurgeTarget, depth: PurgeDepth) -> usize {
+        if let (Some(kept), PurgeDepth::Remove) = (self.shared.kept.get(), depth) {
+            kept.purge(site, target);
+        }
+        self.shared.cache.purge(site, target, depth, self.shared.clock.now())
+    }
+
+    /// Figures of the copies on disk, where some are kept.
+    #[must_use]
+    pub fn kept(&self) -> Option<KeptCounts> {
+        self.shared.kept.get().map(Kept::counts)
     }
 
     /// Whether every worker still runs.

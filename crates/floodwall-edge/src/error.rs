@@ -4,6 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use crate::kept::KeptError;
 use crate::tls::TlsError;
 
 /// Why the edge did not start. All of these are for the operator to mend; a retry alone helps only
@@ -21,6 +22,11 @@ pub enum EdgeError {
     /// Certificates cannot be used; one line for each fault.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Tls(Vec<TlsError>),
+    /// Copies of pages cannot be kept.
+    #[error(
+        "cannot keep copies of pages: {0}; mend the directory, or set `max_age = \"0s\"` below [server.kept]"
+    )]
+    Kept(#[source] KeptError),
     /// No thread could be started.
     #[error("cannot start a worker thread: {0}; see the limits on tasks (ulimit -u, TasksMax)")]
     Thread(#[source] io::Error),

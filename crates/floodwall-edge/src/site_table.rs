@@ -82,6 +82,7 @@ mod tests {
                 origins: Vec::new(),
                 policy: floodwall_policy::SitePolicy::default(),
                 stale_if_error: None,
+                query: crate::query::QueryRules::default(),
             })
             .collect();
         SiteTable::new(&sites)

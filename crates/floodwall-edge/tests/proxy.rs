@@ -73,7 +73,7 @@ fn a_cached_page_is_answered_without_the_origin() {
     let origin = Origin::start(|_| page("kept", &[CACHEABLE, ("etag", "\"v1\"")]));
     let edge = start(config(&[origin.address]));
     let mut visitor = Visitor::connect(&edge);
-    assert_eq!(visitor.get("/").header("cache-status"), Some("floodwall; fwd=uri-miss; stored"));
+    assert_eq!(visitor.get("/").header("cache-status"), Some("floodwall; fwd=uri-miss; ttl=60; stored"));
     let hit = visitor.get_with("/", "Cache-Control: no-cache\r\nPragma: no-cache\r\n");
     assert_eq!((hit.status, hit.text().as_str()), (200, "kept"));
     assert!(hit.header("age").is_some() && hit.header("cache-status").unwrap().starts_with("floodwall; hit"));

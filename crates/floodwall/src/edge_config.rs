@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use floodwall_edge::tls::CertificateFiles;
-use floodwall_edge::{CacheSettings, EdgeConfig, OriginConfig, SiteConfig, Timeouts};
+use floodwall_edge::{
+    CacheSettings, EdgeConfig, KeptSettings, OriginConfig, PathPattern, QueryRule, QueryRules, SiteConfig,
+    Timeouts,
+};
 use floodwall_policy::{RateLimit, SitePolicy};
 
 use crate::settings::{self, HostPattern, Settings, Site};
@@ -37,8 +40,16 @@ pub(crate) fn edge_config(settings: &Settings) -> EdgeConfig {
             memory_bytes_max: server.cache.memory_bytes,
             object_bytes_max: server.cache.object_bytes_max,
             default_stale_if_error: server.cache.stale_if_error,
+            negative_for: server.cache.negative,
+            heuristic_max: server.cache.heuristic_max,
             ..CacheSettings::default()
         },
+        kept: (!server.kept.max_age.is_zero()).then(|| KeptSettings {
+            directory: server.state.join("kept"),
+            bytes_max: server.kept.bytes,
+            object_bytes_max: server.cache.object_bytes_max,
+            age_max: server.kept.max_age,
+        }),
     }
 }
 
@@ -61,6 +72,15 @@ fn site_config(site: &Site) -> SiteConfig {
             request_limit: site.request_limit.as_ref().and_then(rate_limit),
         },
         stale_if_error: site.stale_if_error,
+        query: QueryRules::new(site.query.iter().map(query_rule).collect()),
+    }
+}
+
+fn query_rule(rule: &settings::QueryRule) -> QueryRule {
+    let path = rule.path.as_str().into();
+    QueryRule {
+        path: if rule.below { PathPattern::Below(path) } else { PathPattern::Exact(path) },
+        parameters: rule.parameters.iter().map(|name| name.as_str().into()).collect(),
     }
 }
 

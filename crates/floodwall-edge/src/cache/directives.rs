@@ -3,18 +3,22 @@
 //! In doubt the reading is the one that stores less and serves less: of several values the
 //! smallest counts, an invalid number is zero, and a field that cannot be read to its end is
 //! `no-store`. Limits: 4 KiB and 64 directives, beyond which a field is `no-store` as well.
+//!
+//! A field meant for caches like this one (`targeted`) is read in place of `Cache-Control`.
 
 use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::CACHE_CONTROL;
 
+use super::targeted;
+
 /// Bytes of one message's `Cache-Control` lines that are read.
-const BYTES_MAX: usize = 4096;
+pub(super) const BYTES_MAX: usize = 4096;
 /// Directives of one message that are read.
-const DIRECTIVES_MAX: usize = 64;
+pub(super) const DIRECTIVES_MAX: usize = 64;
 /// What a number too large to represent stands for (RFC 9111 section 1.2.2).
-const DELTA_SECONDS_MAX: u64 = 1 << 31;
+pub(super) const DELTA_SECONDS_MAX: u64 = 1 << 31;
 
 /// The directives of a response that a shared cache acts on. `private` and `no-cache` with field
 /// names count like those without, which section 5.2.2.4 and 5.2.2.7 note as common and is safe.
@@ -31,11 +35,17 @@ pub(crate) struct ResponseDirectives {
     pub(crate) s_maxage: Option<Duration>,
     pub(crate) stale_if_error: Option<Duration>,
     pub(crate) stale_while_revalidate: Option<Duration>,
+    /// They stood in a targeted field: `Cache-Control` and `Expires` do not count (RFC 9213 section
+    /// 2.2).
+    pub(crate) targeted: bool,
 }
 
 impl ResponseDirectives {
-    /// Reads all `Cache-Control` lines of a response.
+    /// Reads the directives of a response: those targeted at us, else its `Cache-Control`.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
+        if let Some(targeted) = targeted::directives(headers) {
+            return targeted;
+        }
         let mut found = Self::default();
         let outcome = for_each(headers, |name, argument| found.take(name, argument));
         if outcome == Outcome::Unreadable {

@@ -1,6 +1,6 @@
 //! One stored response, and the answers made from it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,11 +8,12 @@ use floodwall_model::Timestamp;
 use http::header::{
     AGE, CACHE_CONTROL, CACHE_STATUS, CONTENT_LOCATION, DATE, ETAG, EXPIRES, HeaderName, LAST_MODIFIED, VARY,
 };
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::cache_status::Served;
 use super::freshness::Freshness;
 use super::headers::{StoredHead, allocation, set_content_length};
+use super::ranges::Part;
 use super::storability::Plan;
 use super::validation::is_not_modified;
 use super::variant::Variant;
@@ -21,8 +22,8 @@ use super::variant::Variant;
 /// for every request.
 const USE_STEP: Duration = Duration::from_millis(100);
 
-/// A complete stored response. Immutable but for two hints: the revalidation lease and the last
-/// use.
+/// A complete stored response. Immutable but for the revalidation lease, the last use, and that it
+/// may have been purged.
 #[derive(Debug)]
 pub(crate) struct CachedResponse {
     status: StatusCode,
@@ -32,6 +33,7 @@ pub(crate) struct CachedResponse {
     variant: Variant,
     answers_authorization: bool,
     weight: u64,
+    expired: AtomicBool,
     lease_until_nanos: AtomicU64,
     last_used_nanos: AtomicU64,
 }
@@ -40,7 +42,8 @@ pub(crate) struct CachedResponse {
 /// is in the header.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    /// The stored status, or 304 where the visitor's own copy is good.
+    /// The stored status, 304 where the visitor's own copy is good, 206 or 416 where a part was asked
+    /// for.
     pub(crate) status: StatusCode,
     /// The header, with `Age` and `Cache-Status`.
     pub(crate) headers: HeaderMap,
@@ -61,29 +64,46 @@ impl CachedResponse {
             variant: plan.variant,
             answers_authorization: plan.answers_authorization,
             weight,
+            expired: AtomicBool::new(false),
             lease_until_nanos: AtomicU64::new(0),
             last_used_nanos: AtomicU64::new(plan.freshness.received().monotonic_nanos()),
         }
     }
 
-    /// The answer to a request with this header: 304 where its own condition holds (RFC 9111
-    /// section 4.3.2), else the stored response.
+    /// The answer to a GET or HEAD with this header: 304 where its own condition holds (RFC 9111
+    /// section 4.3.2), else the stored response or the part of it that is asked for (RFC 9110
+    /// section 14.2; ranges are for GET alone).
     ///
     /// Costs one copy of the header map (two allocations and a reference count per value) and the
     /// two texts of `Age` and `Cache-Status`; the body is shared.
-    pub(crate) fn answer(&self, request: &HeaderMap, served: Served, now: Timestamp) -> Answer {
-        let age = HeaderValue::from(self.freshness.age(now).as_secs());
-        let cache_status = served.cache_status(self.freshness.seconds_left(now));
-        if is_not_modified(self, request) {
-            let mut headers = self.not_modified_fields();
-            headers.insert(AGE, age);
-            headers.insert(CACHE_STATUS, cache_status);
-            return Answer { status: StatusCode::NOT_MODIFIED, headers, body: Bytes::new() };
-        }
-        let mut headers = self.fields.clone();
-        headers.insert(AGE, age);
-        headers.insert(CACHE_STATUS, cache_status);
-        Answer { status: self.status, headers, body: self.body.clone() }
+    pub(crate) fn answer(
+        &self,
+        method: &Method,
+        request: &HeaderMap,
+        served: Served,
+        now: Timestamp,
+    ) -> Answer {
+        let (status, mut headers, body) = if is_not_modified(self, request) {
+            (StatusCode::NOT_MODIFIED, self.not_modified_fields(), Bytes::new())
+        } else {
+            let part = if *method == Method::GET { Part::asked(self, request) } else { Part::Whole };
+            match part {
+                Part::Whole => (self.status, self.fields.clone(), self.body.clone()),
+                Part::Bytes { first, end } => {
+                    let mut headers = self.fields.clone();
+                    part.describe(&mut headers, self.body.len());
+                    (StatusCode::PARTIAL_CONTENT, headers, self.body.slice(first..end))
+                }
+                Part::Unsatisfiable => {
+                    let mut headers = self.not_modified_fields();
+                    part.describe(&mut headers, self.body.len());
+                    (StatusCode::RANGE_NOT_SATISFIABLE, headers, Bytes::new())
+                }
+            }
+        };
+        headers.insert(AGE, HeaderValue::from(self.freshness.age(now).as_secs()));
+        headers.insert(CACHE_STATUS, served.cache_status(self.seconds_left(now), status));
+        Answer { status, headers, body }
     }
 
     /// The fields RFC 9110 section 15.4.5 asks of a 304. `Last-Modified` only where there is no
@@ -118,6 +138,22 @@ impl CachedResponse {
     /// Whether a request elected by [`Self::try_begin_revalidation`] may still be under way.
     pub(crate) fn is_being_revalidated(&self, now: Timestamp) -> bool {
         now.monotonic_nanos() < self.lease_until_nanos.load(Ordering::Relaxed)
+    }
+
+    /// Ends its freshness: it has to be confirmed, and serves unconfirmed only where the origin fails.
+    pub(crate) fn expire(&self) {
+        self.expired.store(true, Ordering::Release);
+    }
+
+    /// Whether it was purged.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.expired.load(Ordering::Acquire)
+    }
+
+    /// Whole seconds of freshness left; none of what was purged.
+    fn seconds_left(&self, now: Timestamp) -> i64 {
+        let left = self.freshness.seconds_left(now);
+        if self.is_expired() { left.min(0) } else { left }
     }
 
     /// The stored status.

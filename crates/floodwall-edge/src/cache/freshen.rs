@@ -1,10 +1,11 @@
-//! Stored responses that change: freshened by a 304 (RFC 9111 sections 3.2 and 4.3.4), dropped after
+//! Stored responses that change: freshened by a 304 (RFC 9111 sections 3.2 and 4.3.4) or by the
+//! answer to a HEAD (section 4.3.5), dropped after
 //! an unsafe method (section 4.4).
 
 use std::sync::Arc;
 
 use floodwall_model::Timestamp;
-use http::header::{CONTENT_LOCATION, HeaderName, LOCATION};
+use http::header::{CONTENT_LENGTH, CONTENT_LOCATION, ETAG, HeaderName, LAST_MODIFIED, LOCATION};
 use http::{HeaderMap, StatusCode};
 
 use super::entry::CachedResponse;
@@ -57,6 +58,33 @@ impl ResponseCache {
                 let plan = Plan::for_one_answer(status, &merged, exchange, self.settings());
                 Freshened::Unstored(with_body_of(stored, head, plan), reason)
             }
+        }
+    }
+
+    /// Freshens `stored` by the answer to a HEAD that found it stale (section 4.3.5): where the status
+    /// is the same, and at least one of `ETag`, `Last-Modified` and `Content-Length` came, and all
+    /// that came agree. Where they do not, the copy stays what it is, stale.
+    pub(crate) fn freshen_by_head(
+        &self,
+        request: &CacheRequest<'_>,
+        stored: &CachedResponse,
+        status: StatusCode,
+        headers: &HeaderMap,
+        exchange: &Exchange,
+    ) {
+        let came =
+            [ETAG, LAST_MODIFIED, CONTENT_LENGTH].into_iter().filter(|name| headers.contains_key(name));
+        let mut agreed = came.map(|name| headers.get(&name) == stored.fields().get(&name)).peekable();
+        if status != stored.status() || agreed.peek().is_none() || !agreed.all(|agrees| agrees) {
+            return;
+        }
+        let Some(merged) = merged_fields(stored.fields(), headers) else { return };
+        let Ok(plan) = judge_confirmed(request, status, &merged, exchange, self.settings()) else { return };
+        let received = exchange.response_received.wall_unix_seconds();
+        let fields: Vec<_> = storable_fields(&merged).collect();
+        if let Some(head) = copy_head(fields.into_iter(), received) {
+            // A copy that cannot be put back stays what it was.
+            let _ = self.store_freshened(request, with_body_of(stored, head, plan), exchange);
         }
     }
 

@@ -1,12 +1,13 @@
 //! How long a response is fresh, how old it is, and how long past that it may serve
 //! (RFC 9111 section 4.2, RFC 5861).
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use floodwall_model::Timestamp;
 use http::header::{AGE, DATE, EXPIRES, LAST_MODIFIED};
 use http::{HeaderMap, HeaderName, StatusCode};
 
+use super::date::parse_date;
 use super::directives::{ResponseDirectives, delta_seconds};
 use super::settings::CacheSettings;
 
@@ -57,6 +58,7 @@ impl Freshness {
         settings: &CacheSettings,
     ) -> Self {
         let (lifetime, source) = lifetime(status, headers, directives, exchange, settings);
+        let lifetime = if is_doubtful(status) { lifetime.min(settings.negative_for) } else { lifetime };
         let default_stale = exchange.stale_if_error.unwrap_or(settings.default_stale_if_error);
         Self {
             received: exchange.response_received,
@@ -87,6 +89,11 @@ impl Freshness {
     /// Whether it may be served now while it is revalidated (RFC 5861 section 3).
     pub(crate) fn may_serve_while_revalidating(&self, now: Timestamp) -> bool {
         self.lifetime.saturating_add(self.stale_while_revalidate) > self.age(now)
+    }
+
+    /// Whether it may be served at all when the origin fails.
+    pub(crate) fn may_stand_in(&self) -> bool {
+        !self.stale_if_error.is_zero()
     }
 
     /// Whole seconds of freshness left; negative once stale.
@@ -134,7 +141,7 @@ fn lifetime(
         return (seconds, LifetimeSource::Explicit);
     }
     let date = date_of(headers, exchange);
-    if headers.contains_key(EXPIRES) {
+    if !directives.targeted && headers.contains_key(EXPIRES) {
         // An invalid date, above all `0`, is in the past (section 5.3), and of several the
         // earliest counts.
         let at = |line: &http::HeaderValue| parse_date(line.as_bytes()).unwrap_or(i64::MIN);
@@ -143,6 +150,11 @@ fn lifetime(
     }
     let may_guess = directives.public || is_heuristically_cacheable(status);
     match single_date(headers, &LAST_MODIFIED) {
+        _ if is_negative(status) && !settings.negative_for.is_zero() => {
+            // Section 4.2.2 leaves the guess to us. Nobody is harmed by a page that appears a few
+            // seconds late; a scan for missing pages is stopped here.
+            (settings.negative_for, LifetimeSource::Heuristic)
+        }
         Some(modified) if may_guess => {
             let tenth = seconds_between(modified, date) / 10;
             (tenth.min(settings.heuristic_max), LifetimeSource::Heuristic)
@@ -196,6 +208,16 @@ pub(crate) fn is_heuristically_cacheable(status: StatusCode) -> bool {
     matches!(status.as_u16(), 200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501)
 }
 
+/// Errors that speak of the address and not of one visitor's request.
+fn is_negative(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 404 | 405 | 410 | 414 | 501)
+}
+
+/// Errors that a request of an unusual kind may bring about: not kept for long, whatever they say.
+pub(crate) fn is_doubtful(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 405 | 414 | 501)
+}
+
 /// `Date`, or the time of arrival where it is missing or invalid (RFC 9110 section 6.6.1).
 fn date_of(headers: &HeaderMap, exchange: &Exchange) -> i64 {
     single_date(headers, &DATE).unwrap_or(exchange.response_received.wall_unix_seconds())
@@ -209,13 +231,6 @@ pub(crate) fn single_date(headers: &HeaderMap, name: &HeaderName) -> Option<i64>
         return None;
     }
     parse_date(line.as_bytes())
-}
-
-/// Unix seconds of an HTTP date in any of its three forms (RFC 9110 section 5.6.7).
-pub(crate) fn parse_date(text: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(text).ok()?.trim_ascii();
-    let since_1970 = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since_1970.as_secs()).ok()
 }
 
 /// From `earlier` to `later`, both Unix seconds; zero when that is backwards.

@@ -27,6 +27,8 @@ pub(crate) enum LookUp {
         /// The address was found not cacheable a moment ago, or is not for this request: do not
         /// make requests for it wait for one another.
         known_uncacheable: bool,
+        /// Its answer is most likely for it alone, and nobody should wait for it.
+        alone: bool,
         /// Something is stored for the address, for other requests.
         other_variant: bool,
     },

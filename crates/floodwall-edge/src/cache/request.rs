@@ -1,7 +1,7 @@
 //! A request as the cache sees it.
 
 use floodwall_model::SiteId;
-use http::header::{AUTHORIZATION, RANGE};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
 
 use super::cookies;
@@ -39,10 +39,8 @@ pub(crate) enum BypassReason {
     Body,
     /// Authority, path and query together are longer than a key may be.
     KeyTooLong,
-    /// It carries `Authorization`, and what is stored does not say it is for everybody.
+    /// It carries `Authorization`, and what is stored is not for those who do.
     Authorization,
-    /// It asks for a part and nothing complete is stored.
-    Range,
 }
 
 impl<'a> CacheRequest<'a> {
@@ -82,9 +80,5 @@ impl<'a> CacheRequest<'a> {
     /// Whether the origin may know who asks.
     pub(crate) fn is_personal(&self) -> bool {
         self.has_authorization() || self.has_personal_cookie()
-    }
-
-    pub(crate) fn has_range(&self) -> bool {
-        self.headers.contains_key(RANGE)
     }
 }

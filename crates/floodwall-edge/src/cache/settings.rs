@@ -20,6 +20,10 @@ pub struct CacheSettings {
     /// The longest freshness given to a response that states none but has a `Last-Modified`
     /// (RFC 9111 section 4.2.2): until then visitors may not see a correction.
     pub heuristic_max: Duration,
+    /// How long an error that speaks of the address itself (404, 405, 410, 414, 501) is fresh where
+    /// it states nothing, and at the most where it is not 404 or 410. Zero: errors that state
+    /// nothing are not stored.
+    pub negative_for: Duration,
     /// How long "not cacheable" is remembered of an address, so that requests for it are not made
     /// to wait for one another.
     pub uncacheable_for: Duration,
@@ -33,6 +37,7 @@ impl Default for CacheSettings {
             filling_bytes_max: 64 << 20,
             default_stale_if_error: Duration::from_secs(24 * 3600),
             heuristic_max: Duration::from_secs(300),
+            negative_for: Duration::from_secs(10),
             uncacheable_for: Duration::from_secs(10),
         }
     }

@@ -75,6 +75,15 @@ impl Slot {
         responses.pop().map(Self::One)
     }
 
+    /// Makes all of it stale; see [`CachedResponse::expire`].
+    pub(crate) fn expire(&self) {
+        self.responses().iter().for_each(|one| one.expire());
+    }
+
+    pub(crate) fn any(&self, is: impl Fn(&CachedResponse) -> bool) -> bool {
+        self.responses().iter().any(|one| is(one))
+    }
+
     pub(crate) fn depends_on_cookie(&self) -> bool {
         self.responses().iter().any(|one| one.variant().depends_on_cookie())
     }

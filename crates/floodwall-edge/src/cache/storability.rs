@@ -6,15 +6,16 @@
 //! - A response that sets a cookie is for one visitor.
 //! - A response to a request with a personal cookie (see `cookies`) is stored only when the origin gave it a lifetime or
 //!   said `public`; never on a guess, and never when it varies on the cookie.
-//! - Of the errors only 404 and 410 speak of the address itself. Others (400, 405, 413, 431 ...)
-//!   can be provoked by one visitor's odd request and would then be shown to all.
-//! - 5xx is not stored: the error would outlive its cause, and a kept copy is better than it.
+//! - Of the errors only 404 and 410 speak of the address itself; 405, 414 and 501 nearly so: they
+//!   are kept for seconds, and never in place of a page. Others (400, 413, 431 ...) can be provoked
+//!   by one visitor's odd request and would then be shown to all, whatever lifetime they state.
+//! - Other 5xx are not stored: the error would outlive its cause, and a kept copy is better than it.
 
 use http::header::{ETAG, LAST_MODIFIED, SET_COOKIE};
 use http::{HeaderMap, Method, StatusCode};
 
 use super::directives::ResponseDirectives;
-use super::freshness::{Exchange, Freshness, LifetimeSource};
+use super::freshness::{Exchange, Freshness, LifetimeSource, is_doubtful};
 use super::request::CacheRequest;
 use super::settings::CacheSettings;
 use super::variant::Variant;
@@ -91,13 +92,15 @@ impl NotStored {
                 | Self::VariesOnEverything
                 | Self::NothingToGain
                 | Self::TooLarge
+                | Self::Authorization
         )
     }
 
     /// Whether it was the asker who was answered so, and not the address: who shows a session is told
     /// "private" of pages that are everybody's. That must not cost the others their kept copy.
     pub(crate) fn is_about_asker(self, request: &CacheRequest<'_>) -> bool {
-        matches!(self, Self::NoStore | Self::Private | Self::SetCookie) && request.is_personal()
+        matches!(self, Self::NoStore | Self::Private | Self::SetCookie | Self::Authorization)
+            && request.is_personal()
     }
 
     /// Whether a stored response for the same request must go (section 4.3.3: a full answer says
@@ -193,7 +196,7 @@ fn judge_response(
     exchange: &Exchange,
     settings: &CacheSettings,
 ) -> Result<Plan, NotStored> {
-    if status.is_server_error() {
+    if status.is_server_error() && !is_doubtful(status) {
         return Err(NotStored::ServerError);
     }
     if !is_about_address(status) {
@@ -226,7 +229,10 @@ fn judge_response(
 /// Statuses that say something of the address for everybody. 206 and 304 are answers to one
 /// visitor's question; 1xx is not an answer.
 fn is_about_address(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 200 | 203 | 204 | 300 | 301 | 302 | 303 | 307 | 308 | 404 | 410)
+    matches!(
+        status.as_u16(),
+        200 | 203 | 204 | 300 | 301 | 302 | 303 | 307 | 308 | 404 | 405 | 410 | 414 | 501
+    )
 }
 
 /// Section 3 asks for an explicit lifetime, `public`, or a heuristically cacheable status; what of

@@ -9,7 +9,8 @@
 //! take more than `memory_bytes_max` and `filling_bytes_max` together, nothing new is stored.
 
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use floodwall_model::Timestamp;
 use foldhash::quality::RandomState;
@@ -20,7 +21,7 @@ use quick_cache::{OptionsBuilder, Weighter};
 use super::directives::asks_only_if_cached;
 use super::entry::CachedResponse;
 use super::fill::{Fill, FillBudget, FillStart, Unstored};
-use super::freshness::Exchange;
+use super::freshness::{Exchange, is_doubtful};
 use super::headers::allocation;
 use super::key::{Key, KeyRef};
 use super::look_up::LookUp;
@@ -67,6 +68,8 @@ pub(crate) struct ResponseCache {
     fills: Arc<FillBudget>,
     /// Held while a slot is read, changed and written back.
     changing: Mutex<()>,
+    /// When something was purged last; answers asked for until then are not stored.
+    pub(super) purged_nanos: AtomicU64,
     settings: CacheSettings,
     /// The most one response, and one slot, may weigh.
     object_bytes_max: u64,
@@ -111,6 +114,7 @@ impl ResponseCache {
             markers,
             fills,
             changing: Mutex::new(()),
+            purged_nanos: AtomicU64::new(0),
             settings,
             object_bytes_max: object_bytes_max.min(slot_bytes_max),
             slot_bytes_max,
@@ -120,8 +124,8 @@ impl ResponseCache {
 
     /// What is stored for `request`. A hit allocates nothing.
     ///
-    /// A `Range` request is answered whole from a fresh complete copy (RFC 9110 section 14.2), and
-    /// revalidates a stale one without its range; otherwise it bypasses.
+    /// A `Range` makes no difference: what is stored is always complete, and the part is cut from it
+    /// when the answer is made. A flood of ranges must not get past the cache.
     pub(crate) fn look_up(&self, request: &CacheRequest<'_>, now: Timestamp) -> LookUp {
         if let Some(reason) = request.bypass() {
             return LookUp::Bypass(reason);
@@ -137,7 +141,7 @@ impl ResponseCache {
             return LookUp::Bypass(BypassReason::Authorization);
         }
         let freshness = response.freshness();
-        if freshness.is_fresh(now) {
+        if freshness.is_fresh(now) && !response.is_expired() {
             return LookUp::Fresh(response);
         }
         if asks_only_if_cached(request.headers) {
@@ -145,7 +149,8 @@ impl ResponseCache {
         }
         LookUp::Stale {
             may_serve_on_error: freshness.may_serve_on_error(now),
-            may_serve_while_revalidating: freshness.may_serve_while_revalidating(now),
+            may_serve_while_revalidating: freshness.may_serve_while_revalidating(now)
+                && !response.is_expired(),
             worth_waiting: freshness.began_fresh() && !self.is_uncacheable(request, now),
             response,
         }
@@ -155,15 +160,10 @@ impl ResponseCache {
         if asks_only_if_cached(request.headers) {
             return LookUp::Unsatisfiable;
         }
-        if request.has_authorization() {
-            return LookUp::Bypass(BypassReason::Authorization);
-        }
-        if request.has_range() {
-            return LookUp::Bypass(BypassReason::Range);
-        }
         let cookie_decides = slot.is_some_and(Slot::depends_on_cookie) && request.has_personal_cookie();
         let known_uncacheable = cookie_decides || self.is_uncacheable(request, now);
-        LookUp::Miss { known_uncacheable, other_variant: slot.is_some() }
+        let alone = request.has_authorization();
+        LookUp::Miss { known_uncacheable, alone, other_variant: slot.is_some() }
     }
 
     /// Whether this request's answer was found not cacheable a moment ago, for everybody or for those
@@ -189,6 +189,9 @@ impl ResponseCache {
     ) -> Result<Fill, NotStored> {
         let judged = judge(request, status, headers, exchange, &self.settings);
         let fill = judged.and_then(|plan| {
+            if is_doubtful(status) && self.slots.peek(&request.key()).is_some() {
+                return Err(NotStored::Status);
+            }
             Fill::new(FillStart {
                 key: request.key().to_key().ok_or(NotStored::Request)?,
                 status,
@@ -259,8 +262,11 @@ impl ResponseCache {
     ) -> Result<(), NotStored> {
         let hash = self.hasher.hash_one(&key);
         let room = self.slot_bytes_max.saturating_sub(weight_around(key.text_bytes()));
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.markers.was_invalidated(hash, request_sent) {
+        let _changing = self.begin_change();
+        let purged = self.purged_nanos.load(Ordering::Acquire);
+        if self.markers.was_invalidated(hash, request_sent)
+            || (purged != 0 && request_sent.monotonic_nanos() <= purged)
+        {
             return Err(NotStored::Outdated);
         }
         let slot = match self.slots.peek(&key) {
@@ -273,7 +279,7 @@ impl ResponseCache {
     }
 
     fn remove_variant(&self, request: &CacheRequest<'_>) {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = self.begin_change();
         let Some(slot) = self.slots.peek(&request.key()) else {
             return;
         };
@@ -285,9 +291,33 @@ impl ResponseCache {
 
     /// Drops everything stored under a key, and answers to it that were asked for before `now`.
     pub(super) fn remove(&self, key: KeyRef<'_>, now: Timestamp) {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = self.begin_change();
         self.markers.set_invalidated(self.hasher.hash_one(key), now);
         drop(self.slots.remove(&key));
+    }
+
+    /// Stores a response where nothing is stored under its key.
+    pub(super) fn insert_if_none(&self, key: Key, response: Arc<CachedResponse>) -> bool {
+        let _changing = self.begin_change();
+        let is_new = self.slots.peek(&key).is_none();
+        if is_new {
+            self.slots.insert(key, Slot::One(response));
+        }
+        is_new
+    }
+
+    pub(super) fn fills(&self) -> &Arc<FillBudget> {
+        &self.fills
+    }
+
+    /// Keeps changes away until the guard is dropped.
+    pub(super) fn begin_change(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at every slot, and drops those for which `stays` is false.
+    pub(super) fn retain(&self, stays: impl Fn(&Key, &Slot) -> bool) {
+        self.slots.retain(stays);
     }
 
     pub(super) fn settings(&self) -> &CacheSettings {

@@ -2,15 +2,16 @@
 //! origin (4.3.1), and what its answer means (4.3.3, 4.3.4).
 
 use http::header::{
-    ACCEPT_ENCODING, AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
-    HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED,
-    RANGE,
+    ACCEPT_ENCODING, ACCEPT_LANGUAGE, AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
+    DATE, ETAG, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+    LAST_MODIFIED, RANGE,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::cookies;
 use super::entry::CachedResponse;
 use super::freshness::single_date;
+use super::languages;
 use super::variant::Codings;
 
 /// What the origin's answer to a revalidation means (RFC 9111 section 4.3.3).
@@ -56,7 +57,7 @@ const STEERING: [&str; 6] = [
 
 /// Sets the header of a request that goes to the origin to fill the cache: without the visitor's
 /// conditions, range and measuring cookies, so that the whole answer comes back and serves others
-/// too, and with `Accept-Encoding` reduced to the form copies are told apart by. The visitor's own condition is
+/// too, and with `Accept-Encoding` and `Accept-Language` reduced to the form copies are told apart by. The visitor's own condition is
 /// then answered from what comes back, with [`CachedResponse::answer`].
 pub(crate) fn prepare_fill(headers: &mut HeaderMap) {
     const OWN_QUESTIONS: [HeaderName; 6] =
@@ -71,6 +72,10 @@ pub(crate) fn prepare_fill(headers: &mut HeaderMap) {
     let codings = Codings::accepted_by(headers).field();
     // A header that is full keeps what the visitor sent.
     let _full = headers.try_insert(ACCEPT_ENCODING, codings);
+    match languages::field(headers) {
+        Some(field) => drop(headers.try_insert(ACCEPT_LANGUAGE, field)),
+        None => drop(headers.remove(ACCEPT_LANGUAGE)),
+    }
 }
 
 /// Sets the header of a request that revalidates `stored`: as [`prepare_fill`], with our conditions

@@ -1,15 +1,19 @@
 //! Which requests a stored response answers, by its `Vary` (RFC 9111 section 4.1).
 //!
 //! Request values are compared with white space normalised and lines joined. `Accept-Encoding` is
-//! reduced to which of three codings it accepts, and forwarded in that form, so that a visitor
-//! cannot multiply the copies of a page by wording it differently; `Cookie` to whether one may be
-//! personal. Limit: eight names.
+//! reduced to which of three codings it accepts, `Accept-Language` to the order of preference
+//! (`languages`), and both are forwarded in that form, so that a visitor cannot multiply the copies
+//! of a page by wording them differently; `Cookie` to whether one may be personal. Limit: eight
+//! names.
 
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, COOKIE, FORWARDED, HeaderName, VARY, VIA};
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_ENCODING, COOKIE, FORWARDED, HeaderName, VARY, VIA,
+};
 use http::{HeaderMap, HeaderValue};
 
 use super::cookies;
 use super::headers::allocation;
+use super::languages::Languages;
 use super::storability::NotStored;
 
 /// Names in one response's `Vary`; with more it is not stored.
@@ -35,6 +39,7 @@ enum Selecting {
     NoPersonalCookie,
     Text(Box<[u8]>),
     Codings(Codings),
+    Languages(Languages),
 }
 
 impl Variant {
@@ -62,7 +67,7 @@ impl Variant {
                 if conditions.len() == NAMES_MAX {
                     return Err(NotStored::VariesOnEverything);
                 }
-                let value = selecting(request, &name);
+                let value = selecting(response, request, &name);
                 conditions.push(Condition { name, value });
             }
         }
@@ -75,6 +80,7 @@ impl Variant {
             Selecting::Absent => !request.contains_key(&condition.name),
             Selecting::NoPersonalCookie => !cookies::has_personal(request),
             Selecting::Codings(codings) => *codings == Codings::accepted_by(request),
+            Selecting::Languages(languages) => languages.matches(request),
             Selecting::Text(text) => {
                 request.contains_key(&condition.name)
                     && normalised(request, &condition.name).eq(text.iter().copied())
@@ -93,10 +99,7 @@ impl Variant {
     /// Whether the body is in a coding the request's reduced form asked for. Where the answer
     /// varies on it, another coding would be handed to visitors who cannot read it.
     pub(crate) fn allows_coding_of(&self, response: &HeaderMap) -> bool {
-        let Some(codings) = self.conditions.iter().find_map(|condition| match condition.value {
-            Selecting::Codings(codings) => Some(codings),
-            Selecting::Absent | Selecting::NoPersonalCookie | Selecting::Text(_) => None,
-        }) else {
+        let Some(codings) = self.codings() else {
             return true;
         };
         let lines = response.get_all(CONTENT_ENCODING).iter();
@@ -108,12 +111,40 @@ impl Variant {
         })
     }
 
+    /// The codings it was chosen by, where it varies on them.
+    pub(crate) fn codings(&self) -> Option<Codings> {
+        self.conditions.iter().find_map(|condition| match condition.value {
+            Selecting::Codings(codings) => Some(codings),
+            _ => None,
+        })
+    }
+
+    /// The header of a request that it answers.
+    pub(crate) fn as_request(&self) -> HeaderMap {
+        let mut request = HeaderMap::new();
+        for condition in &self.conditions {
+            let value = match &condition.value {
+                Selecting::Absent | Selecting::NoPersonalCookie => continue,
+                Selecting::Text(text) => HeaderValue::from_bytes(text).ok(),
+                Selecting::Codings(codings) => Some(codings.field()),
+                Selecting::Languages(languages) => languages.field(),
+            };
+            if let Some(value) = value {
+                request.insert(condition.name.clone(), value);
+            }
+        }
+        request
+    }
+
     /// Bytes of memory on the heap.
     pub(crate) fn heap_bytes(&self) -> u64 {
         let table = allocation(size_of_val::<[Condition]>(&self.conditions));
         self.conditions.iter().fold(table, |sum, condition| {
             let text = match &condition.value {
                 Selecting::Text(text) => allocation(text.len()),
+                Selecting::Languages(languages) => {
+                    allocation(languages.asked_bytes()).saturating_add(allocation(languages.spoken_bytes()))
+                }
                 Selecting::Absent | Selecting::NoPersonalCookie | Selecting::Codings(_) => 0,
             };
             sum.saturating_add(text).saturating_add(allocation(condition.name.as_str().len()))
@@ -127,9 +158,11 @@ fn is_told_by_us(name: &HeaderName) -> bool {
     *name == FORWARDED || *name == VIA || name.as_str() == "x-forwarded-for"
 }
 
-fn selecting(request: &HeaderMap, name: &HeaderName) -> Selecting {
+fn selecting(response: &HeaderMap, request: &HeaderMap, name: &HeaderName) -> Selecting {
     if *name == ACCEPT_ENCODING {
         Selecting::Codings(Codings::accepted_by(request))
+    } else if *name == ACCEPT_LANGUAGE {
+        Selecting::Languages(Languages::of(response, request))
     } else if *name == COOKIE {
         // With a personal cookie the response is not stored at all.
         Selecting::NoPersonalCookie
@@ -221,6 +254,11 @@ impl Codings {
             accepted |= BROTLI | GZIP | ZSTD;
         }
         Self(accepted & !refused)
+    }
+
+    /// One bit for each coding, below eight.
+    pub(crate) fn bits(self) -> u8 {
+        self.0
     }
 
     /// The field to forward to the origin.

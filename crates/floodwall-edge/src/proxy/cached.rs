@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floodwall_model::{Timestamp, Verdict};
-use http::header::CACHE_STATUS;
 use http::{Method, Response};
 
 use super::fetch::{self, Fetch};
 use super::visit::Visit;
 use super::{counters, note_cache, reference};
 use crate::body::{Ledger, Payload};
-use crate::cache::{CachedResponse, Forwarded, LookUp, Served};
+use crate::cache::{CachedResponse, Forwarded, LookUp, OriginSaid, Served};
 use crate::edge::Shared;
 use crate::flights::{Boarding, Landing};
 use crate::pages;
@@ -63,7 +62,8 @@ pub(super) fn at_once(
             if ledger.worker.shared.origins.all_down(visit.site)
                 || (!may_serve_while_revalidating && response.is_being_revalidated(now)) =>
         {
-            Some(from_cache(ledger, visit, response, Served::StaleIfError, now))
+            let served = Served::StaleIfError(OriginSaid::NotAsked);
+            Some(from_cache(ledger, visit, response, served, now))
         }
         LookUp::Stale { response, may_serve_while_revalidating: true, may_serve_on_error, .. } => {
             if response.try_begin_revalidation(now, REVALIDATION_LEASE) {
@@ -92,8 +92,9 @@ pub(super) async fn answer(
             Next::PassThrough(forwarded) => return fetch::pass_through(ledger, visit, body, forwarded).await,
         }
         let now = ledger.worker.now();
+        let served = Served::Collapsed(found.forwarded().unwrap_or(Forwarded::UriMiss));
         found = shared.cache.look_up(&visit.cache_request(!body.is_empty()), now);
-        if let Some(response) = at_once(ledger, visit, &found, Served::Collapsed, now) {
+        if let Some(response) = at_once(ledger, visit, &found, served, now) {
             return response;
         }
     }
@@ -110,6 +111,9 @@ async fn next_step<'a>(shared: &'a Shared, ledger: &mut Ledger, visit: &Visit, f
             } else {
                 Next::Fetch(Fetch { copy: Some(copy), lead: None, forwarded })
             }
+        }
+        LookUp::Miss { known_uncacheable: false, alone: true, .. } if visit.method == Method::GET => {
+            Next::Fetch(Fetch { copy: None, lead: None, forwarded })
         }
         LookUp::Miss { known_uncacheable: false, .. } if visit.method == Method::GET => {
             board(shared, ledger, visit, None, forwarded).await
@@ -160,7 +164,8 @@ async fn board<'a>(
             // The origin fails or is slow: what is at hand is better than asking it once more.
             if let Some(response) = copy.as_ref().and_then(StaleCopy::on_error) {
                 let now = ledger.worker.now();
-                let answer = from_cache(ledger, visit, response, Served::StaleIfError, now);
+                let answer =
+                    from_cache(ledger, visit, response, Served::StaleIfError(OriginSaid::NotAsked), now);
                 return Next::Answer(Box::new(answer));
             }
             match landing {
@@ -185,11 +190,11 @@ pub(crate) fn from_cache(
     }
     let counters = counters(&ledger.worker, visit.site);
     match served {
-        Served::StaleIfError | Served::StaleWhileRevalidate => {
+        Served::StaleIfError(_) | Served::StaleWhileRevalidate | Served::Kept(_) => {
             counters.cache_stale.add(1);
             note_cache(ledger, "stale");
         }
-        Served::Hit | Served::Collapsed | Served::Revalidated => {
+        Served::Hit | Served::Collapsed(_) | Served::Fetched(..) => {
             counters.cache_hits.add(1);
             note_cache(ledger, "hit");
         }
@@ -197,29 +202,18 @@ pub(crate) fn from_cache(
     stored_answer(visit, copy, served, now)
 }
 
-/// The stored response as an answer to this visitor, 304 where their own copy is good.
+/// The stored response as an answer to this visitor: 304 where their own copy is good, a part where
+/// they ask for one.
 pub(crate) fn stored_answer(
     visit: &Visit,
     copy: &CachedResponse,
     served: Served,
     now: Timestamp,
 ) -> Response<Payload> {
-    let answer = copy.answer(&visit.headers, served, now);
+    let answer = copy.answer(&visit.method, &visit.headers, served, now);
     let mut response = Response::new(Payload::Whole(answer.body));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
-    response
-}
-
-/// A response that was stored just now on this visitor's own request.
-pub(crate) fn just_stored(
-    visit: &Visit,
-    copy: &CachedResponse,
-    forwarded: Forwarded,
-    now: Timestamp,
-) -> Response<Payload> {
-    let mut response = stored_answer(visit, copy, Served::Hit, now);
-    response.headers_mut().insert(CACHE_STATUS, forwarded.cache_status(None));
     response
 }
 

@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use floodwall_model::Timestamp;
-use http::header::{CACHE_STATUS, CONTENT_LENGTH};
-use http::{HeaderMap, Response, StatusCode};
+use http::header::{CACHE_STATUS, CONTENT_LENGTH, RANGE};
+use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 
-use super::cached::{StaleCopy, from_cache, just_stored, refused, stored_answer};
+use super::cached::{StaleCopy, refused, stored_answer};
 use super::filling::Filling;
+use super::stand_in::{keep, may_stand_in, stand_in, stand_in_for_head};
 use super::visit::Visit;
 use super::{counters, note_cache, reference};
 use crate::body::{Ledger, Payload};
 use crate::cache::{
-    CachedResponse, Exchange, Fill, Forwarded, Freshened, NotStored, Revalidation, Served, Unstored,
-    after_revalidation, prepare_fill, prepare_revalidation,
+    CachedResponse, Exchange, Fill, Forwarded, Freshened, NotStored, OriginSaid, Revalidation, Served,
+    Unstored, after_revalidation, is_origin_failure, prepare_fill, prepare_revalidation,
 };
 use crate::flights::{Landing, Lead};
 use crate::pages;
@@ -53,17 +54,17 @@ impl Fetch<'_> {
         self.land(if for_all { Landing::NotStored } else { Landing::ForOneOnly });
     }
 
-    fn on_error(&self) -> Option<&CachedResponse> {
+    /// The copy in memory, where it may be served because the origin fails.
+    pub(super) fn on_error(&self) -> Option<&CachedResponse> {
         self.copy.as_ref().and_then(StaleCopy::on_error)
     }
 }
 
 /// What came of asking the origin.
 enum Outcome {
-    /// It answers with something that is in the cache now.
-    Stored(std::sync::Arc<CachedResponse>),
-    /// It answers this visitor whole, and is not in the cache for that reason.
-    NotKept(std::sync::Arc<CachedResponse>, NotStored),
+    /// It answered with this status, and what answers the visitor is in the cache now, or is not for
+    /// that reason.
+    Whole(std::sync::Arc<CachedResponse>, StatusCode, Option<NotStored>),
     /// Its answer, on its way.
     Passing(Box<Response<OriginBody>>, Result<Box<Fill>, NotStored>),
     /// It failed, or answers that it failed.
@@ -75,56 +76,57 @@ enum Outcome {
 pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'_>) -> Response<Payload> {
     let now = ledger.worker.now();
     if let Some(refusal) = refused(ledger, visit, true, now) {
-        // Over the limit: no work at the origin, but a kept copy costs it none.
-        return match fetch.on_error() {
-            Some(copy) => stale_instead(ledger, visit, copy, now),
-            None => refusal,
-        };
+        // Over the limit: no work at the origin, but a copy costs it none.
+        let instead = stand_in(ledger, visit, &fetch, OriginSaid::NotAsked, false).await;
+        return instead.unwrap_or(refusal);
     }
     note_cache(ledger, "miss");
     counters(&ledger.worker, visit.site).cache_misses.add(1);
     ledger.set_waits_for_origin(true);
-    let patience = match &fetch.copy {
-        Some(copy) if copy.may_serve_on_error => Patience::of_visitor(PATIENCE_WITH_COPY),
-        _ => Patience::of_edge(ledger.worker.shared.config.timeouts.origin_response),
+    let patience = if may_stand_in(&ledger.worker, visit, &fetch) {
+        Patience::of_visitor(PATIENCE_WITH_COPY)
+    } else {
+        Patience::of_edge(ledger.worker.shared.config.timeouts.origin_response)
     };
     let outcome = ask(&ledger.worker, visit, fetch.copy.as_ref(), patience).await;
     ledger.set_waits_for_origin(false);
     let now = ledger.worker.now();
     match outcome {
-        Outcome::Stored(copy) => {
-            fetch.land(Landing::Stored);
-            just_stored(visit, &copy, fetch.forwarded, now)
-        }
-        Outcome::NotKept(copy, reason) => {
-            fetch.land_unstored(visit, reason);
-            let mut response = stored_answer(visit, &copy, Served::Revalidated, now);
-            response.headers_mut().insert(CACHE_STATUS, fetch.forwarded.cache_status(Some(reason)));
-            response
+        Outcome::Whole(copy, said, not_stored) => {
+            match not_stored {
+                None => fetch.land(Landing::Stored),
+                Some(reason) => fetch.land_unstored(visit, reason),
+            }
+            stored_answer(visit, &copy, Served::Fetched(fetch.forwarded, said, not_stored), now)
         }
         Outcome::Failed(failure) => {
-            if let (OriginFailure::Slow { .. }, Some(copy)) = (&failure, &fetch.copy)
-                && copy
-                    .response
-                    .try_begin_revalidation(now, ledger.worker.shared.config.timeouts.origin_response)
+            let was_slow = matches!(failure, OriginFailure::Slow { .. });
+            let all_its_time = ledger.worker.shared.config.timeouts.origin_response;
+            if let (true, Some(copy)) = (was_slow, &fetch.copy)
+                && copy.response.try_begin_revalidation(now, all_its_time)
             {
                 revalidate_beside(&ledger.worker, visit, copy.clone());
             }
+            let instead = stand_in(ledger, visit, &fetch, OriginSaid::Nothing, was_slow).await;
             fetch.land(Landing::Failed);
-            match fetch.on_error() {
-                Some(copy) => stale_instead(ledger, visit, copy, now),
-                None => pages::origin_failed(&failure, reference(ledger)),
-            }
+            instead.unwrap_or_else(|| pages::origin_failed(&failure, reference(ledger)))
         }
         Outcome::FailedWith(response) => {
+            let said = OriginSaid::Status(response.status());
+            let instead = stand_in(ledger, visit, &fetch, said, false).await;
             fetch.land(Landing::Failed);
-            match fetch.on_error() {
-                Some(copy) => stale_instead(ledger, visit, copy, now),
-                None => passed_on(response, fetch.forwarded, Some(NotStored::ServerError), None),
-            }
+            instead
+                .unwrap_or_else(|| passed_on(response, fetch.forwarded, Some(NotStored::ServerError), None))
         }
         Outcome::Passing(response, fill) => {
             let not_stored = fill.as_ref().err().copied();
+            if not_stored == Some(NotStored::TooLarge) && visit.headers.contains_key(RANGE) {
+                // The whole was asked for, to cut the part from. It will not be kept, and a visitor
+                // who goes on with a large download must not begin again.
+                fetch.land_unstored(visit, NotStored::TooLarge);
+                drop(response);
+                return part_of_large(ledger, visit, fetch.forwarded).await;
+            }
             match not_stored {
                 Some(reason) => fetch.land_unstored(visit, reason),
                 // It is stored once the visitor has taken it, which may be long: nobody waits.
@@ -136,14 +138,18 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
     }
 }
 
-/// A stale copy instead of an error. Counted as stale and never as a refusal: it is an answer.
-fn stale_instead(
-    ledger: &mut Ledger,
-    visit: &Visit,
-    copy: &CachedResponse,
-    now: Timestamp,
-) -> Response<Payload> {
-    from_cache(ledger, visit, copy, Served::StaleIfError, now)
+/// Asks the origin for the part a visitor wants of what is too large to be kept.
+async fn part_of_large(ledger: &mut Ledger, visit: &Visit, forwarded: Forwarded) -> Response<Payload> {
+    let worker = ledger.worker.clone();
+    let fields = visit.header_to_origin(visit.headers.clone());
+    let patience = Patience::of_edge(worker.shared.config.timeouts.origin_response);
+    ledger.set_waits_for_origin(true);
+    let outcome = ask_once(&worker, visit, fields, RequestBody::Empty, patience, worker.now()).await;
+    ledger.set_waits_for_origin(false);
+    match outcome {
+        Ok((response, _)) => passed_on(response, forwarded, Some(NotStored::TooLarge), None),
+        Err(failure) => pages::origin_failed(&failure, reference(ledger)),
+    }
 }
 
 /// Revalidates a copy that is being served meanwhile. The visitor is not charged for it.
@@ -196,13 +202,27 @@ pub(crate) async fn pass_through_as_it_comes(
     }
     note_cache(ledger, "bypass");
     let has_body = !body.is_empty();
-    let own_fields = std::mem::take(&mut visit.headers);
+    // A HEAD may have to be answered from disk, by what it asks for.
+    let is_head = visit.method == Method::HEAD && worker.shared.kept.get().is_some();
+    let own_fields = if is_head { visit.headers.clone() } else { std::mem::take(&mut visit.headers) };
     let fields = visit.header_to_origin(own_fields);
     ledger.set_waits_for_origin(true);
     let patience = Patience::of_edge(worker.shared.config.timeouts.origin_response);
     // Nothing was waited for since it was received.
     let outcome = exchange_counted(&worker, visit, fields, body, patience, now).await;
     ledger.set_waits_for_origin(false);
+    let said = match &outcome {
+        Ok((answered, _)) if is_origin_failure(answered.status) => OriginSaid::Status(answered.status),
+        _ => OriginSaid::Nothing,
+    };
+    let failed = outcome.is_err() || said != OriginSaid::Nothing;
+    // Rare and large: in a box, so that requests that are only passed on do not carry it.
+    if is_head
+        && failed
+        && let Some(answer) = Box::pin(stand_in_for_head(ledger, visit, said)).await
+    {
+        return (answer, None);
+    }
     let (answered, times) = match outcome {
         // An unsafe method's answer says what it has changed (RFC 9111 section 4.4).
         Ok((answered, _)) if visit.method.is_safe() && matches!(answered.fields, AnswerFields::Lines(_)) => {
@@ -258,13 +278,24 @@ async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>, patie
         };
     let Some(copy) = copy else { return judge(worker, visit, response, &times).await };
     match after_revalidation(response.status()) {
+        Revalidation::Replaced if visit.method == Method::HEAD => {
+            let request = visit.cache_request(false);
+            let (status, fields) = (response.status(), response.headers());
+            worker.shared.cache.freshen_by_head(&request, &copy.response, status, fields, &times);
+            Outcome::Passing(response, Err(NotStored::Request))
+        }
         Revalidation::Replaced => judge(worker, visit, response, &times).await,
         Revalidation::OriginFailed => Outcome::FailedWith(response),
         Revalidation::NotModified => {
             let request = visit.cache_request(false);
             match worker.shared.cache.freshen(&request, &copy.response, response.headers(), &times) {
-                Freshened::Stored(copy) => Outcome::Stored(copy),
-                Freshened::Unstored(copy, reason) => Outcome::NotKept(copy, reason),
+                Freshened::Stored(copy) => {
+                    keep(worker, visit, &copy);
+                    Outcome::Whole(copy, StatusCode::NOT_MODIFIED, None)
+                }
+                Freshened::Unstored(copy, reason) => {
+                    Outcome::Whole(copy, StatusCode::NOT_MODIFIED, Some(reason))
+                }
                 Freshened::Mismatch => Box::pin(ask_anew(worker, visit, patience)).await,
             }
         }
@@ -292,7 +323,16 @@ async fn judge(
     let request = visit.cache_request(false);
     let mut fill = match cache.begin_fill(&request, response.status(), response.headers(), times) {
         Ok(fill) => fill,
-        Err(reason) => return Outcome::Passing(response, Err(reason)),
+        Err(_) if is_origin_failure(response.status()) => return Outcome::FailedWith(response),
+        Err(reason) => {
+            if reason.supersedes_stored(response.status())
+                && !reason.is_about_asker(&request)
+                && let Some(kept) = worker.shared.kept.get()
+            {
+                kept.forget(request.key());
+            }
+            return Outcome::Passing(response, Err(reason));
+        }
     };
     if announced_bytes(response.headers()).is_some_and(|bytes| bytes > READ_WHOLE_BYTES_MAX) {
         return Outcome::Passing(response, Ok(Box::new(fill)));
@@ -313,8 +353,15 @@ async fn judge(
         fill.push(&data);
     }
     match cache.finish_fill(fill, worker.now()) {
-        Ok(copy) => Outcome::Stored(copy),
-        Err(Unstored { response: Some(copy), reason }) => Outcome::NotKept(copy, reason),
+        Ok(copy) => {
+            keep(worker, visit, &copy);
+            let said = copy.status();
+            Outcome::Whole(copy, said, None)
+        }
+        Err(Unstored { response: Some(copy), reason }) => {
+            let said = copy.status();
+            Outcome::Whole(copy, said, Some(reason))
+        }
         Err(Unstored { response: None, reason }) => {
             let words = format!("the answer did not come as it announced itself ({})", reason.as_str());
             Outcome::Failed(OriginFailure::Broken(words.into()))

@@ -44,8 +44,13 @@ impl Filling {
     /// Stores the answer, all of it having come.
     pub(crate) fn finish(self, worker: &Worker) {
         if let Some(fill) = self.fill {
+            let (key, now) = (fill.key().clone(), worker.now());
             // Why it was not stored is in the cache's own marker; the visitor has their answer.
-            let _ = worker.shared.cache.finish_fill(fill, worker.now());
+            if let Ok(copy) = worker.shared.cache.finish_fill(fill, now)
+                && let Some(kept) = worker.shared.kept.get()
+            {
+                kept.offer(key.as_ref(), &copy, now);
+            }
         }
     }
 }

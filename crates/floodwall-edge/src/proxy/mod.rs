@@ -6,6 +6,7 @@
 mod cached;
 mod fetch;
 mod filling;
+mod stand_in;
 mod visit;
 
 use std::pin::Pin;
@@ -134,7 +135,12 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
         return Err(Box::new(refusal));
     }
     let trusted = client.trusted_peer;
-    Ok(Visit::new(site, authority.unwrap_or_default(), client.address, peer, trusted, https, parts))
+    let mut visit =
+        Visit::new(site, authority.unwrap_or_default(), client.address, peer, trusted, https, parts);
+    if let Some(site) = shared.config.sites.get(usize::from(site.0)) {
+        visit.keep_known_parameters(&site.query);
+    }
+    Ok(visit)
 }
 
 /// What is refused whatever the site: too many fields, methods for proxies, requests in a circle.

@@ -14,6 +14,7 @@ use crate::cache::CacheRequest;
 use crate::connection::Peer;
 use crate::forwarded::{self, Introduction};
 use crate::headers;
+use crate::query::QueryRules;
 use crate::upstream::{OriginRequest, RequestBody};
 
 /// One request to a declared site.
@@ -61,6 +62,20 @@ impl Visit {
             headers,
             told_host,
             introduction: None,
+        }
+    }
+
+    /// Leaves out the query parameters that the site's pages do not read, where it says which they do.
+    /// Requests that change something are passed on as they came.
+    pub(crate) fn keep_known_parameters(&mut self, rules: &QueryRules) {
+        if !matches!(self.method, Method::GET | Method::HEAD) {
+            return;
+        }
+        let Some(query) = self.target.query() else { return };
+        if let Some(reduced) = rules.reduced(self.target.path(), query)
+            && let Ok(target) = PathAndQuery::from_maybe_shared(Bytes::from(reduced))
+        {
+            self.target = target;
         }
     }
 

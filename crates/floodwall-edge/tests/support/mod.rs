@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use floodwall_edge::{
-    AccessSink, BoundEdge, CacheSettings, EdgeConfig, EdgeHandle, OriginConfig, SiteConfig, Timeouts,
+    AccessSink, BoundEdge, CacheSettings, EdgeConfig, EdgeHandle, OriginConfig, QueryRules, SiteConfig,
+    Timeouts,
 };
 use floodwall_model::{AccessRecord, Clock, Timestamp};
 use floodwall_policy::SitePolicy;
@@ -58,6 +59,7 @@ pub fn config(origins: &[SocketAddr]) -> EdgeConfig {
         tracked_prefixes: 4096,
         timeouts: Timeouts::default(),
         cache: CacheSettings::default(),
+        kept: None,
     }
 }
 
@@ -72,6 +74,7 @@ pub fn site(name: &str, hosts: &[&str], origins: &[SocketAddr]) -> SiteConfig {
             .collect(),
         policy: SitePolicy::default(),
         stale_if_error: None,
+        query: QueryRules::default(),
     }
 }
 

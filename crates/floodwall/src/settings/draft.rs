@@ -10,8 +10,8 @@ use super::definition::{Located, Span, kind_in_words};
 use super::keys;
 use super::section::{Log, Section};
 use super::{
-    AccessLog, Cache, CertificatePaths, CertificateTarget, HostPattern, Origin, Place, ProbeTargets,
-    RateLimit, SITES_MAX, Server, Settings, Site, Store, Timeouts,
+    AccessLog, Cache, CertificatePaths, CertificateTarget, HostPattern, Kept, Origin, Place, ProbeTargets,
+    QueryRule, RateLimit, SITES_MAX, Server, Settings, Site, Store, Timeouts,
 };
 
 /// What was read of a file. A part that could not be read whole is `None`; the log says why.
@@ -50,6 +50,7 @@ pub(super) struct SiteDraft {
     pub(super) origin_rate: Option<Located<u32>>,
     pub(super) burst: Option<Located<u32>>,
     pub(super) origin_burst: Option<Located<u32>>,
+    pub(super) query: Option<Located<Vec<Located<QueryRule>>>>,
     whole: Option<Site>,
 }
 
@@ -122,6 +123,12 @@ impl ServerDraft {
         let cache_section = section.below(log, "server.cache");
         cache_section.report_unknown(log);
         let stale_if_error = cache_section.value(log, &keys::STALE_IF_ERROR);
+        let negative = cache_section.value(log, &keys::NEGATIVE);
+        let heuristic_max = cache_section.value(log, &keys::HEURISTIC_MAX);
+        let kept = section.below(log, "server.kept");
+        kept.report_unknown(log);
+        let kept_bytes = kept.value(log, &keys::KEPT_SIZE);
+        let kept_max_age = kept.value(log, &keys::KEPT_MAX_AGE);
         let (access_log_path, access_log) =
             read_access_log(&section.below(log, "server.access_log"), folder, log);
         let mut draft = Self {
@@ -153,7 +160,10 @@ impl ServerDraft {
                     memory_bytes: draft.cache_memory.as_ref()?.value,
                     object_bytes_max: draft.object_max.as_ref()?.value,
                     stale_if_error: stale_if_error?,
+                    negative: negative?,
+                    heuristic_max: heuristic_max?,
                 },
+                kept: Kept { bytes: kept_bytes?, max_age: kept_max_age? },
                 access_log: access_log?,
             })
         })();
@@ -291,7 +301,10 @@ impl SiteDraft {
         let cache = section.below(log, "site.cache");
         cache.report_unknown(log);
         let stale_if_error = cache.value(log, &keys::SITE_STALE_IF_ERROR);
+        let query = section.below(log, "site.query");
+        query.report_unknown(log);
         let mut draft = Self {
+            query: query.get(log, &keys::QUERY_ALLOW),
             name: section.get(log, &keys::NAME),
             hosts: section.get(log, &keys::HOSTS),
             origins: section.get(log, &keys::ORIGIN),
@@ -324,6 +337,7 @@ impl SiteDraft {
             origin_limit: limit(self.origin_rate.as_ref()?.value, self.origin_burst.as_ref()?.value),
             request_limit: limit(rate, burst),
             stale_if_error,
+            query: plain(self.query.as_ref())?,
         })
     }
 }

@@ -6,27 +6,38 @@ use std::time::Duration;
 use super::AccessLogFormat;
 use super::definition::{Described, Fallback, Setting};
 use super::forms::{AddressPrefix, FilePath, ListOf, ListenAddress, OneOf, Period, Size, Whole, Words};
+use super::query::Query;
 use super::target::{Host, OriginUrl};
 
 const SERVER: &str = "server";
 const TIMEOUTS: &str = "server.timeouts";
 const CACHE: &str = "server.cache";
+const KEPT: &str = "server.kept";
 const ACCESS_LOG: &str = "server.access_log";
 const STORE: &str = "store";
 const SITE: &str = "site";
 const SITE_LIMITS: &str = "site.limits";
 const SITE_CACHE: &str = "site.cache";
+const SITE_QUERY: &str = "site.query";
 
 /// Every table, in the order of the documentation, and what it is for.
 pub(super) const TABLES: &[(&str, &str)] = &[
     (SERVER, "Where Floodwall listens and how much it may take."),
     (TIMEOUTS, "Deadlines: how long a slow or silent peer is waited for."),
     (CACHE, "The shared cache in memory."),
+    (
+        KEPT,
+        "Copies of public pages on disk, below `state`. They survive a restart and answer when the origin is gone and memory has nothing.",
+    ),
     (ACCESS_LOG, "One line for every request. Without this table there is no access log."),
     (STORE, "The records Floodwall keeps below `state`."),
     (SITE, "One protected site; write the table once for each, with two brackets: `[[site]]`."),
     (SITE_LIMITS, "Limits on one client (an IPv4 address or an IPv6 /64) towards the site above it."),
     (SITE_CACHE, "What the cache does differently for the site above it."),
+    (
+        SITE_QUERY,
+        "Which query parameters the pages of the site above it read. The others are left out, in the cache and towards the origin, so that random ones neither miss the cache nor make work.",
+    ),
 ];
 
 macro_rules! settings {
@@ -104,6 +115,16 @@ settings! {
     /// How long past its freshness a copy goes on answering while the origin fails.
     STALE_IF_ERROR: Period = CACHE.stale_if_error, Toml("\"24h\""), "\"24h\"", STALE;
 
+    /// How long a missing page (404, 410) that says nothing of it is answered from the cache, and 405, 414 and 501 at the most. `"0s"` for not at all.
+    NEGATIVE: Period = CACHE.negative, Toml("\"10s\""), "\"10s\"", period(Duration::ZERO, Duration::from_secs(3600));
+    /// Longest freshness of a page that states none but when it was last changed: a tenth of the time since then, up to this. Until then visitors may not see a correction.
+    HEURISTIC_MAX: Period = CACHE.heuristic_max, Toml("\"5m\""), "\"5m\"", period(Duration::ZERO, Duration::from_secs(86_400));
+
+    /// Room on disk for them. When it is full, addresses with a query go first, then the oldest.
+    KEPT_SIZE: Size = KEPT.size, Toml("\"1GiB\""), "\"1GiB\"", Size(MIB, 1024 * GIB);
+    /// How long after the origin last confirmed it a copy may answer, where the page itself does not say. `"0s"` keeps none.
+    KEPT_MAX_AGE: Period = KEPT.max_age, Toml("\"30d\""), "\"30d\"", period(Duration::ZERO, Duration::from_secs(365 * 86_400));
+
     /// File to write to.
     LOG_PATH: FilePath = ACCESS_LOG.path, Required, "\"/var/log/floodwall/access.log\"", FilePath;
     /// `combined`, as other servers write it, or `json`, one object a line.
@@ -140,4 +161,7 @@ settings! {
 
     /// As in `[server.cache]`, for this site.
     SITE_STALE_IF_ERROR: Period = SITE_CACHE.stale_if_error, InWords("that of `[server.cache]`"), "\"72h\"", STALE;
+
+    /// A path and the parameters it reads. Of several that fit, the exact path holds, else the longest. A path that none fits keeps its query; `"/*?"` leaves it out everywhere else.
+    QUERY_ALLOW: ListOf<Query> = SITE_QUERY.allow, Toml("[]"), "[\"/search?q&page\", \"/*?\"]", ListOf(Query);
 }

@@ -13,6 +13,7 @@ mod fault;
 mod forms;
 mod keys;
 mod quantity;
+mod query;
 mod relations;
 mod section;
 mod syntax;
@@ -30,6 +31,7 @@ use floodwall_model::Prefix;
 
 pub(crate) use fault::{Faults, Severity, TextForm};
 pub(crate) use quantity::format_size;
+pub(crate) use query::QueryRule;
 pub(crate) use target::{HostPattern, Origin};
 
 use draft::Draft;
@@ -80,6 +82,8 @@ pub(crate) struct Server {
     pub(crate) timeouts: Timeouts,
     /// `[server.cache]`.
     pub(crate) cache: Cache,
+    /// `[server.kept]`.
+    pub(crate) kept: Kept,
     /// `[server.access_log]`, where it is given.
     pub(crate) access_log: Option<AccessLog>,
 }
@@ -114,6 +118,19 @@ pub(crate) struct Cache {
     pub(crate) object_bytes_max: u64,
     /// How long past its freshness a copy answers while the origin fails.
     pub(crate) stale_if_error: Duration,
+    /// How long a missing page that says nothing of it is answered from the cache.
+    pub(crate) negative: Duration,
+    /// Longest freshness that is guessed.
+    pub(crate) heuristic_max: Duration,
+}
+
+/// `[server.kept]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Bytes on disk for copies of pages.
+    pub(crate) bytes: u64,
+    /// How long after it was confirmed a copy may answer; zero keeps none.
+    pub(crate) max_age: Duration,
 }
 
 /// `[server.access_log]`.
@@ -168,6 +185,8 @@ pub(crate) struct Site {
     pub(crate) request_limit: Option<RateLimit>,
     /// How long past its freshness a copy answers while the origin fails; `None` for the server's.
     pub(crate) stale_if_error: Option<Duration>,
+    /// Which query parameters its pages read, by path; no two for the same paths.
+    pub(crate) query: Vec<QueryRule>,
 }
 
 /// PEM files of one site.

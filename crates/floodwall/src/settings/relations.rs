@@ -18,6 +18,7 @@ pub(super) fn check(draft: &Draft, any_host: AnyHost, log: &mut Log) {
     for site in &draft.sites {
         origins(draft, site, log);
         limits(site, log);
+        query(site, log);
     }
 }
 
@@ -286,6 +287,18 @@ pub(super) fn reaches(target: SocketAddr, listener: SocketAddr) -> bool {
 
 fn same_family(a: IpAddr, b: IpAddr) -> bool {
     a.is_ipv4() == b.is_ipv4()
+}
+
+fn query(site: &SiteDraft, log: &mut Log) {
+    let key = format!("{}.query.allow", site.path);
+    let mut seen = HashMap::new();
+    for rule in elements(site.query.as_ref()) {
+        let paths = (rule.value.below, rule.value.path.as_str());
+        let Some(first) = seen.insert(paths, rule.at.as_ref()) else { continue };
+        let star = if rule.value.below { "*" } else { "" };
+        let problem = format!("`{}{star}` has a rule already{}", rule.value.path, log.place_in_words(first));
+        log.error(rule.at.as_ref(), &key, problem, "write all names of one path into one rule");
+    }
 }
 
 fn limits(site: &SiteDraft, log: &mut Log) {

@@ -57,8 +57,11 @@ fn a_site_alone_is_a_whole_file() {
             cache: Cache {
                 memory_bytes: 256 << 20,
                 object_bytes_max: 16 << 20,
-                stale_if_error: seconds(86_400)
+                stale_if_error: seconds(86_400),
+                negative: seconds(10),
+                heuristic_max: seconds(300),
             },
+            kept: Kept { bytes: 1 << 30, max_age: seconds(30 * 86_400) },
             access_log: None,
         }
     );
@@ -74,6 +77,7 @@ fn a_site_alone_is_a_whole_file() {
             origin_limit: Some(RateLimit { per_second: 20, burst: 200 }),
             request_limit: None,
             stale_if_error: None,
+            query: vec![],
         }]
     );
 }
@@ -351,4 +355,19 @@ fn unreadable_files_say_so() {
     assert!(load().to_string().contains("is larger than 1MiB"), "{}", load());
     std::fs::write(&file, SMALLEST).unwrap();
     assert!(Settings::load(&file).is_ok());
+}
+
+#[test]
+fn query_rules_are_read_and_compared() {
+    let with = |rules: &str| format!("{SMALLEST}query.allow = [{rules}]\n");
+    let (settings, warnings) = read(&with("\"/search?q&page\", \"/*?\", \"/?\"")).unwrap();
+    assert!(warnings.is_empty(), "{warnings}");
+    let shown: Vec<String> = settings.sites[0].query.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["/search?q&page", "/*?", "/?"]);
+    let said = faults(&with("\"/search?q\", \"/search?page\", \"/a\"")).to_string();
+    assert_eq!(
+        said,
+        "floodwall.toml:5:29: error: site[0].query.allow: `/search` has a rule already (line 5); write all names of one path into one rule\n\
+         floodwall.toml:5:45: error: site[0].query.allow: `/a` has no `?`; write \"/a?\" to keep none, or the names to keep behind `?`"
+    );
 }

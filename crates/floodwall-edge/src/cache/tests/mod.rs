@@ -1,11 +1,16 @@
 //! Tests of the cache, one file per section of the RFC, and the values they share.
 
+mod dates;
 mod directives;
 mod freshness;
 mod invalidation;
+mod languages;
 mod properties;
+mod purge;
+mod ranges;
 mod storability;
 mod store;
+mod targeted;
 mod texts;
 mod validation;
 mod variants;

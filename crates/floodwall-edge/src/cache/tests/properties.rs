@@ -123,7 +123,7 @@ proptest! {
         let cache = super::cache();
         let asked = get("/", &map);
         if let Ok(copy) = store(&cache, &asked, status, &map, b"page", 0) {
-            let _answer = copy.answer(&map, super::super::Served::Hit, at(1));
+            let _answer = copy.answer(&http::Method::GET, &map, super::super::Served::Hit, at(1));
             let mut again = map.clone();
             super::super::prepare_revalidation(&mut again, &copy);
             let freshened = cache.freshen(&asked, &copy, &map, &exchange(1));

@@ -18,13 +18,13 @@ fn word(found: &LookUp) -> &'static str {
         LookUp::Stale { may_serve_while_revalidating: true, .. } => "stale+beside",
         LookUp::Stale { .. } => "stale",
         LookUp::Miss { known_uncacheable: true, .. } => "miss (uncacheable)",
+        LookUp::Miss { alone: true, .. } => "miss (alone)",
         LookUp::Miss { other_variant: true, .. } => "miss (variant)",
         LookUp::Miss { .. } => "miss",
         LookUp::Bypass(BypassReason::Method) => "bypass method",
         LookUp::Bypass(BypassReason::Body) => "bypass body",
         LookUp::Bypass(BypassReason::KeyTooLong) => "bypass key",
         LookUp::Bypass(BypassReason::Authorization) => "bypass authorization",
-        LookUp::Bypass(BypassReason::Range) => "bypass range",
         LookUp::Unsatisfiable => "unsatisfiable",
     }
 }
@@ -44,10 +44,10 @@ fn no_visitor_gets_past_the_cache() {
         ("if-none-match: \"b\"", "fresh", "stale+error", "miss"),
         ("if-match: \"b\"", "fresh", "stale+error", "miss"),
         ("cookie: session=1", "fresh", "stale+error", "miss"),
-        ("range: bytes=0-9", "fresh", "stale+error", "bypass range"),
-        ("range: bytes=0-9\nif-range: \"x\"", "fresh", "stale+error", "bypass range"),
+        ("range: bytes=0-9", "fresh", "stale+error", "miss"),
+        ("range: bytes=0-9\nif-range: \"x\"", "fresh", "stale+error", "miss"),
         // Whoever shows credentials expects an answer to them.
-        ("authorization: Basic eA==", "bypass authorization", "bypass authorization", "bypass authorization"),
+        ("authorization: Basic eA==", "bypass authorization", "bypass authorization", "miss (alone)"),
     ] {
         let headers = header_lines(asked);
         assert_eq!(word(&cache.look_up(&get("/", &headers), at(59))), fresh, "fresh: {asked}");
@@ -149,7 +149,7 @@ fn uncacheable_addresses_are_marked_for_a_while_and_by_their_own_fault_only() {
         ("", 200, "cache-control: private", true),
         ("", 200, "set-cookie: a=b", true),
         ("", 200, "vary: *", true),
-        ("", 404, "", true),
+        ("", 404, "cache-control: max-age=0", true),
         // One visitor's request, or the origin's trouble, is no mark.
         ("authorization: Basic eA==", 200, "cache-control: max-age=60", false),
         ("cookie: session=1", 200, "", false),
@@ -177,7 +177,7 @@ fn answers_that_supersede() {
     for (status, fields, stays) in [
         (200, "cache-control: no-store", false),
         (200, "cache-control: private", false),
-        (404, "", false),
+        (404, "cache-control: max-age=0", false),
         (410, "cache-control: no-store", false),
         (302, "", false),
         (200, "set-cookie: a=b", true),
@@ -187,6 +187,9 @@ fn answers_that_supersede() {
         (400, "cache-control: no-store", true),
         (403, "", true),
         (413, "", true),
+        // An odd request may bring these about: for seconds where nothing is kept, never over a page.
+        (405, "cache-control: max-age=60", true),
+        (501, "", true),
         (429, "cache-control: no-store", true),
         (206, "cache-control: no-store", true),
     ] {
@@ -304,4 +307,39 @@ fn who_is_logged_in_takes_nothing_from_the_others() {
         store(&cache, &get("/", &anybody), 200, &header_lines("Cache-Control: private"), b"", 20).is_err()
     );
     assert_eq!(word(&cache.look_up(&get("/", &anybody), at(20))), "miss (uncacheable)");
+}
+
+/// Negative caching (RFC 9111 section 4.2.2): a scan for missing pages asks the origin once each.
+#[test]
+fn errors_of_the_address_are_kept_for_seconds() {
+    for (negative_for, second, expected) in
+        [(10, 9, "fresh"), (10, 10, "stale+error"), (0, 0, "miss (uncacheable)")]
+    {
+        let cache = ResponseCache::new(CacheSettings { negative_for: seconds(negative_for), ..settings() });
+        let none = HeaderMap::new();
+        let _ = store(&cache, &get("/wp-login.php", &none), 404, &none, b"not here", 0);
+        assert_eq!(
+            word(&cache.look_up(&get("/wp-login.php", &none), at(second))),
+            expected,
+            "{negative_for} {second}"
+        );
+    }
+}
+
+/// Section 3.5: an answer to credentials is stored only where it says that it is for everybody, and
+/// nobody waits for it.
+#[test]
+fn answers_to_credentials() {
+    let asked = header_lines("authorization: Basic eA==");
+    for (directives, stored) in [("max-age=60", false), ("public, max-age=60", true), ("s-maxage=60", true)] {
+        let cache = cache();
+        assert_eq!(word(&cache.look_up(&get("/", &asked), at(0))), "miss (alone)");
+        let fields = header_lines(&format!("cache-control: {directives}"));
+        assert_eq!(store(&cache, &get("/", &asked), 200, &fields, b"", 0).is_ok(), stored, "{directives}");
+        let none = HeaderMap::new();
+        assert_eq!(word(&cache.look_up(&get("/", &none), at(1))), if stored { "fresh" } else { "miss" });
+        // The next one with credentials is passed through, conditions and all.
+        let next = word(&cache.look_up(&get("/", &asked), at(1)));
+        assert_eq!(next, if stored { "fresh" } else { "miss (uncacheable)" }, "{directives}");
+    }
 }

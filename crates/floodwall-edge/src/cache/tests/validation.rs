@@ -1,11 +1,11 @@
 //! RFC 9111 sections 4.3.1 to 4.3.4 and 3.2, RFC 9110 section 13.
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use super::super::validation::{confirms, is_not_modified, is_origin_failure, merged_fields};
 use super::super::{
-    CachedResponse, Freshened, LookUp, NotStored, Revalidation, Served, after_revalidation,
-    prepare_revalidation,
+    CacheRequest, CachedResponse, Freshened, LookUp, NotStored, OriginSaid, Revalidation, Served,
+    after_revalidation, prepare_revalidation,
 };
 use super::{Arc, TEN_HOURS_BEFORE, at, cache, exchange, get, header_lines, store, store_page};
 
@@ -72,14 +72,14 @@ fn answers() {
              content-location: /x\ncontent-type: text/html\nlink: </a>"
         ),
     );
-    let whole = copy.answer(&HeaderMap::new(), Served::Hit, at(7));
+    let whole = copy.answer(&Method::GET, &HeaderMap::new(), Served::Hit, at(7));
     assert_eq!((whole.status, whole.body.as_ref()), (StatusCode::OK, &b"page"[..]));
     assert_eq!(whole.headers["age"], "7");
     assert_eq!(whole.headers["content-length"], "4");
     assert_eq!(whole.headers["cache-status"], "floodwall; hit; ttl=593");
     assert_eq!(whole.headers["content-type"], "text/html");
 
-    let unchanged = copy.answer(&header_lines("if-none-match: \"a\""), Served::Hit, at(7));
+    let unchanged = copy.answer(&Method::GET, &header_lines("if-none-match: \"a\""), Served::Hit, at(7));
     assert_eq!((unchanged.status, unchanged.body.len()), (StatusCode::NOT_MODIFIED, 0));
     let mut names: Vec<_> = unchanged.headers.keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();
@@ -90,14 +90,14 @@ fn answers() {
 
     let by_date = stored(200, &format!("last-modified: {TEN_HOURS_BEFORE}"));
     let asked = header_lines(&format!("if-modified-since: {TEN_HOURS_BEFORE}"));
-    let unchanged = by_date.answer(&asked, Served::StaleIfError, at(700));
+    let unchanged = by_date.answer(&Method::GET, &asked, Served::StaleIfError(OriginSaid::NotAsked), at(700));
     assert_eq!(unchanged.status, StatusCode::NOT_MODIFIED);
     assert_eq!(unchanged.headers["last-modified"], TEN_HOURS_BEFORE);
     assert_eq!(unchanged.headers["cache-status"], "floodwall; hit; ttl=-100; detail=stale-if-error");
 
     let empty =
         store(&cache(), &get("/", &HeaderMap::new()), 204, &header_lines("cache-control: max-age=9"), b"", 0);
-    let empty = empty.unwrap().answer(&HeaderMap::new(), Served::Hit, at(0));
+    let empty = empty.unwrap().answer(&Method::GET, &HeaderMap::new(), Served::Hit, at(0));
     assert!(!empty.headers.contains_key("content-length"), "RFC 9110 section 8.6");
 }
 
@@ -218,7 +218,7 @@ fn a_304_freshens() {
     };
     assert_eq!((new.fields()["x-build"].as_bytes(), new.body()), (&b"2"[..], old.body()));
     assert_eq!(new.fields()["date"], "Tue, 08 Nov 2022 14:01:40 GMT");
-    assert_eq!(new.answer(&none, Served::Revalidated, at(101)).headers["age"], "1");
+    assert_eq!(new.answer(&Method::GET, &none, Served::Hit, at(101)).headers["age"], "1");
     assert!(matches!(cache.look_up(&request, at(159)), LookUp::Fresh(_)));
     assert!(matches!(cache.look_up(&request, at(160)), LookUp::Stale { .. }));
     assert_eq!(cache.entries(), 1);
@@ -262,4 +262,35 @@ fn who_asks_does_not_matter_to_a_confirmed_copy() {
     let session = header_lines("cookie: session=1");
     let freshened = cache.freshen(&get("/", &session), &old, &header_lines("etag: \"a\""), &exchange(400));
     assert!(matches!(freshened, Freshened::Stored(_)), "{freshened:?}");
+}
+
+/// Section 4.3.5: what the answer to a HEAD says of a stale copy.
+#[test]
+#[rustfmt::skip] // one row a line
+fn a_head_freshens_what_it_agrees_with() {
+    for (status, fields, freshened) in [
+        (200, "etag: \"a\"\nx: 2", true),
+        (200, "etag: \"a\"\ncontent-length: 13\nx: 2", true),
+        (200, "content-length: 13\nx: 2", true),
+        (200, "etag: \"b\"\ncontent-length: 13\nx: 2", false),
+        (200, "etag: \"a\"\ncontent-length: 14\nx: 2", false),
+        (200, "last-modified: Tue, 08 Nov 2022 04:00:00 GMT\nx: 2", false),
+        // It says nothing to go by, or speaks of something else.
+        (200, "x: 2", false),
+        (404, "etag: \"a\"\nx: 2", false),
+    ] {
+        let cache = cache();
+        let none = HeaderMap::new();
+        let stored = store_page(&cache, "/", "cache-control: max-age=60\netag: \"a\"\nx: 1", 0).unwrap();
+        let head = CacheRequest { method: &Method::HEAD, ..get("/", &none) };
+        let status = StatusCode::from_u16(status).unwrap();
+        cache.freshen_by_head(&head, &stored, status, &header_lines(fields), &exchange(100));
+        match (cache.look_up(&get("/", &none), at(101)), freshened) {
+            (LookUp::Fresh(copy), true) => {
+                assert_eq!((copy.fields()["x"].as_bytes(), copy.body().as_ref()), (&b"2"[..], &b"<h1>Vote</h1>"[..]));
+            }
+            (LookUp::Stale { response, .. }, false) => assert_eq!(response.fields()["x"], "1"),
+            (found, _) => panic!("{status} {fields}: {found:?}"),
+        }
+    }
 }
