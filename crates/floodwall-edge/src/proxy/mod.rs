@@ -30,6 +30,7 @@ pub(crate) use filling::Filling;
 use visit::Visit;
 
 /// What became of a request as soon as its header was known.
+#[expect(clippy::large_enum_variant, reason = "an answer that is there takes no memory of its own")]
 pub(crate) enum Begun {
     /// Answered at once: from the cache, or refused.
     Answered(Response<ResponseBody>),
