@@ -314,6 +314,15 @@ fn several_sites_and_their_origins_stay_apart() {
 }
 
 #[test]
+fn an_origin_may_be_given_by_name() {
+    let origin = Origin::start(|_| page("found", &[("cache-control", "no-store")]));
+    let mut config = config(&[origin.address]);
+    config.sites[0].origins[0].host = "localhost".to_owned();
+    let edge = start(config);
+    assert_eq!(get(&edge, "/").text(), "found");
+}
+
+#[test]
 fn with_several_origins_a_dead_one_is_left_out() {
     let alive = Origin::start(|_| page("alive", &[PRIVATE]));
     let mut dead = Origin::start(|_| page("dead", &[PRIVATE]));

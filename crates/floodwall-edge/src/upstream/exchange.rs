@@ -140,10 +140,13 @@ async fn attempt_all(
         let mut connection = match kept {
             Some(connection) => connection,
             // Rare and large: in a box, so that requests on kept connections do not carry it.
-            None => match Box::pin(connect(origin, worker.shared.config.timeouts.connect)).await {
-                Ok(connection) => connection,
-                Err(failure) => return Err(Attempt { failure, unsent: true }),
-            },
+            None => {
+                let patience = worker.shared.config.timeouts.connect;
+                match Box::pin(connect(origin, patience, worker.now())).await {
+                    Ok(connection) => connection,
+                    Err(failure) => return Err(Attempt { failure, unsent: true }),
+                }
+            }
         };
         match attempt_one(worker, &mut connection, request, patience).await {
             Ok(head) => {

@@ -9,6 +9,7 @@ mod exchange;
 mod pool;
 pub(crate) mod probe;
 mod request;
+mod resolve;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -29,6 +30,7 @@ pub(crate) use deadline::Bell;
 pub(crate) use exchange::{Answered, Attempt, Patience, exchange};
 pub(crate) use pool::Pool;
 pub(crate) use request::OriginRequest;
+use resolve::Resolved;
 
 /// Requests that may wait for a turn at one origin; further ones are refused at once.
 const WAITING_MAX: usize = 1024;
@@ -105,6 +107,7 @@ pub(crate) struct Origin {
     pub(crate) number: usize,
     /// `Host` for the edge's own probes.
     probe_host: Arc<str>,
+    resolved: Resolved,
     circuit: SharedCircuit,
     /// What the circuit says, readable without its lock.
     down: AtomicBool,
@@ -124,6 +127,7 @@ impl Origin {
             url: config.url().into(),
             number,
             probe_host,
+            resolved: Resolved::default(),
             circuit: SharedCircuit::new(CircuitSettings::default()),
             down: AtomicBool::new(false),
             last_answer_nanos: AtomicU64::new(0),

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use floodwall_model::Timestamp;
 use tokio::net::TcpStream;
 
 use super::connection::OriginConnection;
@@ -67,9 +68,15 @@ impl Pool {
 pub(crate) async fn connect(
     origin: &Origin,
     patience: Duration,
+    now: Timestamp,
 ) -> Result<Box<OriginConnection>, OriginFailure> {
     let (host, port) = (origin.config.host.as_str(), origin.config.port);
-    let stream = match tokio::time::timeout(patience, TcpStream::connect((host, port))).await {
+    let connecting = async {
+        let look_up = || tokio::net::lookup_host((host, port));
+        let addresses = origin.resolved.addresses(host, port, now, look_up).await?;
+        TcpStream::connect(&addresses[..]).await
+    };
+    let stream = match tokio::time::timeout(patience, connecting).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(OriginFailure::Connect(error.to_string().into())),
         Err(_) => return Err(OriginFailure::TimedOut { what: "connection", after: patience }),
