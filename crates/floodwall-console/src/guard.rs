@@ -104,7 +104,8 @@ impl Fault {
             Self::UnknownHost(name) => {
                 let text = format!(
                     "This console does not answer to the host name `{name}`. Open it by its IP address, or through \
-                     a tunnel as `localhost`, for example with `ssh -L 9800:127.0.0.1:9800`."
+                     a tunnel as `localhost`, for example with `ssh -L 9800:127.0.0.1:9800`; or name it in \
+                     `server.admin_hosts`."
                 );
                 page::fault(path, StatusCode::MISDIRECTED_REQUEST, &text)
             }

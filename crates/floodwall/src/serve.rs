@@ -134,6 +134,7 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         let driver = Driver {
             started: clock.now(),
             certificates,
+            admin_hosts: settings.server.admin_hosts.clone(),
             control: Control::new(Duration::from_secs(u64::from(settings.store.retention_days) * 86_400)),
             edge,
             store,
@@ -186,6 +187,7 @@ struct Driver {
     control: Control,
     edge: EdgeHandle,
     certificates: Option<CertificateWatch>,
+    admin_hosts: Vec<String>,
     store: StoreHandle,
     access_log: Option<Arc<AccessLogHandle>>,
     addresses: Addresses,
@@ -203,7 +205,8 @@ impl Driver {
         let second = self.second();
         self.carry_out(second);
         let history = Arc::new(StoreHistory::new(self.store.clone()));
-        let settings = floodwall_console::Settings::default();
+        let settings =
+            floodwall_console::Settings { host_names: self.admin_hosts.clone(), ..Default::default() };
         let console = Console::new(self.snapshots.subscribe(), history, self.clock.clone(), &settings);
         let (stop_console, console_stopped) = tokio::sync::oneshot::channel::<()>();
         let serving = floodwall_console::serve(admin, console, async {

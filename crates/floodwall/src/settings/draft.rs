@@ -115,6 +115,7 @@ impl ServerDraft {
         section.report_unknown(log);
         let state = section.get(log, &keys::STATE).map(|path| below(folder, path));
         let trusted_proxies = section.get(log, &keys::TRUSTED_PROXIES);
+        let admin_hosts = section.get(log, &keys::ADMIN_HOSTS);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = given_or(log, &section, &keys::WORKERS, cores);
         let connections_max = section.value(log, &keys::CONNECTIONS_MAX);
@@ -149,6 +150,7 @@ impl ServerDraft {
                 http: plain(draft.http.as_ref())?,
                 https: plain(draft.https.as_ref())?,
                 admin: draft.admin.as_ref()?.value,
+                admin_hosts: plain(admin_hosts.as_ref())?,
                 state: draft.state.as_ref()?.value.clone(),
                 trusted_proxies: plain(trusted_proxies.as_ref())?,
                 interface: draft.interface.as_ref().map(|i| i.value.clone()),

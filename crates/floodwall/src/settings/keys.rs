@@ -7,7 +7,7 @@ use super::AccessLogFormat;
 use super::definition::{Described, Fallback, Setting};
 use super::forms::{AddressPrefix, FilePath, ListOf, ListenAddress, OneOf, Period, Size, Whole, Words};
 use super::query::Query;
-use super::target::{Host, OriginUrl};
+use super::target::{Host, HostName, OriginUrl};
 
 const SERVER: &str = "server";
 const TIMEOUTS: &str = "server.timeouts";
@@ -78,6 +78,8 @@ settings! {
     HTTPS: ListOf<ListenAddress> = SERVER.https, Toml("[]"), "[\"0.0.0.0:443\", \"[::]:443\"]", ListOf(ListenAddress::PUBLIC);
     /// Address of the console, metrics and the API. Keep it away from the public.
     ADMIN: ListenAddress = SERVER.admin, Toml("\"127.0.0.1:9800\""), "\"127.0.0.1:9800\"", ListenAddress::OPERATORS;
+    /// Host names under which browsers open the console, besides `localhost` and addresses; any other name is turned away, so that no website can read it through a name of its own.
+    ADMIN_HOSTS: ListOf<HostName> = SERVER.admin_hosts, Toml("[]"), "[\"floodwall.example.gov\"]", ListOf(HostName);
     /// Directory for everything Floodwall keeps.
     STATE: FilePath = SERVER.state, Toml("\"/var/lib/floodwall\""), "\"/var/lib/floodwall\"", FilePath;
     /// Proxies in front of Floodwall whose `X-Forwarded-For` or `Forwarded` is believed.

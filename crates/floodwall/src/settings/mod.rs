@@ -66,6 +66,8 @@ pub(crate) struct Server {
     pub(crate) https: Vec<SocketAddr>,
     /// Listener of console, metrics and API.
     pub(crate) admin: SocketAddr,
+    /// Names the console answers to, besides loopback names and addresses.
+    pub(crate) admin_hosts: Vec<String>,
     /// Directory of everything that is kept.
     pub(crate) state: PathBuf,
     /// Proxies whose word on a visitor's address is taken.

@@ -60,6 +60,31 @@ impl TextForm for Host {
     }
 }
 
+/// Reads one host name, no pattern.
+pub(super) struct HostName;
+
+impl TextForm for HostName {
+    type Output = String;
+
+    fn expected(&self) -> String {
+        "a host name".to_owned()
+    }
+
+    fn example(&self) -> &'static str {
+        "floodwall.example.gov"
+    }
+
+    fn parse(&self, text: &str) -> Result<String, TextFault> {
+        match Host.parse(text)? {
+            HostPattern::Exact(name) => Ok(name),
+            HostPattern::Below(_) | HostPattern::Any => Err(TextFault::new(
+                format!("`{}` stands for many names", shorten(text)),
+                "write each name in full".to_owned(),
+            )),
+        }
+    }
+}
+
 /// As it stands in a `Host` header: IPv6 in brackets (RFC 3986, section 3.2.2).
 fn is_address_literal(host: &str) -> bool {
     let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));

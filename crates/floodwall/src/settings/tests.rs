@@ -38,6 +38,7 @@ fn a_site_alone_is_a_whole_file() {
             http: vec!["0.0.0.0:80".parse().unwrap()],
             https: vec![],
             admin: "127.0.0.1:9800".parse().unwrap(),
+            admin_hosts: Vec::new(),
             state: "/var/lib/floodwall".into(),
             trusted_proxies: vec![],
             interface: None,
