@@ -33,6 +33,8 @@ pub(crate) struct Ledger {
     pub(crate) state: Rc<ConnectionState>,
     pub(crate) received: Timestamp,
     pub(crate) site: Option<SiteId>,
+    /// The request came over HTTPS.
+    pub(crate) secure: bool,
     /// Filled in only when there is an access log.
     pub(crate) access: Option<Box<AccessRecord>>,
     body_bytes: u64,
@@ -50,6 +52,7 @@ impl Ledger {
             state,
             received,
             site: None,
+            secure: false,
             access: None,
             body_bytes: 0,
             waits_for_origin: false,

@@ -57,6 +57,11 @@ pub struct SiteConfig {
     pub stale_if_error: Option<Duration>,
     /// Which query parameters its pages read.
     pub query: QueryRules,
+    /// Whether requests in clear text are sent to the same address over HTTPS, save those by which a
+    /// certificate authority checks the host (RFC 8555 section 8.3).
+    pub https_only: bool,
+    /// How long browsers are told to use HTTPS only for the site (RFC 6797); `None` tells them nothing.
+    pub hsts: Option<Duration>,
 }
 
 /// One origin server, reached over cleartext HTTP/1.1.

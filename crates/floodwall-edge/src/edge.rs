@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) connections_open: AtomicUsize,
     pub(crate) connection_shares: ConnectionShares,
     pub(crate) phases: watch::Sender<Phase>,
+    /// Each site's `Strict-Transport-Security`, in the order of their numbers.
+    pub(crate) hsts: Vec<Option<http::HeaderValue>>,
     /// This edge's name in `Via` (RFC 9110 section 7.6.3), unique so that a loop is seen.
     pub(crate) via: http::HeaderValue,
 }
@@ -202,11 +204,17 @@ fn build_shared(
         connections_open: AtomicUsize::new(0),
         connection_shares: ConnectionShares::new(config.connections_max, hash_seed),
         phases: watch::Sender::new(Phase::Serving),
+        hsts: config.sites.iter().map(|site| site.hsts.and_then(hsts_value)).collect(),
         via: http::HeaderValue::from_str(&format!("1.1 floodwall-{instance:08x}"))
             .unwrap_or_else(|_| http::HeaderValue::from_static("1.1 floodwall")),
         clock,
         config,
     }
+}
+
+/// RFC 6797 section 6.1. For the host alone: those below it may be on other servers.
+fn hsts_value(span: Duration) -> Option<http::HeaderValue> {
+    http::HeaderValue::from_str(&format!("max-age={}", span.as_secs())).ok()
 }
 
 /// A running edge. Dropping it stops the edge at once; [`EdgeHandle::shut_down`] does so politely.

@@ -74,6 +74,20 @@ pub(crate) fn malformed_request(what: &str, reference: ReferenceId) -> Response<
     page(StatusCode::BAD_REQUEST, malformed_words(what), reference)
 }
 
+/// The site is for HTTPS only: the same address there. 308 keeps the method (RFC 9110 section 15.4.9).
+pub(crate) fn moved_to_https(location: &str, reference: ReferenceId) -> Response<Payload> {
+    let words = Words {
+        title: "This site is read over a secure connection",
+        what: "Your browser is being sent to the secure address of this page.",
+        advice: "If nothing happens, write https:// in front of the address in your browser.",
+    };
+    let mut response = page(StatusCode::PERMANENT_REDIRECT, words, reference);
+    if let Ok(location) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
 /// The request came back to the edge that sent it.
 pub(crate) fn loop_detected(reference: ReferenceId) -> Response<Payload> {
     let words = Words {

@@ -83,6 +83,8 @@ mod tests {
                 policy: floodwall_policy::SitePolicy::default(),
                 stale_if_error: None,
                 query: crate::query::QueryRules::default(),
+                https_only: false,
+                hsts: None,
             })
             .collect();
         SiteTable::new(&sites)

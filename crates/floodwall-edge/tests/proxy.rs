@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -222,6 +224,29 @@ fn a_prefix_over_its_limit_is_told_when_to_come_back() {
     assert_eq!(from(&mut visitor, "2001:db8::ffff", "/look-up").status, 429);
     assert_eq!(from(&mut visitor, "2001:db8:0:1::1", "/look-up").status, 200);
     assert!(edge.sites()[0].counts.refused_prefix_rate >= 3);
+}
+
+#[test]
+fn a_site_for_https_only_redirects_and_says_so_to_browsers() {
+    let origin = Origin::start(|_| page("page", &[("cache-control", "no-store")]));
+    let mut config = config(&[origin.address]);
+    config.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    (config.sites[0].https_only, config.sites[0].hsts) = (true, Some(Duration::from_secs(86_400)));
+    let edge = start(config);
+    let mut visitor = Visitor::connect(&edge);
+    visitor.send(b"GET /x?y=1 HTTP/1.1\r\nHost: A.test:8080\r\n\r\n");
+    let answer = visitor.read_answer(false);
+    assert_eq!((answer.status, answer.header("location")), (308, Some("https://a.test/x?y=1")));
+    assert_eq!(answer.header("strict-transport-security"), None, "browsers do not look at it in clear text");
+    assert!(answer.text().contains("secure"));
+    assert_eq!(visitor.get("/.well-known/acme-challenge/token").text(), "page");
+    // Twice: as a page that may be kept, and as one that is known not to be.
+    for _ in 0..2 {
+        let answer = visitor.get_with("/x", "X-Forwarded-Proto: https\r\n");
+        assert_eq!((answer.status, answer.text().as_str()), (200, "page"));
+        assert_eq!(answer.header("strict-transport-security"), Some("max-age=86400"));
+    }
+    assert_eq!(origin.count(), 3);
 }
 
 #[test]

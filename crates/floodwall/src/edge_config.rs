@@ -9,7 +9,7 @@ use floodwall_edge::{
 };
 use floodwall_policy::{RateLimit, SitePolicy};
 
-use crate::settings::{self, HostPattern, Settings, Site};
+use crate::settings::{self, Cleartext, HostPattern, Settings, Site};
 
 /// Requests one origin is given at once, over all workers.
 const ORIGIN_REQUESTS_MAX: usize = 256;
@@ -73,6 +73,8 @@ fn site_config(site: &Site) -> SiteConfig {
         },
         stale_if_error: site.stale_if_error,
         query: QueryRules::new(site.query.iter().map(query_rule).collect()),
+        https_only: site.cleartext == Cleartext::Redirect,
+        hsts: site.hsts.filter(|span| !span.is_zero()),
     }
 }
 

@@ -98,7 +98,16 @@ async fn pass_through(mut waiting: Box<Waiting>, forwarded: Forwarded) -> Respon
 
 fn finish(mut ledger: Ledger, is_head: bool, response: Response<Payload>) -> Response<ResponseBody> {
     ledger.answered(response.status());
-    let (parts, payload) = response.into_parts();
+    let (mut parts, payload) = response.into_parts();
+    if ledger.secure
+        && let Some(Some(value)) =
+            ledger.site.and_then(|site| ledger.worker.shared.hsts.get(usize::from(site.0)))
+        && !parts.headers.contains_key(header::STRICT_TRANSPORT_SECURITY)
+    {
+        // What the origin says of it stands. Where that is among its lines, it comes first, and browsers
+        // look at the first (RFC 6797 section 8.1). A header that is full goes without.
+        let _full = parts.headers.try_append(header::STRICT_TRANSPORT_SECURITY, value.clone());
+    }
     // RFC 9110 section 9.3.2: the header says what GET would, the body stays away.
     let payload = if is_head { Payload::Empty } else { payload };
     Response::from_parts(parts, ResponseBody::new(payload, ledger))
@@ -135,6 +144,13 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
     if let Some(refusal) = refuse_outright(ledger, &parts) {
         return Err(Box::new(refusal));
     }
+    ledger.secure = https;
+    if !https
+        && shared.config.sites.get(usize::from(site.0)).is_some_and(|site| site.https_only)
+        && let Some(location) = over_https(authority.as_deref().unwrap_or_default(), &parts)
+    {
+        return Err(Box::new(pages::moved_to_https(&location, reference(ledger))));
+    }
     let trusted = client.trusted_peer;
     let mut visit =
         Visit::new(site, authority.unwrap_or_default(), client.address, peer, trusted, https, parts);
@@ -142,6 +158,18 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
         visit.keep_known_parameters(&site.query);
     }
     Ok(visit)
+}
+
+/// The same address over HTTPS; `None` for what has to be answered in clear text: by it a certificate
+/// authority sees that the host is ours (RFC 8555 section 8.3).
+fn over_https(authority: &str, parts: &Parts) -> Option<String> {
+    const CHALLENGES: &str = "/.well-known/acme-challenge/";
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    // The port is that of clear text; HTTPS is looked for where browsers look for it.
+    let host_end = if authority.ends_with(']') { None } else { authority.rfind(':') };
+    let host = host_end.map_or(authority, |colon| authority.get(..colon).unwrap_or(authority));
+    let slash = if target.starts_with('/') { "" } else { "/" };
+    (!target.starts_with(CHALLENGES)).then(|| format!("https://{host}{slash}{target}"))
 }
 
 /// What is refused whatever the site: too many fields, methods for proxies, requests in a circle.

@@ -74,6 +74,8 @@ pub fn site(name: &str, hosts: &[&str], origins: &[SocketAddr]) -> SiteConfig {
             .collect(),
         policy: SitePolicy::default(),
         stale_if_error: None,
+        https_only: false,
+        hsts: None,
         query: QueryRules::default(),
     }
 }

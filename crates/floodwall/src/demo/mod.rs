@@ -1,5 +1,6 @@
 //! `floodwall demo`: a sample voter-information site behind the whole of Floodwall, on loopback.
 
+mod leftovers;
 pub(crate) mod origin;
 
 use std::io::{BufRead, BufReader, Read};
@@ -111,9 +112,11 @@ pub(crate) fn run(arguments: &DemoArguments) -> ExitCode {
 }
 
 fn demonstrate(arguments: &DemoArguments) -> Result<ExitCode, String> {
-    let state = tempfile::Builder::new().prefix("floodwall-demo-").tempdir().map_err(|error| {
-        format!("cannot make a temporary directory: {error}; name a writable one with TMPDIR")
-    })?;
+    leftovers::remove();
+    let unwritable =
+        |error| format!("cannot make a temporary directory: {error}; name a writable one with TMPDIR");
+    let state = tempfile::Builder::new().prefix(leftovers::PREFIX).tempdir().map_err(unwritable)?;
+    let _in_use = leftovers::claim(state.path()).map_err(unwritable)?;
     let mut sample = SampleSite::start(arguments.origin)?;
     let (address, pid) = (sample.address, sample.process.id());
     let ready = |addresses: &Addresses| tell(&introduction(addresses, address, pid, state.path()));

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use floodwall_model::Clock;
-use rustix::fs::{Access, access, statvfs};
+use rustix::fs::{Access, access, statfs, statvfs};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::clock::SystemClock;
@@ -46,6 +46,9 @@ pub(crate) trait Machine: Sync {
     /// Wall-clock time in seconds since 1970-01-01T00:00:00Z.
     fn now_unix_seconds(&self) -> i64;
 }
+
+/// `proc`, `sysfs` and `cgroup2` (statfs(2)).
+const KERNEL_FILE_SYSTEMS: [rustix::fs::FsWord; 3] = [0x9fa0, 0x6265_6572, 0x6367_7270];
 
 /// The machine this program runs on.
 pub(crate) struct ThisMachine;
@@ -118,7 +121,12 @@ impl Machine for ThisMachine {
         if !fs::metadata(directory)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
-        Ok(access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
+        access(directory, Access::WRITE_OK | Access::EXEC_OK)?;
+        // Where root may do everything and yet nothing can be made.
+        if KERNEL_FILE_SYSTEMS.contains(&statfs(directory)?.f_type) {
+            return Err(io::Error::other("it belongs to the kernel, and no files can be kept there"));
+        }
+        Ok(())
     }
 
     fn free_bytes(&self, path: &Path) -> Option<u64> {
@@ -238,6 +246,7 @@ mod tests {
         assert!(may_write_or_make(&ThisMachine, &folder.path().join("a/b/c")).is_ok());
         let below = file.join("below");
         assert!(may_write_or_make(&ThisMachine, &below).is_err());
+        assert!(may_write_or_make(&ThisMachine, Path::new("/proc/floodwall")).is_err(), "not even by root");
         assert!(ThisMachine.free_bytes(folder.path()).is_some());
     }
 }

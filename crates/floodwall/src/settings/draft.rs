@@ -10,8 +10,8 @@ use super::definition::{Located, Span, kind_in_words};
 use super::keys;
 use super::section::{Log, Section};
 use super::{
-    AccessLog, Cache, CertificatePaths, CertificateTarget, HostPattern, Kept, Origin, Place, ProbeTargets,
-    QueryRule, RateLimit, SITES_MAX, Server, Settings, Site, Store, Timeouts,
+    AccessLog, Cache, CertificatePaths, CertificateTarget, Cleartext, HostPattern, Kept, Origin, Place,
+    ProbeTargets, QueryRule, RateLimit, SITES_MAX, Server, Settings, Site, Store, Timeouts,
 };
 
 /// What was read of a file. A part that could not be read whole is `None`; the log says why.
@@ -46,6 +46,7 @@ pub(super) struct SiteDraft {
     pub(super) origins: Option<Located<Vec<Located<Origin>>>>,
     pub(super) certificate: Option<Located<PathBuf>>,
     pub(super) key: Option<Located<PathBuf>>,
+    pub(super) cleartext: Option<Located<Cleartext>>,
     pub(super) rate: Option<Located<u32>>,
     pub(super) origin_rate: Option<Located<u32>>,
     pub(super) burst: Option<Located<u32>>,
@@ -303,6 +304,7 @@ impl SiteDraft {
         let cache = section.below(log, "site.cache");
         cache.report_unknown(log);
         let stale_if_error = cache.value(log, &keys::SITE_STALE_IF_ERROR);
+        let hsts = section.value(log, &keys::HSTS);
         let query = section.below(log, "site.query");
         query.report_unknown(log);
         let mut draft = Self {
@@ -312,6 +314,7 @@ impl SiteDraft {
             origins: section.get(log, &keys::ORIGIN),
             certificate: section.get(log, &keys::CERTIFICATE).map(|path| below(folder, path)),
             key: section.get(log, &keys::KEY).map(|path| below(folder, path)),
+            cleartext: section.get(log, &keys::CLEARTEXT),
             rate: limits.get(log, &keys::RATE),
             burst: limits.get(log, &keys::BURST),
             origin_rate: limits.get(log, &keys::ORIGIN_RATE),
@@ -320,11 +323,16 @@ impl SiteDraft {
             at: section.at,
             whole: None,
         };
-        draft.whole = draft.assemble(role, stale_if_error);
+        draft.whole = draft.assemble(role, stale_if_error, hsts);
         draft
     }
 
-    fn assemble(&self, role: Option<String>, stale_if_error: Option<std::time::Duration>) -> Option<Site> {
+    fn assemble(
+        &self,
+        role: Option<String>,
+        stale_if_error: Option<std::time::Duration>,
+        hsts: Option<std::time::Duration>,
+    ) -> Option<Site> {
         let rate = self.rate.as_ref()?.value;
         let burst = self.burst.as_ref().map_or(rate.saturating_mul(10), |burst| burst.value);
         let certificate = self.certificate.as_ref().zip(self.key.as_ref()).map(|(certificate, key)| {
@@ -340,6 +348,8 @@ impl SiteDraft {
             request_limit: limit(rate, burst),
             stale_if_error,
             query: plain(self.query.as_ref())?,
+            cleartext: self.cleartext.as_ref()?.value,
+            hsts,
         })
     }
 }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use super::AccessLogFormat;
 use super::definition::{Described, Fallback, Setting};
 use super::forms::{AddressPrefix, FilePath, ListOf, ListenAddress, OneOf, Period, Size, Whole, Words};
 use super::query::Query;
 use super::target::{Host, HostName, OriginUrl};
+use super::{AccessLogFormat, Cleartext};
 
 const SERVER: &str = "server";
 const TIMEOUTS: &str = "server.timeouts";
@@ -151,6 +151,10 @@ settings! {
     CERTIFICATE: FilePath = SITE.certificate, InWords("none"), "\"sos.pem\"", FilePath;
     /// PEM file with the certificate's private key.
     KEY: FilePath = SITE.key, InWords("none"), "\"sos.key\"", FilePath;
+    /// What becomes of requests in clear text: `serve` answers them, `redirect` sends them to the same address over HTTPS.
+    CLEARTEXT: OneOf<Cleartext> = SITE.cleartext, Toml("\"serve\""), "\"redirect\"", OneOf(Cleartext::WORDS);
+    /// How long browsers, once they came over HTTPS, are to use nothing else for the site's hosts (HSTS). `"0s"` tells them nothing. Begin with a day: it cannot be taken back before it is over.
+    HSTS: Period = SITE.hsts, Toml("\"0s\""), "\"365d\"", period(Duration::ZERO, Duration::from_secs(730 * 86_400));
 
     /// Requests a second that may take work at the origin, per client. 0 for no limit.
     ORIGIN_RATE: Whole<u32> = SITE_LIMITS.origin_requests_per_second, Toml("20"), "20", Whole::between(0, 1_000_000);

@@ -189,6 +189,23 @@ pub(crate) struct Site {
     pub(crate) stale_if_error: Option<Duration>,
     /// Which query parameters its pages read, by path; no two for the same paths.
     pub(crate) query: Vec<QueryRule>,
+    /// What becomes of requests in clear text.
+    pub(crate) cleartext: Cleartext,
+    /// How long browsers are told to use HTTPS only; zero or `None` tells them nothing.
+    pub(crate) hsts: Option<Duration>,
+}
+
+/// What becomes of requests in clear text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cleartext {
+    /// They are answered like others.
+    Serve,
+    /// They are sent to the same address over HTTPS.
+    Redirect,
+}
+
+impl Cleartext {
+    const WORDS: &[(&str, Self)] = &[("serve", Self::Serve), ("redirect", Self::Redirect)];
 }
 
 /// PEM files of one site.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::draft::{Draft, SiteDraft, elements};
 use super::quantity::format_size;
 use super::section::Log;
-use super::{AnyHost, HostPattern};
+use super::{AnyHost, Cleartext, HostPattern};
 
 /// Adds every such fault to the log.
 pub(super) fn check(draft: &Draft, any_host: AnyHost, log: &mut Log) {
@@ -19,6 +19,7 @@ pub(super) fn check(draft: &Draft, any_host: AnyHost, log: &mut Log) {
         origins(draft, site, log);
         limits(site, log);
         query(site, log);
+        cleartext(draft, site, log);
     }
 }
 
@@ -298,6 +299,21 @@ fn query(site: &SiteDraft, log: &mut Log) {
         let star = if rule.value.below { "*" } else { "" };
         let problem = format!("`{}{star}` has a rule already{}", rule.value.path, log.place_in_words(first));
         log.error(rule.at.as_ref(), &key, problem, "write all names of one path into one rule");
+    }
+}
+
+/// A redirection must lead somewhere: to a listener of ours, or to a proxy in front of us.
+fn cleartext(draft: &Draft, site: &SiteDraft, log: &mut Log) {
+    let Some(cleartext) = &site.cleartext else { return };
+    let has_certificate = site.certificate.is_some() || site.key.is_some();
+    let has_proxy = !draft.server.trusted_proxies.is_empty() || log.lost.contains("trusted_proxies");
+    if cleartext.value == Cleartext::Redirect && !has_certificate && !has_proxy {
+        log.error(
+            cleartext.at.as_ref(),
+            &format!("{}.cleartext", site.path),
+            "visitors would be sent to HTTPS, which nobody answers for this site",
+            "write certificate = \"site.pem\" and key = \"site.key\" beside it, or take `cleartext` out",
+        );
     }
 }
 

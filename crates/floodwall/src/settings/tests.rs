@@ -79,6 +79,8 @@ fn a_site_alone_is_a_whole_file() {
             request_limit: None,
             stale_if_error: None,
             query: vec![],
+            cleartext: Cleartext::Serve,
+            hsts: Some(Duration::ZERO),
         }]
     );
 }
@@ -274,6 +276,8 @@ fn settings_are_compared_with_one_another() {
         "certificate = \"a.pem\"",
         "key = \"a.key\"\ncertificate = \"a.pem\"",
         "key = \"a.key\"\ncertificate = \"a.pem\"\n[server]\nhttps = [\"443x\"]",
+        "cleartext = \"redirect\"",
+        "cleartext = \"https\"\nhsts = \"5000d\"",
         "limits = { burst = 5 }",
         "[[site]]\nname = \"b\"\nhosts = [\"*\", \"www.SOS.example.gov\"]\norigin = [\"http://0.0.0.0:80\"]",
         "[[site]]\nname = \"b\"\nhosts = [\"*.b.gov\", \"a.b.gov\", \"*.b.gov\"]\norigin = [\"http://[::1]:80\", \"http://a\", \"http://A:80\"]",
