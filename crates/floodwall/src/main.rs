@@ -13,6 +13,7 @@ mod edge_config;
 mod history;
 mod logging;
 mod serve;
+mod service_manager;
 mod settings;
 
 use std::process::ExitCode;

@@ -23,6 +23,7 @@ use crate::clock::SystemClock;
 use crate::control::{Command, Control, Event, Figures};
 use crate::edge_config::edge_config;
 use crate::history::StoreHistory;
+use crate::service_manager::ServiceManager;
 use crate::settings::Settings;
 
 /// How often traffic is handed to the store. Twice a second and not once, so that a killed process
@@ -134,6 +135,7 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         let driver = Driver {
             started: clock.now(),
             certificates,
+            manager: ServiceManager::find(),
             admin_hosts: settings.server.admin_hosts.clone(),
             control: Control::new(Duration::from_secs(u64::from(settings.store.retention_days) * 86_400)),
             edge,
@@ -187,6 +189,7 @@ struct Driver {
     control: Control,
     edge: EdgeHandle,
     certificates: Option<CertificateWatch>,
+    manager: ServiceManager,
     admin_hosts: Vec<String>,
     store: StoreHandle,
     access_log: Option<Arc<AccessLogHandle>>,
@@ -214,10 +217,16 @@ impl Driver {
         });
         let serving = tokio::spawn(serving);
         ready();
+        self.manager.ready();
 
         let ended = loop {
             let event = tokio::select! {
-                beat = pace.next() => if self.edge.is_alive() { self.count(beat) } else { Event::WorkerEnded },
+                beat = pace.next() => if self.edge.is_alive() {
+                    self.manager.alive();
+                    self.count(beat)
+                } else {
+                    Event::WorkerEnded
+                },
                 _ = interrupt.recv() => Event::Stop { signal: "SIGINT" },
                 _ = terminate.recv() => Event::Stop { signal: "SIGTERM" },
                 _ = hang_up.recv() => Event::HangUp,
@@ -323,6 +332,7 @@ impl Driver {
 
     /// Lets requests in progress finish, then writes every record. `impatient` cuts the first short.
     async fn drain(&mut self, mut pace: Pace, impatient: impl Future<Output = ()>) {
+        self.manager.stopping(self.drain);
         self.edge.begin_drain();
         // Those who ask whether we are ready are to send nobody more, from now on.
         let now = self.second();

@@ -17,6 +17,7 @@ mod demonstration;
 mod exits;
 mod killed;
 mod outage;
+mod service;
 mod serving;
 mod stopping;
 mod support;

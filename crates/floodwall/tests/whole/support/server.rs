@@ -22,8 +22,16 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it with its temporary files in `directory`.
     pub(crate) fn start(directory: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(directory, arguments, &[])
+    }
+
+    /// As [`Self::start`], with more in its environment.
+    pub(crate) fn start_with(directory: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_floodwall"))
             .args(arguments)
+            .env_remove("NOTIFY_SOCKET")
+            .env_remove("WATCHDOG_USEC")
+            .envs(environment.iter().copied())
             .env("TMPDIR", directory)
             .env_remove("FLOODWALL_LOG")
             .env_remove("FLOODWALL_LOG_FORMAT")
@@ -77,6 +85,11 @@ impl Server {
     /// With a settings file: one site `sos` with the host `a.test`. `server` is added to `[server]`
     /// and may open tables below it, `site` is added to the site.
     pub(crate) fn start(origin: SocketAddr, server: &str, site: &str) -> Self {
+        Self::launch(Self::prepare(origin, server, site))
+    }
+
+    /// A directory with the settings file that [`Self::start`] writes.
+    pub(crate) fn prepare(origin: SocketAddr, server: &str, site: &str) -> TempDir {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("floodwall.toml");
         let state = directory.path().join("state");
@@ -87,7 +100,7 @@ impl Server {
             state.display()
         );
         fs::write(&file, text).unwrap();
-        Self::launch(directory)
+        directory
     }
 
     /// Starts it with the settings that lie in the directory.
