@@ -104,6 +104,9 @@ pub struct Timeouts {
     pub origin_response: Duration,
     /// An origin's answer without a byte of progress.
     pub origin_idle: Duration,
+    /// Waiting for a site's origins to come back when all of them are down, on behalf of visitors who
+    /// can be given nothing else. Zero waits for none.
+    pub origin_return: Duration,
 }
 
 impl Default for Timeouts {
@@ -116,6 +119,7 @@ impl Default for Timeouts {
             connect: Duration::from_secs(3),
             origin_response: Duration::from_secs(30),
             origin_idle: Duration::from_secs(30),
+            origin_return: Duration::from_secs(3),
         }
     }
 }

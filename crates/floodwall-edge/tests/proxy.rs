@@ -187,6 +187,48 @@ fn a_returning_origin_meets_no_herd() {
     assert_eq!(back.count(), 1, "one request fetched the page for all");
 }
 
+#[test]
+fn what_only_the_origin_knows_is_waited_for_while_it_is_started_anew() {
+    let private = [("cache-control", "no-store")];
+    let mut origin = Origin::start(move |asked| page(asked.uri().path(), &private));
+    let address = origin.address;
+    let mut config = config(&[address]);
+    config.timeouts.origin_return = Duration::from_secs(20);
+    let edge = start(config);
+    assert_eq!(get(&edge, "/before").status, 200);
+    origin.kill();
+    let asking: Vec<_> = (0..40)
+        .map(|number| {
+            let mut visitor = Visitor::connect(&edge);
+            visitor.send(format!("GET /{number} HTTP/1.1\r\nHost: a.test\r\n\r\n").as_bytes());
+            visitor
+        })
+        .collect();
+    // Some are too many to wait, and are told so at once: that is how the test knows that all have asked.
+    until("it is known to be down", || edge.sites()[0].counts.responses_5xx >= 8);
+    let origin = Origin::start_at(address, move |asked| page(asked.uri().path(), &private));
+    let statuses: Vec<u16> =
+        asking.into_iter().map(|mut visitor| visitor.read_answer(false).status).collect();
+    let served = statuses.iter().filter(|status| **status == 200).count();
+    assert!((24..=32).contains(&served), "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 502 | 503)), "{statuses:?}");
+    assert!(origin.count() >= served);
+}
+
+#[test]
+fn an_origin_that_does_not_come_back_is_not_waited_for_for_long() {
+    let mut origin = Origin::start(|_| page("page", &[("cache-control", "no-store")]));
+    let mut config = config(&[origin.address]);
+    config.timeouts.origin_return = Duration::from_millis(300);
+    let edge = start(config);
+    assert_eq!(get(&edge, "/").status, 200);
+    origin.kill();
+    for _ in 0..4 {
+        let answer = get(&edge, "/");
+        assert!(matches!(answer.status, 502 | 503), "{}", answer.status);
+    }
+}
+
 fn limited(requests_per_second: u32, burst: u32) -> SitePolicy {
     SitePolicy { origin_limit: RateLimit::from_numbers(requests_per_second, burst).ok(), request_limit: None }
 }

@@ -35,6 +35,7 @@ pub(crate) fn edge_config(settings: &Settings) -> EdgeConfig {
             connect: timeouts.connect,
             origin_response: timeouts.origin_response,
             origin_idle: timeouts.origin_idle,
+            origin_return: timeouts.origin_return,
         },
         cache: CacheSettings {
             memory_bytes_max: server.cache.memory_bytes,

@@ -401,15 +401,27 @@ async fn exchange_counted(
 ) -> Result<(Box<Answered>, Exchange), OriginFailure> {
     let counters = counters(worker, visit.site);
     let origins = &worker.shared.origins;
-    let origin = origins.choose(visit.site)?;
-    counters.origin_requests.add(1);
+    let hope = if patience.hopes() { worker.shared.config.timeouts.origin_return } else { Duration::ZERO };
     let mut request_sent = now;
+    let origin = match origins.choose(visit.site) {
+        Ok(origin) => origin,
+        Err(failure) => {
+            // Rare and large: in a box, so that requests that are only passed on do not carry it.
+            let hoped_for = Box::pin(origins.hope_for(visit.site, hope, false)).await;
+            request_sent = worker.now();
+            hoped_for.ok_or(failure)?
+        }
+    };
+    counters.origin_requests.add(1);
     let mut request = visit.request_to_origin(fields, body);
     let mut outcome = exchange(worker, origin, &mut request, request_sent, patience).await;
     if let Err(Attempt { failure: OriginFailure::Connect(_), unsent: true }) = &outcome
-        && let Some(other) = origins.other_than(visit.site, origin)
+        && let Some(other) = match origins.other_than(visit.site, origin) {
+            Some(other) => Some(other),
+            None => Box::pin(origins.hope_for(visit.site, hope, true)).await,
+        }
     {
-        // Not a byte was sent: whatever was asked may be asked of another.
+        // Not a byte was sent: whatever was asked may be asked of another, or once more.
         counters.origin_errors.add(1);
         counters.origin_requests.add(1);
         request_sent = worker.now();

@@ -42,6 +42,11 @@ impl Patience {
         Self { after, is_origins_due: false }
     }
 
+    /// Whether the visitor has nothing else to get, so that even an origin that is down is hoped for.
+    pub(crate) fn hopes(self) -> bool {
+        self.is_origins_due
+    }
+
     fn ended(self) -> OriginFailure {
         if self.is_origins_due {
             OriginFailure::TimedOut { what: ANSWER, after: self.after }

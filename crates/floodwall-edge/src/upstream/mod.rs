@@ -6,6 +6,7 @@ mod buffers;
 mod connection;
 mod deadline;
 mod exchange;
+mod hope;
 mod pool;
 pub(crate) mod probe;
 mod request;
@@ -19,7 +20,7 @@ use floodwall_model::{OriginHealth, OriginStatus, SiteId, Timestamp};
 use floodwall_policy::{CircuitSettings, OriginFailure as Cause, Permit, SharedCircuit};
 use http::StatusCode;
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{OriginConfig, SiteConfig};
 
@@ -28,6 +29,7 @@ pub(crate) use body::{OriginBody, RequestBody};
 pub(crate) use buffers::Buffers;
 pub(crate) use deadline::Bell;
 pub(crate) use exchange::{Answered, Attempt, Patience, exchange};
+use hope::Hope;
 pub(crate) use pool::Pool;
 pub(crate) use request::OriginRequest;
 use resolve::Resolved;
@@ -119,10 +121,12 @@ pub(crate) struct Origin {
     suspect: AtomicBool,
     /// A probe is on its way.
     probed: AtomicBool,
+    /// Told when it is back.
+    returned: Arc<Notify>,
 }
 
 impl Origin {
-    fn new(config: &OriginConfig, number: usize, probe_host: Arc<str>) -> Self {
+    fn new(config: &OriginConfig, number: usize, probe_host: Arc<str>, returned: Arc<Notify>) -> Self {
         Self {
             url: config.url().into(),
             number,
@@ -136,6 +140,7 @@ impl Origin {
             waiting: AtomicUsize::new(0),
             suspect: AtomicBool::new(false),
             probed: AtomicBool::new(false),
+            returned,
             config: config.clone(),
         }
     }
@@ -152,6 +157,7 @@ impl Origin {
         }
         if self.circuit.on_success(now).is_some() {
             self.down.store(false, Ordering::Relaxed);
+            self.returned.notify_waiters();
         }
     }
 
@@ -223,19 +229,21 @@ pub(crate) struct Origins {
 struct SiteOrigins {
     origins: Vec<Arc<Origin>>,
     next: AtomicUsize,
+    hope: Hope,
 }
 
 impl Origins {
     pub(crate) fn new(sites: &[SiteConfig]) -> Self {
         let mut number = 0;
         let sites = sites.iter().map(|site| {
+            let hope = Hope::default();
             let named = site.hosts.iter().find(|host| !host.contains('*'));
             let origins = site.origins.iter().map(|config| {
                 number += 1;
                 let host = named.cloned().unwrap_or_else(|| config.host.as_str().into());
-                Arc::new(Origin::new(config, number, host))
+                Arc::new(Origin::new(config, number, host, hope.returned()))
             });
-            SiteOrigins { origins: origins.collect(), next: AtomicUsize::new(0) }
+            SiteOrigins { origins: origins.collect(), next: AtomicUsize::new(0), hope }
         });
         Self { sites: sites.collect() }
     }

@@ -204,6 +204,7 @@ fn read_timeouts(section: &Section<'_>, log: &mut Log) -> Option<Timeouts> {
     let connect = section.value(log, &keys::CONNECT);
     let origin_response = section.value(log, &keys::ORIGIN_RESPONSE);
     let origin_idle = section.value(log, &keys::ORIGIN_IDLE);
+    let origin_return = section.value(log, &keys::ORIGIN_RETURN);
     let drain = section.value(log, &keys::DRAIN);
     Some(Timeouts {
         header: header?,
@@ -213,6 +214,7 @@ fn read_timeouts(section: &Section<'_>, log: &mut Log) -> Option<Timeouts> {
         connect: connect?,
         origin_response: origin_response?,
         origin_idle: origin_idle?,
+        origin_return: origin_return?,
         drain: drain?,
     })
 }

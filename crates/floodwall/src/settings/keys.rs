@@ -107,6 +107,8 @@ settings! {
     ORIGIN_RESPONSE: Period = TIMEOUTS.origin_response, Toml("\"30s\""), "\"30s\"", DEADLINE;
     /// Without a further byte of an origin's answer.
     ORIGIN_IDLE: Period = TIMEOUTS.origin_idle, Toml("\"30s\""), "\"30s\"", DEADLINE;
+    /// For a site's origins to come back when all are down, on behalf of up to 32 visitors who can be given nothing else. `"0s"` waits for none.
+    ORIGIN_RETURN: Period = TIMEOUTS.origin_return, Toml("\"3s\""), "\"3s\"", period(Duration::ZERO, Duration::from_secs(60));
     /// For open requests to end when Floodwall is stopped.
     DRAIN: Period = TIMEOUTS.drain, Toml("\"10s\""), "\"10s\"", DEADLINE;
 

@@ -107,6 +107,8 @@ pub(crate) struct Timeouts {
     pub(crate) origin_response: Duration,
     /// An origin's answer without a byte of progress.
     pub(crate) origin_idle: Duration,
+    /// For origins that are all down to come back, on behalf of visitors who can be given nothing else.
+    pub(crate) origin_return: Duration,
     /// Open requests, once Floodwall is to stop.
     pub(crate) drain: Duration,
 }

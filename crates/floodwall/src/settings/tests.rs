@@ -53,6 +53,7 @@ fn a_site_alone_is_a_whole_file() {
                 connect: seconds(3),
                 origin_response: seconds(30),
                 origin_idle: seconds(30),
+                origin_return: seconds(3),
                 drain: seconds(10),
             },
             cache: Cache {
