@@ -32,6 +32,7 @@ Examples:
   cargo xtask bench sources
   cargo xtask bench kill --rounds 50
   cargo xtask bench outage
+  cargo xtask bench policy
   cargo xtask bench goodput --seconds 20 --seeds 1,2,3
 
 Exit status: 0 when every target is reached, 1 when one is not or a figure could not be taken.";
@@ -68,16 +69,22 @@ enum Bench {
     Goodput(goodput::GoodputArguments),
     /// The origin dies under load and comes back: what visitors are answered, how soon it is noticed
     Outage,
+    /// What a decision costs: tokens verified, requests judged, from a thousand sources to ten million
+    Policy,
 }
 
 /// Runs one benchmark.
 pub(crate) fn run(shell: &xshell::Shell, arguments: &BenchArguments) -> Result<(), String> {
+    if matches!(arguments.command, Bench::Policy) {
+        let bench = xshell::cmd!(shell, "cargo bench --package floodwall-policy --bench decisions");
+        return crate::run_step("the policy's benchmark", &bench);
+    }
     let mut packages = vec![("setpriv", "util-linux"), ("taskset", "util-linux")];
     match &arguments.command {
         Bench::Edge(edge) => packages.extend(edge::packages(edge)),
         Bench::Connections(_) | Bench::Sources(_) => packages.push(("nginx", "nginx-light")),
         Bench::Goodput(_) => packages.extend(goodput::PACKAGES),
-        Bench::Kill { .. } | Bench::Outage => {}
+        Bench::Kill { .. } | Bench::Outage | Bench::Policy => {}
     }
     setup::require_packages(shell, &packages)?;
     let floodwall = match &arguments.floodwall {
@@ -97,6 +104,7 @@ pub(crate) fn run(shell: &xshell::Shell, arguments: &BenchArguments) -> Result<(
         Bench::Kill { rounds } => return kill::run(&floodwall, *rounds),
         Bench::Goodput(goodput) => return goodput::run(goodput, &floodwall, &mut say),
         Bench::Outage => return outage::run(&floodwall),
+        Bench::Policy => return Ok(()),
     };
     if json {
         print(&serde_json::to_string_pretty(&document).map_err(|error| error.to_string())?);

@@ -7,6 +7,7 @@ mod client;
 mod flood;
 mod h2;
 mod handshakes;
+mod lateness;
 mod packets;
 mod slow;
 mod tls;

@@ -17,8 +17,8 @@
 //! The networks are those set aside for benchmarks and documentation (RFC 2544, 5737, 3849): no
 //! real host has them. No namespace has a way out: no default route, no link but the drill's.
 //!
-//! In the upper half of the flood's network (198.19.128.0/17) nobody is: packets that claim to come from
-//! there get no answer from there ([`PacketSocket`]).
+//! In the upper half of the flood's networks (198.19.128.0/17, 2001:db8:2:8000::/49) nobody is: packets that
+//! claim to come from there get no answer from there ([`PacketSocket`]).
 //!
 //! Without root everything is on loopback, with an address of 127.0.0.0/8 for each source.
 
@@ -202,15 +202,15 @@ impl OwnHost {
         self.network
     }
 
-    /// A socket that sends packets to the edge from sources where nobody is.
+    /// A socket that sends packets to the edge from sources where nobody is; over IPv6 where `v6`.
     ///
     /// # Errors
     /// This is not the flood's host in a namespace of its own, or the system refuses the socket.
-    pub fn packets(self) -> Result<PacketSocket, HostsError> {
+    pub fn packets(self, v6: bool) -> Result<PacketSocket, HostsError> {
         if (self.network, self.host) != (Network::Namespaces, Host::Flood) {
             return Err(HostsError::NoPackets);
         }
-        PacketSocket::open(self).map_err(HostsError::Packets)
+        PacketSocket::open(self, v6).map_err(HostsError::Packets)
     }
 }
 
@@ -352,9 +352,11 @@ impl Hosts {
             if host == Host::Flood {
                 // Spoofed packets name sources of this half. What comes back for them ends here: an
                 // answer (RST) would take the half-open connection off the edge's hands.
-                let silent =
-                    Source::V4(NOBODY_FROM).within(self.network.sources(host).0, Ipv6Addr::LOCALHOST);
-                lines.push(format!("route add blackhole {silent}/17 table local"));
+                let (v4, v6) = self.network.sources(host);
+                for (source, bits) in [(Source::V4(NOBODY_FROM), 17), (Source::V6(NOBODY_FROM), 49)] {
+                    let silent = source.within(v4, v6);
+                    lines.push(format!("route add blackhole {silent}/{bits} table local"));
+                }
             }
             let inside =
                 ["nsenter".to_owned(), format!("--net=/proc/{}/ns/net", keeper.id()), "--".to_owned()];

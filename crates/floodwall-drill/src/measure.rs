@@ -4,11 +4,14 @@
 //! "wait", "prove yourself" or "refused" is not the page. Latency is counted from when the page was
 //! wanted, so that a generator or a server that falls behind cannot hide it.
 
+mod met;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::VisitorKind;
+pub use met::{COMPARABLE_PERCENT, FloodMet, met_percent, not_comparable};
 
 /// What became of one want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -148,8 +151,9 @@ pub struct Goodput {
 const PROTECTED_PERCENT: f64 = 99.0;
 /// Their 99th percentile may be this many times the calm one.
 const PROTECTED_TIMES_CALM: f64 = 3.0;
-/// Latencies this small are as good as the calm one's: below it a factor says nothing.
-const PROTECTED_MS: f64 = 50.0;
+/// Latencies this small are as good as the calm one's: three times what a look-up takes in the calm. So
+/// it does not matter whether there was one in a calm of few seconds.
+const PROTECTED_MS: f64 = 300.0;
 /// Seconds looked at together: one second has too few wants for a 99th percentile.
 const WINDOW_S: usize = 5;
 
@@ -208,8 +212,8 @@ fn time_to_protect(groups: &[Vec<&Record>], onset_s: u32, calm_p99_ms: f64) -> O
     let last_bad = after.windows(WINDOW_S.min(after.len()).max(1)).rposition(|window| !protected(window));
     match last_bad {
         None => Some(0),
-        // A window is bad because of any of its seconds: protected from the next window on.
-        Some(place) if place + WINDOW_S < after.len() => u32::try_from(place + WINDOW_S).ok(),
+        // The next window has all its seconds but the first and is well, so the first was to blame.
+        Some(place) if place + WINDOW_S < after.len() => u32::try_from(place + 1).ok(),
         Some(_) => None,
     }
 }
@@ -280,9 +284,9 @@ mod tests {
         let slow = (400, Outcome::Arrived);
         let at = |records: Vec<Record>| Goodput::of(&records, 60, Some(20)).time_to_protect_s;
         assert_eq!(at(run(60, |_| ok)), Some(0));
-        assert_eq!(at(run(60, |s| if (20..25).contains(&s) { bad } else { ok })), Some(9));
+        assert_eq!(at(run(60, |s| if (20..25).contains(&s) { bad } else { ok })), Some(5));
         assert_eq!(at(run(60, |s| if s >= 20 { bad } else { ok })), None);
-        assert_eq!(at(run(60, |s| if (20..25).contains(&s) { slow } else { ok })), Some(9));
+        assert_eq!(at(run(60, |s| if (20..25).contains(&s) { slow } else { ok })), Some(5));
         // Well for a while and bad again is not protected.
         assert_eq!(at(run(60, |s| if s == 21 || s == 58 { bad } else { ok })), None);
     }

@@ -52,6 +52,12 @@ impl Plan {
         }
         sessions.sort_by_key(|session| session.start_us);
         sessions.truncate(SESSIONS_MAX);
+        // Visits that are still going on at the end end there: nothing is wanted after it.
+        let ends_us = micros(f64::from(scenario.duration_s));
+        for session in &mut sessions {
+            let starts_us = session.start_us;
+            session.steps.retain(|step| step.at_us == 0 || starts_us.saturating_add(step.at_us) < ends_us);
+        }
         Self { scenario: scenario.clone(), seed: seed.0, sessions }
     }
 

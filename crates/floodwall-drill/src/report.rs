@@ -5,7 +5,7 @@ mod chart;
 
 use askama::Template;
 
-use crate::measure::{Outcome as Fate, to_f64};
+use crate::measure::{Outcome as Fate, met_percent, to_f64};
 use crate::run::Outcome;
 use crate::scenario::Scenario;
 use chart::Chart;
@@ -29,10 +29,12 @@ struct Row {
     p50: String,
     p99: String,
     protect: String,
+    flood_met: String,
     origin_requests: u64,
     cpu: String,
     memory: String,
     void: Option<String>,
+    not_comparable: Option<String>,
 }
 
 /// One edge's figures of one scenario.
@@ -119,10 +121,13 @@ fn row(outcome: &Outcome) -> Row {
             (Some(_), Some(seconds)) => format!("{seconds} s"),
             (Some(_), None) => "never".to_owned(),
         },
+        flood_met: met_percent(&outcome.floods_met)
+            .map_or("-".to_owned(), |percent| format!("{percent:.0} %")),
         origin_requests: outcome.origin.requests,
         cpu: format!("{:.1} s", outcome.edge_use.cpu_s),
         memory: format!("{:.0} MB", to_f64(outcome.edge_use.memory_peak_bytes) / 1e6),
         void: outcome.void.clone(),
+        not_comparable: outcome.not_comparable.clone(),
     }
 }
 
@@ -140,9 +145,10 @@ fn part(outcome: &Outcome, number: u32) -> Part {
         chart: Chart::of(outcome),
         kinds: kinds.collect(),
         generators: format!(
-            "The generators used {:.0} % of their processor; sessions began at most {:.1} ms late (99th \
+            "The generators used {:.0} % of their processor, {:.0} % while a flood was on; sessions began at most {:.1} ms late (99th \
              percentile {:.1} ms), the flood at most {:.1} ms (99th percentile {:.1} ms).",
             generators.cpu_share * 100.0,
+            generators.cpu_share_flooded * 100.0,
             milliseconds(generators.visitors_late_us.1),
             milliseconds(generators.visitors_late_us.0),
             milliseconds(generators.flood_late_us.1),

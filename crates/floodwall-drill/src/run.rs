@@ -1,6 +1,7 @@
 //! One drill: hosts, origin, edge, visitors and flood from start to end, and what came of it.
 
 mod agents;
+mod verdict;
 mod watch;
 
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use agents::Agent;
+use verdict::{share_flooded, void};
 use watch::Watch;
 
 use crate::agent::{FloodSeen, Orders, OriginSeen, TlsOrders, VisitorsSeen};
@@ -21,7 +23,7 @@ use crate::edges::{Edge, EdgeCommand, EdgeError, Label, Place, TlsPlace};
 use crate::hosts::{Host, Hosts, HostsError, Network};
 pub use crate::machine::Held;
 use crate::machine::{Use, held_at, processor_used_s, raise_open_files, use_of};
-use crate::measure::{Goodput, to_f64};
+use crate::measure::{FloodMet, Goodput, not_comparable};
 use crate::plan::Plan;
 use crate::random::Seed;
 use crate::requirements::{self, Unmet};
@@ -42,16 +44,11 @@ pub const ORIGIN_PORT: u16 = 8081;
 const AGENT_PATIENCE: Duration = Duration::from_secs(40);
 
 /// From "all are ready" to the first arrival.
-const LEAD_US: u64 = 500_000;
+const LEAD_US: u64 = 200_000;
 
 /// Where a certificate is to expire at a second of the scenario, its end is written before the edge
 /// starts, and all must be ready within this time.
-const PREPARATION_S: u64 = 10;
-
-/// Sessions may begin this much late (99th percentile) before the measurement is void.
-const SCHEDULE_ERROR_US_MAX: u64 = 50_000;
-/// Generators together may use this share of their processor before the measurement is void.
-const GENERATOR_CPU_MAX: f64 = 0.95;
+const PREPARATION_S: u64 = 6;
 
 /// What is to be run.
 pub struct Drill<'a> {
@@ -86,6 +83,8 @@ pub struct Outcome {
     pub goodput: Goodput,
     /// What the floods did, in the scenario's order.
     pub floods: Vec<FloodSeen>,
+    /// How much of each the edge met, likewise.
+    pub floods_met: Vec<FloodMet>,
     /// What reached the origin.
     pub origin: OriginSeen,
     /// What the edge used.
@@ -97,6 +96,8 @@ pub struct Outcome {
     pub generators: Generators,
     /// Why the measurement does not count, where it does not.
     pub void: Option<String>,
+    /// Why it stands beside no other edge's, where it does not: this one met a smaller flood.
+    pub not_comparable: Option<String>,
 }
 
 /// What was planned: the same for the same scenario and seed.
@@ -141,6 +142,8 @@ pub struct EdgeUse {
 pub struct Generators {
     /// Of one processor, visitors, flood and origin together, on average.
     pub cpu_share: f64,
+    /// The same while a flood was on; the worst of several floods, 0 without one.
+    pub cpu_share_flooded: f64,
     /// How late sessions began: 99th percentile and maximum, microseconds.
     pub visitors_late_us: (u64, u64),
     /// How late the flood was, likewise; the worst of several.
@@ -233,14 +236,16 @@ impl Drill<'_> {
             agent.tell(&start)?;
         }
         let (mut used, mut held) = (EdgeUse::default(), Vec::new());
-        let mut cpu_s = before.1;
+        let mut generators_s = vec![before.1];
         for second in 1..=self.scenario.duration_s {
             self.wait_until(start.plus_us(u64::from(second) * 1_000_000))?;
             held.push(held_at(&[EDGE_PORT, EDGE_TLS_PORT], edge.pid()));
             used.note(use_of(edge.pid()), before.0, &held);
             let taken_s = processor_used_s(Host::Edge.processor()) - processor_before_s;
             used.taken_by_others_s = (taken_s - used.cpu_s).max(0.0);
-            cpu_s = generators_cpu(&[&origin, &visitors, &flood]).max(cpu_s);
+            // One that has ended is seen no more.
+            let last_s = generators_s.last().copied().unwrap_or(0.0);
+            generators_s.push(generators_cpu(&[&origin, &visitors, &flood]).max(last_s));
             progress(second);
         }
         let seen: VisitorsSeen = visitors.result(AGENT_PATIENCE, self.stop)?;
@@ -251,7 +256,7 @@ impl Drill<'_> {
             return Err(DrillError::Agent { host: "edge", what: words });
         }
         let steered = hosts.are_steered();
-        Ok(self.outcome(&seen, floods, origin, (used, held), (cpu_s - before.1, steered)))
+        Ok(self.outcome(&seen, floods, origin, (used, held), (&generators_s, steered)))
     }
 
     /// The site's certificate, where the scenario needs one.
@@ -293,19 +298,25 @@ impl Drill<'_> {
         floods: Vec<FloodSeen>,
         origin: OriginSeen,
         (edge_use, edge_held): (EdgeUse, Vec<Held>),
-        (generators_cpu_s, are_packets_steered): (f64, bool),
+        (generators_s, are_packets_steered): (&[f64], bool),
     ) -> Outcome {
         let late = floods.iter().map(|flood| flood.schedule_error_us);
+        let spent_s = generators_s.last().zip(generators_s.first()).map_or(0.0, |(last, first)| last - first);
         let generators = Generators {
-            cpu_share: generators_cpu_s / f64::from(self.scenario.duration_s.max(1)),
+            cpu_share: spent_s / f64::from(self.scenario.duration_s.max(1)),
+            cpu_share_flooded: share_flooded(self.scenario, generators_s),
             visitors_late_us: seen.schedule_error_us,
             flood_late_us: late.fold((0, 0), |worst, one| (worst.0.max(one.0), worst.1.max(one.1))),
             sessions_left_out: seen.sessions_left_out,
             are_packets_steered,
         };
         let plan = Planned::of(&Plan::new(self.scenario, self.seed), self.network);
+        let met = self.scenario.floods.iter().zip(&floods);
+        let floods_met: Vec<_> = met.map(|(flood, seen)| FloodMet::of(flood, seen)).collect();
         Outcome {
             void: void(&generators, &plan, seen),
+            not_comparable: not_comparable(&floods_met),
+            floods_met,
             plan,
             goodput: Goodput::of(&seen.records, self.scenario.duration_s, self.scenario.onset_s()),
             scenario: self.scenario.clone(),
@@ -368,30 +379,4 @@ impl EdgeUse {
 
 fn generators_cpu(agents: &[&Agent]) -> f64 {
     agents.iter().map(|agent| use_of(agent.pid())).map(|Use { cpu_s, .. }| cpu_s).sum()
-}
-
-fn void(generators: &Generators, plan: &Planned, seen: &VisitorsSeen) -> Option<String> {
-    let told = u64::try_from(seen.records.len()).unwrap_or(u64::MAX);
-    if told != plan.wants {
-        return Some(format!("{} things were to be wanted, and {told} were told of", plan.wants));
-    }
-    let late = generators.visitors_late_us.0;
-    if late > SCHEDULE_ERROR_US_MAX {
-        return Some(format!(
-            "the visitors could not keep their schedule: 99th percentile {} ms late",
-            late / 1_000
-        ));
-    }
-    let flood_late = generators.flood_late_us.0;
-    if flood_late > SCHEDULE_ERROR_US_MAX {
-        return Some(format!(
-            "the flood could not keep its schedule: 99th percentile {} ms late",
-            flood_late / 1_000
-        ));
-    }
-    if generators.cpu_share > GENERATOR_CPU_MAX {
-        let percent = generators.cpu_share * to_f64(100);
-        return Some(format!("the generators used {percent:.0} % of their processor"));
-    }
-    None
 }

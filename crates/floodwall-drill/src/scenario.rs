@@ -225,23 +225,41 @@ impl Scenario {
         if faults.is_empty() { Ok(self) } else { Err(faults) }
     }
 
-    /// The same in `duration_s` seconds, every time in proportion; rates stay. For a quick answer.
+    /// The same in `duration_s` seconds; rates stay, but for those at which connections that are to be
+    /// held are opened. For a quick answer. What comes before the onset
+    /// keeps three seconds where it can, because without it nobody knows what calm is; before and after,
+    /// times are in proportion.
     #[must_use]
     pub fn shortened(&self, duration_s: u32) -> Self {
         let mut short = self.clone();
         if duration_s >= self.duration_s {
             return short;
         }
-        let (to, from) = (u64::from(duration_s), u64::from(self.duration_s.max(1)));
-        let scale = |seconds: u32| u32::try_from(u64::from(seconds) * to / from).unwrap_or(seconds);
+        let onset_s = self.onset_s().unwrap_or(0);
+        let calm_s = in_proportion(onset_s, duration_s, self.duration_s)
+            .max(SHORT_CALM_S.min(duration_s / 3))
+            .min(onset_s);
+        let (trouble_s, left_s) = (self.duration_s - onset_s.min(self.duration_s), duration_s - calm_s);
+        let span = |seconds: u32| in_proportion(seconds, left_s, trouble_s);
+        let scale = |at_s: u32| match at_s.checked_sub(onset_s) {
+            Some(into_s) => calm_s + span(into_s),
+            None => in_proportion(at_s, calm_s, onset_s),
+        };
         short.duration_s = duration_s;
         for surge in short.visitors.iter_mut().filter_map(|visitors| visitors.surge.as_mut()) {
-            (surge.from_s, surge.ramp_s) = (scale(surge.from_s), scale(surge.ramp_s));
+            (surge.from_s, surge.ramp_s) = (scale(surge.from_s), span(surge.ramp_s));
         }
         for flood in &mut short.floods {
+            let length_s = flood.until_s.saturating_sub(flood.from_s);
             (flood.from_s, flood.until_s) = (scale(flood.from_s), scale(flood.until_s));
+            // How long it takes until all are held that are to be held is a time too.
+            if flood.kind.holds_connections() {
+                let times =
+                    f64::from(length_s) / f64::from(flood.until_s.saturating_sub(flood.from_s).max(1));
+                flood.rate = (flood.rate * times).min(flood.rate.max(SHORT_OPENING_RATE_MAX));
+            }
             if let Some(pulse) = flood.pulse.as_mut() {
-                (pulse.on_s, pulse.off_s) = (scale(pulse.on_s).max(1), scale(pulse.off_s).max(1));
+                (pulse.on_s, pulse.off_s) = (span(pulse.on_s).max(1), span(pulse.off_s).max(1));
             }
         }
         short.certificate_expires_s = short.certificate_expires_s.map(scale);
@@ -280,6 +298,19 @@ impl Scenario {
             |trouble: &&OriginTrouble| at_s >= f64::from(trouble.from_s) && at_s < f64::from(trouble.until_s);
         self.origin.iter().find(on).map(|trouble| trouble.trouble)
     }
+}
+
+/// Seconds of calm that a shortened scenario keeps before the onset where it can.
+const SHORT_CALM_S: u32 = 3;
+
+/// Connections that a shortened flood opens each second at the most, if it did not before.
+const SHORT_OPENING_RATE_MAX: f64 = 3_000.0;
+
+/// `seconds` of `from` in `to`, to the nearest second.
+fn in_proportion(seconds: u32, to: u32, from: u32) -> u32 {
+    let from = u64::from(from.max(1));
+    let scaled = (u64::from(seconds) * u64::from(to) * 2 + from) / (from * 2);
+    u32::try_from(scaled).unwrap_or(seconds)
 }
 
 /// What is wrong with a scenario.

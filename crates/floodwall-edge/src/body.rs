@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::connection::ConnectionState;
 use crate::proxy::Filling;
-use crate::upstream::{OriginBody, OriginFailure};
+use crate::upstream::{FieldLines, OriginBody, OriginFailure};
 use crate::worker::Worker;
 
 /// A kept answer is handed over in parts of this size, so that what the visitor has not taken is
@@ -117,11 +117,22 @@ impl Drop for Ledger {
 pub(crate) struct ResponseBody {
     payload: Payload,
     ledger: Ledger,
+    /// The origin's fields, beside those that the answer's table holds.
+    lines: Option<Box<FieldLines>>,
 }
 
 impl ResponseBody {
     pub(crate) fn new(payload: Payload, ledger: Ledger) -> Self {
-        Self { payload, ledger }
+        Self { payload, ledger, lines: None }
+    }
+
+    pub(crate) fn set_lines(&mut self, lines: Option<Box<FieldLines>>) {
+        self.lines = lines;
+    }
+
+    /// The fields that go with the answer's table; they are to be sent, too.
+    pub(crate) fn take_lines(&mut self) -> Option<Box<FieldLines>> {
+        self.lines.take()
     }
 
     /// When the request's head had been read.

@@ -18,7 +18,7 @@ use crate::flights::Flights;
 use crate::kept::{Kept, KeptCounts};
 use crate::listen;
 use crate::site_table::SiteTable;
-use crate::tls;
+use crate::tls::{self, LiveCertificates};
 use crate::upstream::Origins;
 use crate::worker::{self, Listener};
 
@@ -70,6 +70,7 @@ pub struct BoundEdge {
     shared: Arc<Shared>,
     workers: Vec<Vec<Listener>>,
     addresses: BoundAddresses,
+    certificates: Option<Arc<LiveCertificates>>,
 }
 
 /// Where the edge listens.
@@ -97,11 +98,13 @@ impl BoundEdge {
         clock: Arc<dyn Clock>,
         access: Option<Arc<dyn AccessSink>>,
     ) -> Result<Self, EdgeError> {
-        let tls = if config.https.is_empty() {
+        let certificates = if config.https.is_empty() {
             None
         } else {
-            Some(tls::server_config(&config.certificates).map_err(EdgeError::Tls)?)
+            Some(Arc::new(LiveCertificates::load(&config.certificates).map_err(EdgeError::Tls)?))
         };
+        let tls = certificates.clone().map(tls::server_config).transpose();
+        let tls = tls.map_err(|error| EdgeError::Tls(vec![error]))?;
         let count = config.workers.max(1);
         let mut workers: Vec<Vec<Listener>> = std::iter::repeat_with(Vec::new).take(count).collect();
         let mut addresses = BoundAddresses::default();
@@ -122,7 +125,7 @@ impl BoundEdge {
         let mut seed = [0_u8; 16];
         getrandom::fill(&mut seed).map_err(|error| EdgeError::Entropy(error.to_string()))?;
         let shared = Arc::new(build_shared(config, clock, access, tls, u128::from_le_bytes(seed)));
-        Ok(Self { shared, workers, addresses })
+        Ok(Self { shared, workers, addresses, certificates })
     }
 
     /// Where it listens; ports the kernel chose are filled in.
@@ -160,7 +163,8 @@ impl BoundEdge {
                 .map_err(EdgeError::Thread)?;
             threads.push(thread);
         }
-        Ok(EdgeHandle { shared: self.shared, counters, threads, addresses: self.addresses })
+        let Self { shared, addresses, certificates, .. } = self;
+        Ok(EdgeHandle { shared, counters, threads, addresses, certificates })
     }
 }
 
@@ -211,6 +215,7 @@ pub struct EdgeHandle {
     counters: Vec<Arc<Counters>>,
     threads: Vec<JoinHandle<()>>,
     addresses: BoundAddresses,
+    certificates: Option<Arc<LiveCertificates>>,
 }
 
 impl std::fmt::Debug for EdgeHandle {
@@ -224,6 +229,13 @@ impl EdgeHandle {
     #[must_use]
     pub fn addresses(&self) -> &BoundAddresses {
         &self.addresses
+    }
+
+    /// The certificates of the TLS listeners, where there are any: to be loaded anew when they have been
+    /// renewed.
+    #[must_use]
+    pub fn certificates(&self) -> Option<Arc<LiveCertificates>> {
+        self.certificates.clone()
     }
 
     /// Every site's figures as of now.
@@ -258,7 +270,7 @@ impl EdgeHandle {
             worker.add_worker_to(&mut counts);
         }
         let limiter = self.shared.admission.limiter();
-        counts.limiter_prefixes = limiter.tracked(self.shared.clock.now());
+        counts.limiter_prefixes = limiter.tracked_in_turns(self.shared.clock.now());
         counts.limiter_evictions = limiter.evictions();
         counts.limiter_bytes_max = limiter.memory_bytes_max();
         counts.cache_entries = to_u64(self.shared.cache.entries());

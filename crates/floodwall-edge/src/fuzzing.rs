@@ -19,7 +19,7 @@ use crate::forwarded::{HOPS_MAX, append_forwarding, client_address};
 use crate::kept;
 use crate::query::{PathPattern, QueryRule, QueryRules};
 use crate::request_guard::{BodyStep, FaultKind, GuardLimits, RequestGuard};
-use crate::upstream::answer::{AnswerFault, AnswerHead, HeadReader};
+use crate::upstream::answer::{AnswerFault, AnswerHead, HeadReader, announced};
 
 /// One connection's requests, read from its bytes as they come.
 #[derive(Debug)]
@@ -366,7 +366,10 @@ fn take_answer<'a>(
         input.extend_from_slice(chunk);
         if head.is_none() {
             head = reader.take(&mut input, method)?;
-            read.head = head.as_ref().map(|head| (head.status, head.fields.clone(), head.keeps_alive));
+            if let Some(head) = &head {
+                let table = head.fields.clone().into_table(announced(head.framing))?;
+                read.head = Some((head.status, table, head.keeps_alive));
+            }
         }
         let Some(head) = head.as_mut() else { continue };
         while let Some(part) = head.framing.take(&mut input)? {

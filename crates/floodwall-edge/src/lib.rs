@@ -33,6 +33,7 @@ mod proxy;
 mod query;
 mod request_guard;
 mod site_table;
+mod socket;
 pub mod tls;
 mod upstream;
 mod worker;

@@ -19,11 +19,27 @@ impl Place {
         }
     }
 
+    /// From one place to another.
+    pub(crate) fn between(start: usize, end: usize) -> Self {
+        Self {
+            start: u32::try_from(start).unwrap_or(u32::MAX),
+            bytes: u32::try_from(end.saturating_sub(start)).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Where it begins.
+    pub(crate) fn start(self) -> usize {
+        usize::try_from(self.start).unwrap_or(usize::MAX)
+    }
+
+    /// Where it has ended.
+    pub(crate) fn end(self) -> usize {
+        self.start().saturating_add(usize::try_from(self.bytes).unwrap_or(usize::MAX))
+    }
+
     /// The part of `text`, which is `whole` or a copy of it.
     pub(crate) fn in_text(self, text: &[u8]) -> &[u8] {
-        let start = usize::try_from(self.start).unwrap_or(usize::MAX);
-        let end = start.saturating_add(usize::try_from(self.bytes).unwrap_or(usize::MAX));
-        text.get(start..end).unwrap_or_default()
+        text.get(self.start()..self.end()).unwrap_or_default()
     }
 }
 

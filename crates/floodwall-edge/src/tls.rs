@@ -16,16 +16,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerConfig};
+use rustls::server::{NoServerSessionStorage, ServerConfig};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 mod facts;
+mod live;
 #[cfg(test)]
 mod tests;
 
 pub use facts::CertificateFacts;
+pub use live::{LiveCertificates, Reloaded};
 
 /// Largest certificate or key file read, in bytes; a chain takes a few thousand.
 const PEM_BYTES_MAX: u64 = 1 << 20;
@@ -141,31 +143,19 @@ impl TlsError {
 /// The configuration of every TLS listener.
 ///
 /// # Errors
-/// Every fault of every file.
-pub fn server_config(certificates: &[CertificateFiles]) -> Result<Arc<ServerConfig>, Vec<TlsError>> {
-    let provider = aws_lc_rs::default_provider();
-    let mut resolver = HostResolver::default();
-    let mut errors = Vec::new();
-    for files in certificates {
-        match load(files, &provider) {
-            Ok(certified) => resolver.add(&files.hosts, &Arc::new(certified)),
-            Err(faults) => errors.extend(faults),
-        }
-    }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    if resolver.default.is_none() {
-        return Err(vec![TlsError::NoCertificate]);
-    }
-    configure(provider, resolver).map_err(|error| vec![TlsError::Library(error)])
+/// [`TlsError::Library`].
+pub fn server_config(certificates: Arc<LiveCertificates>) -> Result<Arc<ServerConfig>, TlsError> {
+    configure(aws_lc_rs::default_provider(), certificates).map_err(TlsError::Library)
 }
 
-fn configure(provider: CryptoProvider, resolver: HostResolver) -> Result<Arc<ServerConfig>, rustls::Error> {
+fn configure(
+    provider: CryptoProvider,
+    certificates: Arc<LiveCertificates>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_no_client_auth()
-        .with_cert_resolver(Arc::new(resolver));
+        .with_cert_resolver(certificates);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -196,6 +186,12 @@ fn load(files: &CertificateFiles, provider: &CryptoProvider) -> Result<Certified
         (Ok(chain), Ok(key)) => (chain, key),
         (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
     };
+    if chain.first().is_some_and(facts::is_too_old) {
+        let problem = "holds a certificate of X.509 version 1 or 2, which cannot say which hosts it is for; \
+                       browsers refuse it";
+        let fix = "have it issued anew as version 3, with the site's hosts as subjectAltName";
+        return Err(vec![TlsError::content(&files.certificate, problem, fix)]);
+    }
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {
         // A key that cannot tell its public half cannot be compared; the handshake will show.
@@ -305,11 +301,5 @@ impl HostResolver {
             self.exact.get(&host).or_else(pattern)
         });
         named.or(self.default.as_ref()).cloned()
-    }
-}
-
-impl ResolvesServerCert for HostResolver {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.pick(hello.server_name())
     }
 }

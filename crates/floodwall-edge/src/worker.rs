@@ -12,7 +12,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::BytesMut;
 use floodwall_model::{Prefix, ReferenceId, Timestamp};
 use floodwall_policy::Share;
 use slab::Slab;
@@ -22,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::connection::{self, CoarseTime, ConnectionState, Order, TICK};
 use crate::counters::Counters;
 use crate::edge::{Phase, Shared};
+use crate::http1::READ_BYTES;
 use crate::upstream::{Bell, Buffers, Pool, probe};
 
 /// Pause after accept fails for want of a resource, so that the failure does not become a busy loop.
@@ -40,7 +40,7 @@ pub(crate) struct Worker {
     pub(crate) pool: Pool,
     pub(crate) buffers: Buffers,
     /// What visitors send is read here first.
-    pub(crate) scratch: RefCell<BytesMut>,
+    pub(crate) scratch: RefCell<Box<[u8]>>,
     /// Memory that the heads of answers are written into, one after the other.
     pub(crate) spare_text: Cell<Vec<u8>>,
     date: RefCell<DateText>,
@@ -70,7 +70,7 @@ impl Worker {
             counters,
             pool: Pool::default(),
             buffers: Buffers::default(),
-            scratch: RefCell::default(),
+            scratch: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
             spare_text: Cell::default(),
             date: RefCell::default(),
             bell: Bell::default(),

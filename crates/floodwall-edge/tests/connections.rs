@@ -44,8 +44,11 @@ fn request(uri: &str) -> Request<Empty<Bytes>> {
 
 #[test]
 fn http2_with_prior_knowledge_is_served_and_reaches_the_origin_as_http1() {
-    let origin = Origin::start(|_| page("over h2", &[PRIVATE]));
+    let cookies = [PRIVATE, ("set-cookie", "c=3"), ("set-cookie", "d=4")];
+    let origin = Origin::start(move |_| page("over h2", &cookies));
     let edge = start(config(&[origin.address]));
+    // From the second time on it is known that the page is not to be kept.
+    assert_eq!(get(&edge, "/x?y").status, 200);
     run(async {
         let stream = tokio::net::TcpStream::connect(edge.addresses().http[0]).await.unwrap();
         let mut request = request("http://a.test/x?y");
@@ -53,8 +56,10 @@ fn http2_with_prior_knowledge_is_served_and_reaches_the_origin_as_http1() {
         request.headers_mut().append("cookie", "b=2".parse().unwrap());
         let (head, body) = ask_h2(TokioIo::new(stream), request).await;
         assert_eq!((head.status.as_u16(), &body[..]), (200, &b"over h2"[..]));
+        assert_eq!(head.headers.get_all("set-cookie").iter().collect::<Vec<_>>(), ["c=3", "d=4"]);
+        assert_eq!(head.headers["content-length"], "7");
     });
-    let asked = origin.asked().remove(0);
+    let asked = origin.asked().remove(1);
     assert_eq!((asked.version(), asked.uri().to_string().as_str()), (Version::HTTP_11, "/x?y"));
     assert_eq!(asked.headers()["host"], "a.test");
     assert_eq!(asked.headers()["cookie"], "a=1; b=2");

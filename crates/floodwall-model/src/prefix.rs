@@ -26,6 +26,18 @@ impl Prefix {
         }
     }
 
+    /// The network a client's prefix lies in: its /24 in IPv4, its /48 in IPv6, as one site is
+    /// commonly given (RFC 6177).
+    #[must_use]
+    pub fn of_network(address: IpAddr) -> Self {
+        let (network, length) = match address.to_canonical() {
+            IpAddr::V4(v4) => (IpAddr::V4((u32::from(v4) & (u32::MAX << 8)).into()), 24),
+            IpAddr::V6(v6) => (IpAddr::V6((u128::from(v6) & (u128::MAX << 80)).into()), 48),
+        };
+        // Both lengths are valid for their family; the fallback (one address) only narrows.
+        Self(IpNet::new(network, length).unwrap_or_else(|_| IpNet::from(network)))
+    }
+
     /// Whether `address` lies inside; an IPv4-mapped IPv6 address is compared as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -44,9 +56,9 @@ impl Prefix {
         self.0.network()
     }
 
-    /// A number unique to this prefix among prefixes of one client (`of_client`), for hashing: the
-    /// upper 64 bits of an IPv6 prefix, or the IPv4 address marked by a bit pattern that lies in
-    /// no routable IPv6 prefix (`::/16`).
+    /// A number unique to this prefix among prefixes of its kind (`of_client` or `of_network`), for
+    /// hashing: the upper 64 bits of an IPv6 prefix, or the IPv4 address marked by a bit pattern
+    /// that lies in no routable IPv6 prefix (`::/16`).
     #[must_use]
     pub fn client_key(&self) -> u64 {
         match self.0 {
@@ -108,6 +120,19 @@ mod tests {
             let address: IpAddr = address.parse().unwrap();
             assert_eq!(Prefix::of_client(address).to_string(), prefix);
             assert!(Prefix::of_client(address).contains(address));
+        }
+    }
+
+    #[test]
+    fn networks_are_v4_24_and_v6_48() {
+        for (address, prefix) in [
+            ("192.0.2.7", "192.0.2.0/24"),
+            ("::ffff:192.0.2.7", "192.0.2.0/24"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ] {
+            let network = Prefix::of_network(address.parse().unwrap());
+            assert_eq!(network.to_string(), prefix);
+            assert!(network.contains(address.parse().unwrap()));
         }
     }
 

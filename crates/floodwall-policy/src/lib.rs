@@ -1,5 +1,7 @@
 //! Decisions of the edge: pure functions of facts, bounded state and a passed-in `now`.
 //!
+//! # Limits by prefix, and whether an origin is up
+//!
 //! The edge builds [`RequestFacts`](floodwall_model::RequestFacts), asks [`Admission::admit`] and
 //! acts on the [`Verdict`](floodwall_model::Verdict); before a request goes to an origin it asks
 //! that origin's [`SharedCircuit`].
@@ -31,26 +33,144 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Invariants
+//! # People first
+//!
+//! When more wants to reach the origin than it can carry, a [`Gate`] for each path class of each site
+//! decides who gets in. Its parts can be used and tested alone:
+//!
+//! | Part | Decides |
+//! |---|---|
+//! | [`OriginBudget`] | how many requests the origin is given at once |
+//! | [`SourceLedger`] | who asks for more than his share |
+//! | [`FairQueue`] | who waits, in what order, and who cannot be served in time |
+//! | [`Ladder`] | what is asked of visitors before they get work out of the origin |
+//! | [`Keyring`] | tokens, tickets and challenges: what visitors carry, signed and never stored |
+//! | [`WaitingRoom`] | whose turn it is |
+//! | [`KnownClients`], [`never_challenged`] | who and what goes first, or is let be |
+//!
+//! The mechanism verifies the token, asks the gate, and does as it is told; whoever waits is woken by
+//! [`Gate::next_wake`], which is emptied after each offer and release and ten times a second;
+//! [`Gate::tick`] and [`WaitingRoom::tick`] are called once a second.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use floodwall_model::Timestamp;
+//! use floodwall_policy::{
+//!     Binding, Challenge, ClientFingerprint, Decision, Gate, GateFacts, GateSettings, Keyring, Outcome,
+//!     ProofKind, RequestKind, Secret, SiteTag, Standing, TokenClaims, TokenId, Wake,
+//! };
+//!
+//! let now = Timestamp::new(Duration::from_secs(1), 1_667_916_000_000_000);
+//! let keyring = Keyring::new(&Secret::new([42; 32]), now);
+//! let mut gate = Gate::new(GateSettings::default(), 0x5EED, now);
+//!
+//! // A request, with the token from its cookie, if it has one that counts.
+//! let binding = Binding { site: SiteTag::of_name("sos"), fingerprint: ClientFingerprint(7), generation: 0 };
+//! let offer = |gate: &mut Gate, client: &str, cookie: Option<&str>, now| {
+//!     let claims = cookie.and_then(|text| keyring.verify_token(text.as_bytes(), &binding, now).ok());
+//!     let facts = GateFacts {
+//!         client: client.parse().expect("an address"),
+//!         fingerprint: binding.fingerprint,
+//!         token: claims.map(|claims| (claims.id, claims.proof)),
+//!         standing: Standing::Unknown,
+//!         kind: RequestKind::Page,
+//!         keeps_no_cookies: false,
+//!     };
+//!     gate.offer(&facts, now)
+//! };
+//!
+//! // In calm times everybody is let in, and the budget learns from how the origin answers.
+//! assert_eq!(offer(&mut gate, "192.0.2.1", None, now), Decision::Admit);
+//! gate.on_release(Outcome::Answered(Duration::from_millis(75)), now);
+//! assert_eq!(gate.next_wake(now), None);
+//!
+//! // Then ten thousand come at once. Some are let in, some wait, the rest are redirected.
+//! for source in 0..10_000_u32 {
+//!     let _ = offer(&mut gate, &std::net::Ipv4Addr::from(source * 7_919).to_string(), None, now);
+//! }
+//! assert_eq!(offer(&mut gate, "192.0.2.2", None, now), Decision::Challenge(Challenge::Redirect));
+//!
+//! // One of them comes back from the redirect with the cookie he was given there.
+//! let token = keyring.issue_token(&TokenClaims {
+//!     site: binding.site,
+//!     fingerprint: binding.fingerprint,
+//!     proof: ProofKind::Redirect,
+//!     generation: 0,
+//!     issued_unix_s: 1_667_916_000,
+//!     lifetime_s: 1_800,
+//!     id: TokenId(0x1D), // random
+//! });
+//! let Decision::Wait(place) = offer(&mut gate, "192.0.2.2", Some(token.as_str()), now) else {
+//!     panic!("there is a place for him");
+//! };
+//!
+//! // He goes before all who have proven nothing, as soon as there is room.
+//! let later = now.plus(Duration::from_millis(80));
+//! gate.on_release(Outcome::Answered(Duration::from_millis(80)), later);
+//! assert_eq!(gate.next_wake(later), Some(Wake::Admit(place)));
+//! ```
+//!
+//! A solved challenge ([`Keyring::redeem_solution`]) or a ticket whose turn has come
+//! ([`Keyring::redeem_ticket`]) gives the claims of the token to issue. Both give the same token
+//! however often they are redeemed, so several tabs never loop, and copies gain nothing.
+//!
+//! # Invariants
+//!
 //! - Nothing here opens a socket or file, starts a thread, reads a clock or draws a random number:
 //!   the same facts, seeds and times give the same verdicts again.
-//! - Deciding allocates nothing, and waits for nobody while the origin is well.
+//! - Deciding allocates nothing, unless the visitor has to wait or is shown a page, and waits for
+//!   nobody while the origin is well.
 //! - Memory is fixed when a value is built. What no longer fits is forgotten in the visitor's
 //!   favour, and counted.
-//! - Nobody is refused for somebody else's requests: a collision, a full table or a race between
-//!   threads can only admit more.
+//! - Nobody is limited for somebody else's requests: a collision, a full table or a race between
+//!   threads can only admit more. The gate refuses only where there is no room.
 //! - An answer from the cache is not metered unless the operator asked for it.
 
 mod admission;
 mod connection_shares;
+mod fair_queue;
+#[doc(hidden)]
+pub mod fuzzing;
+mod gate;
+mod known_clients;
+mod ladder;
+mod never_challenged;
+mod origin_budget;
 mod origin_health;
 mod prefix_limiter;
 mod rate_limit;
+mod sealed;
+mod secret;
 mod shared_circuit;
+mod source_ledger;
+mod ticket;
+mod token;
+mod waiting_room;
+mod work;
 
 pub use admission::{Admission, AdmissionPolicy, SitePolicy};
 pub use connection_shares::{ConnectionShares, Share};
+pub use fair_queue::{Enqueued, FairQueue, Place, WaitId};
+pub use gate::{
+    Challenge, Decision, Gate, GateCounts, GateFacts, GateSettings, Refusal, RefusalReason, RequestKind,
+    Standing, Wake,
+};
+pub use known_clients::KnownClients;
+pub use ladder::{Ladder, LadderFacts, Rung};
+pub use never_challenged::never_challenged;
+pub use origin_budget::{BudgetSettings, BudgetSettingsError, OriginBudget, Outcome};
 pub use origin_health::{CircuitSettings, CircuitSettingsError, OriginCircuit, OriginFailure, Permit};
 pub use prefix_limiter::{Meter, PrefixLimiter};
 pub use rate_limit::{RateLimit, RateLimitError};
+pub use sealed::SealedText;
+pub use secret::{KEY_EPOCH, Keyring, Secret};
 pub use shared_circuit::SharedCircuit;
+pub use source_ledger::{Charge, Excess, FairShare, SourceKey, SourceLedger};
+pub use ticket::{TICKET_LIFETIME, Ticket};
+pub use token::{
+    Binding, CLOCK_SKEW, ClientFingerprint, CredentialFault, ProofKind, SiteTag, TOKEN_LIFETIME_MAX,
+    TokenClaims, TokenId,
+};
+pub use waiting_room::{Turn, WaitingRoom};
+pub use work::{CHALLENGE_LIFETIME, Difficulty, SOLUTION_BYTES_MAX, WorkChallenge};

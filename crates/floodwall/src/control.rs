@@ -20,8 +20,8 @@ pub(crate) enum Event {
     Second { now: Timestamp, sites: Vec<SiteSnapshot>, edge: EdgeCounts },
     /// Half a second has passed: time to hand traffic to the store, and for nothing else.
     HalfSecond { now: Timestamp, sites: Vec<SiteSnapshot> },
-    /// The operator asks for log files to be opened anew (SIGHUP).
-    ReopenLogs,
+    /// The operator asks for files to be opened and read anew (SIGHUP).
+    HangUp,
     /// The operator or the service manager asks to stop (SIGTERM, SIGINT).
     Stop { signal: &'static str },
     /// A worker thread has ended by itself.
@@ -41,6 +41,8 @@ pub(crate) enum Command {
     ReportOrigin { site: Arc<str>, url: Arc<str>, health: OriginHealth, why: Option<Arc<str>> },
     /// Open log files anew.
     ReopenLogs,
+    /// Load certificates anew.
+    ReloadCertificates,
     /// Stop accepting, drain, and end.
     Drain { reason: &'static str, failed: bool },
 }
@@ -94,7 +96,7 @@ impl Control {
                 let traffic = self.traffic(now, &sites);
                 if traffic.is_empty() { Vec::new() } else { vec![Command::AddTraffic(traffic)] }
             }
-            Event::ReopenLogs => vec![Command::ReopenLogs],
+            Event::HangUp => vec![Command::ReopenLogs, Command::ReloadCertificates],
             Event::Stop { signal } => self.stop(signal, false),
             Event::WorkerEnded => self.stop("a worker thread ended", true),
         }

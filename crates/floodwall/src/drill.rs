@@ -43,6 +43,9 @@ pub(crate) struct DrillArguments {
     /// Run each scenario against these too, in turn: nginx, haproxy, varnish, trafficserver
     #[arg(long, value_name = "RIVALS", value_delimiter = ',', value_parser = rival)]
     versus: Vec<Rival>,
+    /// Run each scenario against this one alone: floodwall or a rival
+    #[arg(long, value_name = "SERVER", conflicts_with = "versus", value_parser = only)]
+    only: Option<Only>,
     /// Chance is repeated with the same seed
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
@@ -56,7 +59,7 @@ pub(crate) struct DrillArguments {
     #[arg(long)]
     loopback: bool,
     /// Simulate: no hosts, no waiting, no privileges; what limits and origin health would do
-    #[arg(long, conflicts_with_all = ["versus", "loopback"])]
+    #[arg(long, conflicts_with_all = ["versus", "only", "loopback"])]
     simulated: bool,
     /// List the scenarios and end
     #[arg(long, conflicts_with_all = ["scenarios", "file"])]
@@ -67,6 +70,13 @@ pub(crate) struct DrillArguments {
     /// Print one JSON document with every figure
     #[arg(long)]
     json: bool,
+}
+
+/// The one server of a drill that has only one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Only {
+    Floodwall,
+    Rival(Rival),
 }
 
 /// What `floodwall drill-agent` takes.
@@ -106,7 +116,11 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
         Ok(program) => program,
         Err(error) => return fail(&format!("floodwall: cannot find itself: {error}"), 1),
     };
-    if let Some(missing) = arguments.versus.iter().find(|rival| rival.find().is_none()) {
+    let mut rivals = arguments.versus.clone();
+    if let Some(Only::Rival(rival)) = arguments.only {
+        rivals.push(rival);
+    }
+    if let Some(missing) = rivals.iter().find(|rival| rival.find().is_none()) {
         let (name, packages) = (missing.as_str(), missing.packages().join(" "));
         return fail(
             &format!(
@@ -132,8 +146,9 @@ pub(crate) fn run(arguments: &DrillArguments) -> ExitCode {
         }
     }
     let network = network(arguments.loopback);
-    let rivals = arguments.versus.iter().map(|rival| rival as &dyn Edge);
-    let edges: Vec<&dyn Edge> = std::iter::once(&floodwall as &dyn Edge).chain(rivals).collect();
+    let own = (!matches!(arguments.only, Some(Only::Rival(_)))).then_some(&floodwall as &dyn Edge);
+    let edges: Vec<&dyn Edge> =
+        own.into_iter().chain(rivals.iter().map(|rival| rival as &dyn Edge)).collect();
     let (outcomes, left_out) = match hold(&scenarios, &edges, Seed(arguments.seed), network, &program, &stop)
     {
         Ok(held) => held,
@@ -289,6 +304,14 @@ fn rival(name: &str) -> Result<Rival, String> {
         .ok_or_else(|| format!("the rivals are {known}"))
 }
 
+fn only(name: &str) -> Result<Only, String> {
+    if name == "floodwall" {
+        return Ok(Only::Floodwall);
+    }
+    let known = Rival::ALL.map(Rival::as_str).join(", ");
+    rival(name).map(Only::Rival).map_err(|_| format!("the servers are floodwall, {known}"))
+}
+
 fn unknown(name: &str) -> String {
     let nearest = SHIPPED
         .iter()
@@ -327,6 +350,6 @@ fn print(outcomes: &[Outcome], left_out: &[LeftOut], json: bool) -> ExitCode {
         table::render(outcomes, left_out)
     };
     let _ = writeln!(std::io::stdout(), "{text}");
-    let void = outcomes.iter().any(|outcome| outcome.void.is_some());
+    let void = outcomes.iter().any(|outcome| outcome.void.is_some() || outcome.not_comparable.is_some());
     ExitCode::from(u8::from(void))
 }

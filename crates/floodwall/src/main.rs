@@ -1,6 +1,7 @@
 //! The `floodwall` command: reads the command line, runs one command, exits 0, 1 or 2.
 
 mod access_log;
+mod certificates;
 mod check;
 mod clock;
 mod commands;

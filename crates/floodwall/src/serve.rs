@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::access_log::{AccessLog, AccessLogError, AccessLogHandle};
+use crate::certificates::CertificateWatch;
 use crate::clock::SystemClock;
 use crate::control::{Command, Control, Event, Figures};
 use crate::edge_config::edge_config;
@@ -129,8 +130,10 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         let store = open_store(&settings.server.state)?;
         let edge = bound.start()?;
         let addresses = Addresses { edge: edge.addresses().clone(), admin: admin_address };
+        let certificates = edge.certificates().map(CertificateWatch::start);
         let driver = Driver {
             started: clock.now(),
+            certificates,
             control: Control::new(Duration::from_secs(u64::from(settings.store.retention_days) * 86_400)),
             edge,
             store,
@@ -182,6 +185,7 @@ struct Driver {
     started: Timestamp,
     control: Control,
     edge: EdgeHandle,
+    certificates: Option<CertificateWatch>,
     store: StoreHandle,
     access_log: Option<Arc<AccessLogHandle>>,
     addresses: Addresses,
@@ -213,7 +217,7 @@ impl Driver {
                 beat = pace.next() => if self.edge.is_alive() { self.count(beat) } else { Event::WorkerEnded },
                 _ = interrupt.recv() => Event::Stop { signal: "SIGINT" },
                 _ = terminate.recv() => Event::Stop { signal: "SIGTERM" },
-                _ = hang_up.recv() => Event::ReopenLogs,
+                _ = hang_up.recv() => Event::HangUp,
             };
             if let Some(ended) = self.carry_out(event) {
                 break ended;
@@ -260,6 +264,11 @@ impl Driver {
                     if let Some(log) = &self.access_log {
                         tracing::info!("reopening the access log");
                         log.reopen();
+                    }
+                }
+                Command::ReloadCertificates => {
+                    if let Some(watch) = &self.certificates {
+                        watch.look_now();
                     }
                 }
                 Command::Drain { reason, failed } => {

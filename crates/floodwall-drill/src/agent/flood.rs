@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hdrhistogram::Histogram;
 use http::Request;
 use http::header::HOST;
 use http_body_util::{BodyExt, Empty};
@@ -14,6 +13,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 
+use super::lateness::Lateness;
 use super::packets::Packets;
 use super::tls::Tls;
 use super::{AgentError, Post, h2, handshakes, slow};
@@ -21,8 +21,6 @@ use crate::clock::{Moment, until};
 use crate::plan::FloodArrival;
 use crate::scenario::{Flood, FloodKind};
 
-/// How long a flooder waits for an answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Idle connections that one source keeps.
 const KEPT_PER_SOURCE: usize = 8;
 /// What is in the air when a flood ends may take so long to say what became of it.
@@ -48,6 +46,8 @@ pub struct FloodSecond {
     /// No connection, or a request's connection broke off, or no answer in time, or a packet that
     /// the flood's own system did not take.
     pub failed: u64,
+    /// Of these, given up because nothing came within the flooder's patience.
+    pub gave_up: u64,
     /// In the air when the flood ended.
     pub unfinished: u64,
     /// Not begun because the flood had its most connections open.
@@ -77,8 +77,15 @@ pub(super) struct Running {
     start: Moment,
     /// When the flood is over.
     pub(super) ends: Moment,
-    kept: Mutex<HashMap<IpAddr, Vec<SendRequest<Empty<Bytes>>>>>,
+    kept: Mutex<Kept>,
     state: Mutex<State>,
+}
+
+/// Idle connections, by source.
+#[derive(Debug, Default)]
+struct Kept {
+    by_source: HashMap<IpAddr, Vec<SendRequest<Empty<Bytes>>>>,
+    count: u64,
 }
 
 #[derive(Debug, Default)]
@@ -96,6 +103,7 @@ pub(super) enum Fate {
     ToldToGo,
     ServerError,
     Failed,
+    GaveUp,
 }
 
 /// A flood that has all it needs.
@@ -142,20 +150,18 @@ async fn run_one(prepared: Prepared, start: Moment) -> FloodSeen {
         hello,
         start,
         ends: start.plus_us(u64::from(flood.until_s) * 1_000_000),
-        kept: Mutex::new(HashMap::new()),
+        kept: Mutex::default(),
         state: Mutex::new(State { seconds: vec![FloodSecond::default(); duration_s], ..State::default() }),
         post,
         flood,
     });
-    let mut lateness = Histogram::<u64>::new(3).ok();
+    let mut lateness = Lateness::new();
     let mut tasks = tokio::task::JoinSet::new();
     let mut packets_sent = 0_u32;
     for arrival in arrivals {
         let due = start.plus_us(arrival.at_us);
         until(due).await;
-        if let Some(lateness) = lateness.as_mut() {
-            lateness.saturating_record(Moment::now().us_since(due));
-        }
+        lateness.note(due);
         let second = usize::try_from(arrival.at_us / 1_000_000).unwrap_or(0);
         if let Some(packets) = packets.as_mut() {
             running.packet(second, packets.send(&arrival));
@@ -178,10 +184,15 @@ async fn run_one(prepared: Prepared, start: Moment) -> FloodSeen {
     let _ = tokio::time::timeout(Duration::from_micros(GRACE_US), all_ended).await;
     tasks.abort_all();
     while tasks.join_next().await.is_some() {}
-    running.seen(lateness.map_or((0, 0), |late| (late.value_at_quantile(0.99), late.max())))
+    running.seen(lateness.p99_and_max_us())
 }
 
 impl Running {
+    /// How long one waits for an answer, or for a connection that is to be held.
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_secs(u64::from(self.flood.patience_s))
+    }
+
     /// Notes what a connection has sent just now.
     pub(super) fn sent(&self, count: u64) {
         let second = usize::try_from(Moment::now().us_since(self.start) / 1_000_000).unwrap_or(usize::MAX);
@@ -236,14 +247,20 @@ impl Running {
                 }
                 Fate::ServerError => counts.server_errors += 1,
                 Fate::Failed => counts.failed += 1,
+                Fate::GaveUp => {
+                    counts.failed += 1;
+                    counts.gave_up += 1;
+                }
             }
         }
     }
 
     fn take(&self, source: IpAddr) -> Option<SendRequest<Empty<Bytes>>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let connections = kept.get_mut(&source)?;
+        let Kept { by_source, count } = &mut *kept;
+        let connections = by_source.get_mut(&source)?;
         while let Some(connection) = connections.pop() {
+            *count = count.saturating_sub(1);
             if connection.is_ready() {
                 return Some(connection);
             }
@@ -251,11 +268,14 @@ impl Running {
         None
     }
 
+    /// Keeps it for the source's next request; of all sources no more than may be open at once.
     fn keep(&self, source: IpAddr, connection: SendRequest<Empty<Bytes>>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let connections = kept.entry(source).or_default();
-        if connections.len() < KEPT_PER_SOURCE {
+        let Kept { by_source, count } = &mut *kept;
+        let connections = by_source.entry(source).or_default();
+        if connections.len() < KEPT_PER_SOURCE && *count < u64::from(self.flood.connections_max) {
             connections.push(connection);
+            *count += 1;
         }
     }
 }
@@ -265,7 +285,8 @@ async fn attack(running: &Running, arrival: &FloodArrival) -> Fate {
     match running.flood.kind {
         FloodKind::Pages | FloodKind::LookUps | FloodKind::CacheBust | FloodKind::BareAddress => {
             let asking = ask(running, source, &arrival.target);
-            tokio::time::timeout(PATIENCE, asking).await.ok().flatten().unwrap_or(Fate::Failed)
+            let answered = tokio::time::timeout(running.patience(), asking).await;
+            answered.map_or(Fate::GaveUp, |fate| fate.unwrap_or(Fate::Failed))
         }
         FloodKind::Connections | FloodKind::SlowHeaders | FloodKind::SlowBody | FloodKind::SlowRead => {
             slow::hold(running, source, &arrival.target).await

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::flood::{Fate, PATIENCE, Running};
+use super::flood::{Fate, Running};
 use crate::clock::Moment;
 use crate::plan::FloodArrival;
 use barrage::{BATCHES_PER_SECOND, Barrage};
@@ -25,7 +25,11 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Opens a connection and floods it until the server closes it or the flood is over.
 pub(super) async fn hold(running: &Running, source: IpAddr, arrival: &FloodArrival) -> Fate {
     let connecting = connect(running, source);
-    let Ok(Some(stream)) = tokio::time::timeout(PATIENCE, connecting).await else { return Fate::Failed };
+    let stream = match tokio::time::timeout(running.patience(), connecting).await {
+        Ok(Some(stream)) => stream,
+        Ok(None) => return Fate::Failed,
+        Err(_) => return Fate::GaveUp,
+    };
     let barrage = Barrage::new(running.flood.kind, &running.post.site, arrival.at_us);
     let left = running.ends.since(Moment::now());
     let held = flood(stream, barrage, |count| running.sent(count));

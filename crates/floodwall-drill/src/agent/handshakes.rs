@@ -5,14 +5,15 @@ use std::net::IpAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::flood::{Fate, PATIENCE, Running};
+use super::flood::{Fate, Running};
 use crate::plan::FloodArrival;
 
 /// One handshake. Served means that the server answered it.
 pub(super) async fn shake(running: &Running, source: IpAddr, arrival: &FloodArrival) -> Fate {
     // The arrival's own time decides: as good as chance, and the same for the same seed.
     let is_left = arrival.at_us.is_multiple_of(2);
-    tokio::time::timeout(PATIENCE, answered(running, source, is_left)).await.unwrap_or(Fate::Failed)
+    let answered = answered(running, source, is_left);
+    tokio::time::timeout(running.patience(), answered).await.unwrap_or(Fate::GaveUp)
 }
 
 async fn answered(running: &Running, source: IpAddr, is_left: bool) -> Fate {

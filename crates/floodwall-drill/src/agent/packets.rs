@@ -32,7 +32,7 @@ impl Packets {
         let port = post.tls.as_ref().filter(|_| post.plan.scenario.tls).map_or(post.port, |tls| tls.port);
         let stream = u64::try_from(place).unwrap_or(0);
         let chance = Seed(post.plan.seed).stream("packets", stream);
-        Ok(Some(Self { socket: post.own.packets()?, kind: flood.kind, port, chance }))
+        Ok(Some(Self { socket: post.own.packets(flood.ipv6)?, kind: flood.kind, port, chance }))
     }
 
     /// Sends one; returns whether the system took it.

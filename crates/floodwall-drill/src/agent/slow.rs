@@ -23,7 +23,11 @@ const SLOW_READ_PAGES: usize = 40;
 pub(super) async fn hold(running: &Running, source: IpAddr, target: &str) -> Fate {
     let left = running.ends.since(Moment::now());
     let held = async {
-        let mut stream = connect(running, source).await.ok()?;
+        let connecting = tokio::time::timeout(running.patience(), connect(running, source));
+        let mut stream = match connecting.await {
+            Ok(connected) => connected.ok()?,
+            Err(_) => return Some(Fate::GaveUp),
+        };
         stream.write_all(start(running, target).as_bytes()).await.ok()?;
         match running.flood.kind {
             FloodKind::Connections => until_closed(&mut *stream).await,

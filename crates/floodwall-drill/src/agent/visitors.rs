@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::client::Client;
+use super::lateness::Lateness;
 use super::{AgentError, Post};
 use crate::clock::{Moment, until};
 use crate::measure::{Outcome, Record};
@@ -52,7 +52,7 @@ pub(super) async fn wait_for_edge(post: &Post) -> Result<(), AgentError> {
 pub(super) async fn run(post: &Post, start: Moment) -> VisitorsSeen {
     let records = Arc::new(Mutex::new(Vec::with_capacity(post.plan.wants())));
     let shared = Arc::new(post.clone());
-    let mut lateness = Histogram::<u64>::new(3).ok();
+    let mut lateness = Lateness::new();
     let mut left_out = 0;
     let mut running = tokio::task::JoinSet::new();
     for session in &post.plan.sessions {
@@ -62,9 +62,7 @@ pub(super) async fn run(post: &Post, start: Moment) -> VisitorsSeen {
         }
         let begins = start.plus_us(session.start_us);
         until(begins).await;
-        if let Some(lateness) = lateness.as_mut() {
-            lateness.saturating_record(Moment::now().us_since(begins));
-        }
+        lateness.note(begins);
         let (post, records, session) = (shared.clone(), records.clone(), session.clone());
         running.spawn(async move {
             let own = attend(&post, &session, start, begins).await;
@@ -74,7 +72,7 @@ pub(super) async fn run(post: &Post, start: Moment) -> VisitorsSeen {
     }
     while running.join_next().await.is_some() {}
     let records = std::mem::take(&mut *records.lock().unwrap_or_else(PoisonError::into_inner));
-    let schedule_error_us = lateness.map_or((0, 0), |late| (late.value_at_quantile(0.99), late.max()));
+    let schedule_error_us = lateness.p99_and_max_us();
     VisitorsSeen { records, schedule_error_us, sessions_left_out: left_out }
 }
 

@@ -5,7 +5,7 @@
 //! out.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -19,13 +19,14 @@ const UDP: u8 = 17;
 const RAW: i32 = 255;
 
 const IPV4_BYTES: u16 = 20;
+const IPV6_BYTES: usize = 40;
 /// With the option that every real client sends: its segment size.
 const TCP_BYTES: u16 = 24;
 const UDP_BYTES: u16 = 8;
 /// Packets that may wait in the socket, in bytes.
 const SEND_BUFFER_BYTES: usize = 4 << 20;
-/// The largest payload: what fits an ordinary frame of 1,500 bytes.
-const PAYLOAD_BYTES_MAX: u16 = 1_472;
+/// The largest payload: what fits an ordinary frame of 1,500 bytes, over IPv6 too.
+const PAYLOAD_BYTES_MAX: u16 = 1_452;
 
 /// A packet, without its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,16 +56,22 @@ pub enum Packet {
 pub struct PacketSocket {
     socket: Socket,
     own: OwnHost,
-    to: Ipv4Addr,
+    to: IpAddr,
 }
 
 impl PacketSocket {
-    pub(super) fn open(own: OwnHost) -> io::Result<Self> {
-        let IpAddr::V4(to) = own.edge(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0).socket().ip() else {
-            return Err(io::ErrorKind::Unsupported.into());
-        };
-        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(RAW)))?;
-        socket.set_header_included_v4(true)?;
+    pub(super) fn open(own: OwnHost, v6: bool) -> io::Result<Self> {
+        let any: IpAddr = if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+        let to = own.edge(any, 0).socket().ip();
+        let socket = Socket::new(
+            if to.is_ipv6() { Domain::IPV6 } else { Domain::IPV4 },
+            Type::RAW,
+            Some(Protocol::from(RAW)),
+        )?;
+        // With IPv6, "raw" says it already (rawv6_init_sk in Linux).
+        if to.is_ipv4() {
+            socket.set_header_included_v4(true)?;
+        }
         socket.set_nonblocking(true)?;
         // Packets that wait for the edge's processor are the edge's trouble; the system cuts this to
         // the most that it allows.
@@ -77,24 +84,59 @@ impl PacketSocket {
     /// # Errors
     /// The operating system's: its queue is full, mostly.
     pub fn send(&self, source: Source, packet: Packet) -> io::Result<()> {
-        let Source::V4(number) = source else { return Err(io::ErrorKind::Unsupported.into()) };
-        let IpAddr::V4(source) = self.own.source(Source::V4(number | NOBODY_FROM)) else {
-            return Err(io::ErrorKind::Unsupported.into());
+        let silent = match source {
+            Source::V4(number) => Source::V4(number | NOBODY_FROM),
+            Source::V6(number) => Source::V6(number | NOBODY_FROM),
         };
-        let bytes = packet.bytes(source, self.to);
+        let bytes = match (self.own.source(silent), self.to) {
+            (IpAddr::V4(source), IpAddr::V4(to)) => packet.bytes(source, to),
+            (IpAddr::V6(source), IpAddr::V6(to)) => packet.bytes_v6(source, to),
+            _ => return Err(io::ErrorKind::Unsupported.into()),
+        };
         self.socket.send_to(&bytes, &SocketAddr::from((self.to, 0)).into()).map(drop)
     }
 }
 
 impl Packet {
-    /// The whole packet: IPv4 (RFC 791) with TCP (RFC 9293) or UDP (RFC 768).
-    fn bytes(self, source: Ipv4Addr, to: Ipv4Addr) -> Vec<u8> {
-        let (protocol, segment) = match self {
+    /// TCP (RFC 9293) or UDP (RFC 768), its checksum zero.
+    fn segment(self) -> (u8, Vec<u8>) {
+        match self {
             Self::Syn { from_port, port, sequence } => (TCP, syn(from_port, port, sequence)),
             Self::Udp { from_port, port, payload_bytes } => {
                 (UDP, datagram(from_port, port, payload_bytes.min(PAYLOAD_BYTES_MAX)))
             }
+        }
+    }
+
+    /// The whole packet over IPv6 (RFC 8200).
+    fn bytes_v6(self, source: Ipv6Addr, to: Ipv6Addr) -> Vec<u8> {
+        let (protocol, mut segment) = self.segment();
+        let length = u16::try_from(segment.len()).unwrap_or(u16::MAX);
+        // The pseudo-header of section 8.1.
+        let mut pseudo = [source.octets(), to.octets()].concat();
+        pseudo.extend(u32::from(length).to_be_bytes());
+        pseudo.extend([0, 0, 0, protocol]);
+        pseudo.extend(&segment);
+        // With UDP zero would mean that there is none, which IPv6 does not allow.
+        let sum = match (protocol, checksum(&pseudo)) {
+            (UDP, 0) => u16::MAX,
+            (_, sum) => sum,
         };
+        put(&mut segment, checksum_at(protocol), sum);
+        let mut packet = Vec::with_capacity(IPV6_BYTES + segment.len());
+        // Version 6, no traffic class, no flow; 64 hops.
+        packet.extend([0x60, 0, 0, 0]);
+        packet.extend(length.to_be_bytes());
+        packet.extend([protocol, 64]);
+        packet.extend(source.octets());
+        packet.extend(to.octets());
+        packet.extend(segment);
+        packet
+    }
+
+    /// The whole packet over IPv4 (RFC 791).
+    fn bytes(self, source: Ipv4Addr, to: Ipv4Addr) -> Vec<u8> {
+        let (protocol, mut segment) = self.segment();
         let length = u16::try_from(segment.len()).unwrap_or(u16::MAX);
         let mut packet = Vec::with_capacity(usize::from(IPV4_BYTES) + segment.len());
         // Version 4, five words of header, no service class.
@@ -111,8 +153,7 @@ impl Packet {
         pseudo.extend([0, protocol]);
         pseudo.extend(length.to_be_bytes());
         pseudo.extend(&segment);
-        let mut segment = segment;
-        put(&mut segment, if protocol == TCP { 16 } else { 6 }, checksum(&pseudo));
+        put(&mut segment, checksum_at(protocol), checksum(&pseudo));
         packet.extend(segment);
         packet
     }
@@ -138,6 +179,11 @@ fn datagram(from_port: u16, port: u16, payload_bytes: u16) -> Vec<u8> {
     }
     segment.resize(usize::from(length), 0);
     segment
+}
+
+/// Where in a segment its checksum is.
+fn checksum_at(protocol: u8) -> usize {
+    if protocol == TCP { 16 } else { 6 }
 }
 
 /// Writes a number at a place in what is there.
@@ -219,6 +265,30 @@ mod tests {
     }
 
     #[test]
+    fn over_ipv6_they_are_the_same_in_another_header() {
+        let (from, to): (Ipv6Addr, Ipv6Addr) =
+            ("2001:db8:2:8007::1".parse().unwrap(), "2001:db8:e::1".parse().unwrap());
+        for (packet, protocol, length) in [
+            (Packet::Syn { from_port: 40_000, port: 8_080, sequence: 7 }, 6, 24),
+            (Packet::Udp { from_port: 53, port: 9, payload_bytes: 1_401 }, 17, 1_409),
+            (Packet::Udp { from_port: 53, port: 9, payload_bytes: 60_000 }, 17, 8 + PAYLOAD_BYTES_MAX),
+        ] {
+            let bytes = packet.bytes_v6(from, to);
+            assert_eq!(bytes.len(), 40 + usize::from(length));
+            assert_eq!((bytes[0] >> 4, word(&bytes, 4), bytes[6], bytes[7]), (6, length, protocol, 64));
+            assert_eq!((&bytes[8..24], &bytes[24..40]), (&from.octets()[..], &to.octets()[..]));
+            // The same segment as over IPv4, but for its checksum.
+            let mut segments = [packet.bytes(FROM, TO)[20..].to_vec(), bytes[40..].to_vec()];
+            let pseudo = [&bytes[8..40], &[0, 0], &length.to_be_bytes(), &[0, 0, 0, protocol], &segments[1]];
+            assert_eq!(sum(&pseudo.concat()), 0xffff, "{packet:?}");
+            for segment in &mut segments {
+                put(segment, checksum_at(protocol), 0);
+            }
+            assert_eq!(segments[0], segments[1]);
+        }
+    }
+
+    #[test]
     fn packets_are_for_the_floods_own_namespace() {
         for (network, host) in [
             (Network::Loopback, Host::Flood),
@@ -227,7 +297,9 @@ mod tests {
             (Network::Namespaces, Host::Edge),
         ] {
             let own = OwnHost { network, host };
-            assert!(matches!(own.packets(), Err(HostsError::NoPackets)), "{own:?}");
+            for v6 in [false, true] {
+                assert!(matches!(own.packets(v6), Err(HostsError::NoPackets)), "{own:?}");
+            }
         }
     }
 }

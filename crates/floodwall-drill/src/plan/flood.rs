@@ -83,7 +83,8 @@ impl Iterator for FloodArrivals {
         let number = u16::try_from(self.chance.below(u64::from(sources))).unwrap_or(0);
         // Source 0 is the network's own name.
         let first = if self.flood.kind.is_packets() { NOBODY_FROM } else { 1 };
-        let source = Source::V4(first.saturating_add(number));
+        let number = first.saturating_add(number);
+        let source = if self.flood.ipv6 { Source::V6(number) } else { Source::V4(number) };
         let target = self.target();
         Some(FloodArrival { at_us: micros(self.at_s), source, target })
     }

@@ -15,6 +15,8 @@ pub const FLOOD_RATE_MAX: f64 = 50_000.0;
 pub const FLOOD_SOURCES_MAX: u32 = 0x7fff;
 /// Connections that one flood holds open.
 pub const FLOOD_CONNECTIONS_MAX: u32 = 20_000;
+/// How long a flooder waits at the longest, seconds.
+pub const FLOOD_PATIENCE_S_MAX: u32 = 10;
 /// Entries of one list: visitors, floods, origin troubles.
 pub const LIST_MAX: usize = 16;
 /// Characters of title and reason.
@@ -81,10 +83,30 @@ fn floods(check: &mut Check, scenario: &Scenario) {
         check.within(&key("sources"), f64::from(flood.sources), 1.0, f64::from(FLOOD_SOURCES_MAX));
         let connections = f64::from(flood.connections_max);
         check.within(&key("connections_max"), connections, 1.0, f64::from(FLOOD_CONNECTIONS_MAX));
+        let patience = f64::from(flood.patience_s);
+        check.within(&key("patience_s"), patience, 1.0, f64::from(FLOOD_PATIENCE_S_MAX));
+        let needed = flood.unanswered_connections();
+        let is_answered = !flood.kind.holds_connections() && !flood.kind.is_packets();
+        if is_answered && needed > connections {
+            let room = if needed <= f64::from(FLOOD_CONNECTIONS_MAX) {
+                format!("connections_max = {needed:.0}, or ")
+            } else {
+                String::new()
+            };
+            let what = format!(
+                "{} a second with a patience of {patience} s need {needed:.0} connections (a tenth to spare), or a slow server \
+                 meets a smaller flood; write {room}a lower rate or patience_s",
+                flood.rate
+            );
+            check.fault(&key("connections_max"), what);
+        }
         if let Some(frames) = flood.kind.h2_frames_per_second() {
             let together = connections * f64::from(frames);
             let name = format!("connections_max × {frames} frames a second");
             check.within(&key(&name), together, 1.0, FLOOD_RATE_MAX);
+        }
+        if flood.ipv6 && !flood.kind.is_packets() {
+            check.fault(&key("ipv6"), "only packets come over IPv6; leave it out".to_owned());
         }
         check.span(&format!("flood[{place}]"), flood.from_s, flood.until_s, scenario.duration_s);
         if flood.pulse.is_some_and(|pulse| pulse.on_s == 0 || pulse.off_s == 0) {

@@ -22,11 +22,29 @@ pub struct Flood {
     /// Connections held open at once at the most; what would be one more is left out and counted.
     #[serde(default = "Flood::connections_default")]
     pub connections_max: u32,
+    /// How long a flooder waits for an answer, or for a connection that is to be held, before it gives
+    /// up and its place is free again. So a slow edge meets the same flood as a fast one.
+    #[serde(default = "Flood::patience_default")]
+    pub patience_s: u32,
+    /// Over IPv6, each source in a /64 of its own. For floods of packets.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ipv6: bool,
 }
 
 impl Flood {
     fn connections_default() -> u32 {
-        10_000
+        12_000
+    }
+
+    fn patience_default() -> u32 {
+        2
+    }
+
+    /// Connections that are open at once when nothing is answered before patience is over, and a tenth
+    /// more: arrivals are by chance, and giving up takes its moment too.
+    #[must_use]
+    pub fn unanswered_connections(&self) -> f64 {
+        (self.rate * f64::from(self.patience_s) * 11.0 / 10.0).ceil()
     }
 
     /// Whether it is on at this time of the scenario, in seconds.
@@ -128,6 +146,14 @@ impl FloodKind {
             Self::SynSpoofed => "syn-spoofed",
             Self::Udp => "udp",
         }
+    }
+
+    /// Whether it is over connections that are held for as long as the server lets it, and not over
+    /// requests or handshakes that are answered.
+    #[must_use]
+    pub fn holds_connections(self) -> bool {
+        self.is_h2()
+            || matches!(self, Self::Connections | Self::SlowHeaders | Self::SlowBody | Self::SlowRead)
     }
 
     /// Whether it is one of the floods of HTTP/2 frames.

@@ -70,6 +70,7 @@ fn the_documentation_names_every_scenario_kind_and_bound() {
         ("flood.sources", format!("1 to {}", bounds::FLOOD_SOURCES_MAX)),
         ("flood.rate", format!("0 to {}", bounds::FLOOD_RATE_MAX)),
         ("flood.connections_max", format!("1 to {}", bounds::FLOOD_CONNECTIONS_MAX)),
+        ("flood.patience_s", format!("1 to {}", bounds::FLOOD_PATIENCE_S_MAX)),
         ("title", format!("1 to {} characters", bounds::TEXT_MAX)),
         ("[[flood]]", format!("at most {}", bounds::LIST_MAX)),
     ] {
@@ -96,6 +97,64 @@ fn what_floods_of_frames_send_together_is_bounded() {
         );
         assert_eq!(Scenario::read("own", &text).is_ok(), fits, "{kind} {connections}");
     }
+}
+
+/// So that a server that answers nothing meets the same flood as one that answers at once.
+#[test]
+fn a_flood_fits_its_connections_when_nothing_is_answered_and_only_packets_come_over_ipv6() {
+    for (kind, more, expected) in [
+        ("look-ups", "", Ok(())),
+        (
+            "look-ups",
+            "patience_s = 3",
+            Err(
+                "flood[0].connections_max: 5000 a second with a patience of 3 s need 16500 connections (a tenth to spare), or a slow server meets a smaller flood; write connections_max = 16500, or a lower rate or patience_s",
+            ),
+        ),
+        ("look-ups", "patience_s = 3\nconnections_max = 16500", Ok(())),
+        ("tls-handshakes", "connections_max = 10999", Err("flood[0].connections_max: ")),
+        ("pages", "patience_s = 10", Err("meets a smaller flood; write a lower rate or patience_s")),
+        (
+            "pages",
+            "patience_s = 11\nconnections_max = 20000",
+            Err("flood[0].patience_s: 11 is out of bounds"),
+        ),
+        ("pages", "ipv6 = true", Err("flood[0].ipv6: only packets")),
+        ("udp", "ipv6 = true", Ok(())),
+        // These are to hold as many as they may, and packets hold none.
+        ("slow-headers", "connections_max = 100", Ok(())),
+        ("udp", "connections_max = 1", Ok(())),
+    ] {
+        let text = format!(
+            "title = \"t\"\nwhy = \"w\"\nduration_s = 30\n[[flood]]\nkind = \"{kind}\"\nsources = 1\n\
+             rate = 5000.0\nfrom_s = 10\nuntil_s = 20\n{more}\n"
+        );
+        let read = Scenario::read("own", &text).map(drop);
+        match (read, expected) {
+            (Ok(()), Ok(())) => {}
+            (Err(faults), Err(words)) => assert!(faults[0].to_string().contains(words), "{faults:?}"),
+            (read, _) => panic!("{kind} {more}: {read:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_shortened_scenario_keeps_calm_its_pulses_and_the_connections_it_holds() {
+    let short = shipped("crowd").unwrap().shortened(12);
+    let surge = short.visitors[0].surge.unwrap();
+    assert_eq!((surge.from_s, surge.ramp_s), (3, 6));
+    let short = shipped("pulse").unwrap().shortened(12);
+    let flood = &short.floods[0];
+    assert_eq!((flood.from_s, flood.until_s), (3, 11));
+    assert_eq!(flood.pulse, Some(Pulse { on_s: 2, off_s: 2 }));
+    let both = shipped("crowd-and-attack").unwrap().shortened(12);
+    assert_eq!((both.floods[0].from_s, both.floods[0].until_s), (5, 10));
+    // As many connections are held as in the whole scenario, soon enough to see what that does.
+    for (name, rate) in [("connections", 3_000.0), ("slow-read", 1_200.0), ("many-light", 5_000.0)] {
+        assert_eq!(shipped(name).unwrap().shortened(12).floods[0].rate, rate, "{name}");
+    }
+    assert_eq!(shipped("calm").unwrap().shortened(12).onset_s(), None);
+    assert_eq!(shipped("certificate-expired").unwrap().shortened(5).onset_s(), Some(1));
 }
 
 #[test]

@@ -11,9 +11,6 @@ use crate::hosts::{Host, Network};
 use crate::plan::{FloodArrival, FloodArrivals, Plan};
 use crate::scenario::{Flood, FloodKind};
 
-/// How long a flooder waits for an answer.
-const PATIENCE_US: u64 = 10 * SECOND_US;
-
 /// All floods of a plan.
 #[derive(Debug)]
 pub(super) struct Floods(Vec<Running>);
@@ -68,7 +65,10 @@ impl Floods {
                 Some(Answer::Page) => counts.served += 1,
                 Some(Answer::Refused) => counts.refused += 1,
                 Some(Answer::ServerError) => counts.server_errors += 1,
-                None => counts.failed += 1,
+                None => {
+                    counts.failed += 1;
+                    counts.gave_up += 1;
+                }
             }
         }
     }
@@ -117,7 +117,8 @@ impl World<'_> {
         let (v4, v6) = Network::Namespaces.sources(Host::Flood);
         let address = arrival.source.within(v4, v6);
         let client = Client { address, prefix: Prefix::of_client(address) };
-        self.begin(Asker::Flood { flood, second }, client, Target::of(&arrival.target), PATIENCE_US);
+        let patience_us = u64::from(running.flood.patience_s) * SECOND_US;
+        self.begin(Asker::Flood { flood, second }, client, Target::of(&arrival.target), patience_us);
     }
 
     /// What is in the air when the flood ends is let go, and came to nothing that is counted.

@@ -17,7 +17,17 @@ fn run(scenario: &Scenario, seed: u64) -> Simulated {
 }
 
 fn flood(kind: FloodKind, sources: u32, rate: f64, from_s: u32, until_s: u32) -> Flood {
-    Flood { kind, sources, rate, from_s, until_s, pulse: None, connections_max: 2_000 }
+    Flood {
+        kind,
+        sources,
+        rate,
+        from_s,
+        until_s,
+        pulse: None,
+        connections_max: 2_000,
+        patience_s: 10,
+        ipv6: false,
+    }
 }
 
 /// Scenarios beyond the bounds of files, to see more than those may show.

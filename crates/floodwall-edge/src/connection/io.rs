@@ -2,16 +2,17 @@
 //! to tell the protocol, and notes progress for the reaper.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::state::ConnectionState;
+use crate::socket::Socket;
 use crate::worker::Worker;
 
 /// Less than this written at once may be the answer to a ping, which would keep an idle connection open
@@ -21,8 +22,58 @@ const PROGRESS_BYTES_MIN: usize = 512;
 /// A visitor's connection, cleartext or TLS.
 #[derive(Debug)]
 pub(crate) enum Transport {
-    Plain(TcpStream),
+    Plain(Socket),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Transport {
+    /// Reads what is there into `memory`; 0 is the end of the stream.
+    pub(crate) fn poll_read_slice(
+        &mut self,
+        cx: &mut Context<'_>,
+        memory: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(socket) => socket.poll_read_slice(cx, memory),
+            Self::Tls(stream) => {
+                let mut buffer = ReadBuf::new(memory);
+                Pin::new(stream.as_mut()).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+            }
+        }
+    }
+
+    /// Reads what is there behind what `input` holds; 0 is the end of the stream. With less room than
+    /// `room_min` it gets `memory` more bytes, but not before there is something to read.
+    pub(crate) fn poll_read_behind(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &mut BytesMut,
+        room_min: usize,
+        memory: usize,
+    ) -> Poll<io::Result<usize>> {
+        let make_room = |input: &mut BytesMut| {
+            if input.capacity().saturating_sub(input.len()) < room_min {
+                input.reserve(memory);
+            }
+        };
+        match self {
+            Self::Plain(socket) => loop {
+                ready!(socket.poll_readable(cx))?;
+                make_room(input);
+                if let Some(outcome) = socket.read_into(input) {
+                    return Poll::Ready(outcome);
+                }
+            },
+            Self::Tls(stream) => {
+                make_room(input);
+                let polled = pin!(stream.read_buf(input)).poll(cx);
+                if polled.is_pending() && input.is_empty() {
+                    *input = BytesMut::new();
+                }
+                polled
+            }
+        }
+    }
 }
 
 macro_rules! forward {

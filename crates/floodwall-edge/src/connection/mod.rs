@@ -31,6 +31,7 @@ use crate::body::{Ledger, ResponseBody};
 use crate::http1;
 use crate::incoming::Incoming;
 use crate::proxy::{self, Begun};
+use crate::socket::Socket;
 use crate::worker::Worker;
 
 /// A request header's size and field count at the most (answered with 431 beyond).
@@ -122,7 +123,7 @@ async fn serve_cleartext(
     let mut start = BytesMut::new();
     let reading = Box::pin(read_protocol_start(worker, &mut stream, state, &mut start));
     let Some(Ok(())) = until_ordered_away(state, reading).await else { return };
-    let transport = Transport::Plain(stream);
+    let transport = Transport::Plain(Socket::new(stream));
     if start.starts_with(H2_PREFACE_START) {
         return Box::pin(serve_h2(worker, transport, start.freeze(), peer, state)).await;
     }
@@ -260,7 +261,16 @@ impl Future for Answer {
             Self::AtOnce(response) => {
                 response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
             }
-            Self::Waits(response) => response.as_mut().poll(cx).map(Ok),
+            Self::Waits(response) => response.as_mut().poll(cx).map(with_table).map(Ok),
         }
     }
+}
+
+/// The answer with all its fields in its table, where the library looks for them.
+fn with_table(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+    if let Some(lines) = response.body_mut().take_lines() {
+        // A table that is full goes without the rest; an answer's is far from it.
+        let _full = lines.append_to(response.headers_mut());
+    }
+    response
 }

@@ -4,6 +4,7 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::Asked;
+use crate::upstream::FieldLines;
 
 /// How an answer's body is framed (RFC 9112 section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,13 @@ impl Framing {
     }
 }
 
+/// An answer's fields, in one form or both.
+pub(super) struct Fields<'a> {
+    pub(super) table: &'a HeaderMap,
+    /// Lines that frame nothing and are not for one hop.
+    pub(super) lines: Option<Box<FieldLines>>,
+}
+
 /// Whether the answer itself asks for the connection to be closed.
 pub(super) fn asks_to_close(fields: &HeaderMap) -> bool {
     fields.get(header::CONNECTION).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
@@ -39,7 +47,7 @@ pub(super) fn asks_to_close(fields: &HeaderMap) -> bool {
 pub(super) fn write(
     out: &mut Vec<u8>,
     status: StatusCode,
-    fields: &HeaderMap,
+    fields: &Fields<'_>,
     framing: Framing,
     connection: Option<&'static str>,
     date: &[u8],
@@ -54,7 +62,14 @@ pub(super) fn write(
         out.extend_from_slice(b"\r\n");
     }
     let mut dated = false;
-    for (name, value) in fields {
+    if let Some(lines) = &fields.lines {
+        dated = lines.is_dated();
+        lines.parts().for_each(|part| out.extend_from_slice(part));
+        if let Some((name, value)) = lines.added() {
+            write_field(out, name, value);
+        }
+    }
+    for (name, value) in fields.table {
         let framing_field = *name == header::CONTENT_LENGTH && framing != Framing::None;
         if framing_field || *name == header::TRANSFER_ENCODING || *name == header::CONNECTION {
             continue;

@@ -22,9 +22,10 @@ use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use http::{Method, Response, StatusCode};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
 pub(crate) use upload::Upload;
+pub(crate) use wire::READ_BYTES;
 
 use crate::body::{Ledger, ResponseBody};
 use crate::connection::{ConnectionState, Order, Peer, Transport};
@@ -36,8 +37,8 @@ use crate::worker::Worker;
 use send::Sent;
 use wire::{Read, Wire};
 
-/// How long, and for how many reads of 1 KiB, a connection is read on before it is closed on somebody
-/// who still sends: bytes of theirs that nobody has read would reset it, and take the answer away.
+/// How long, and for how many reads, a connection is read on before it is closed on somebody who still
+/// sends: bytes of theirs that nobody has read would reset it, and take the answer away.
 const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
 const LINGER_READS_MAX: usize = 128;
 
@@ -123,6 +124,7 @@ async fn answer_requests(http1: &Rc<Http1>, peer: Peer) {
 }
 
 /// What came of waiting for an answer.
+#[expect(clippy::large_enum_variant, reason = "taken apart where it is made")]
 enum Awaited {
     Answer(Response<ResponseBody>),
     /// The body that came meanwhile is malformed: there is nothing to answer.
@@ -180,10 +182,12 @@ impl Http1 {
         if transport.shutdown().await.is_err() || !still_sending {
             return;
         }
-        let mut scrap = [0; 1024];
         let drain = async {
             for _ in 0..LINGER_READS_MAX {
-                match transport.read(&mut scrap).await {
+                let read = |cx: &mut Context<'_>| {
+                    transport.poll_read_slice(cx, &mut self.worker.scratch.borrow_mut())
+                };
+                match poll_fn(read).await {
                     Ok(bytes) if bytes > 0 => {}
                     _ => return,
                 }

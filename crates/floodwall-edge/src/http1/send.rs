@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 
-use super::head::{self, Framing};
+use super::head::{self, Fields, Framing};
 use super::{Asked, Http1};
 use crate::body::ResponseBody;
 use crate::connection::Order;
@@ -46,7 +46,8 @@ impl Http1 {
             };
             let date = self.worker.http_date(body.received());
             wire.begin_answer(&self.worker);
-            head::write(&mut wire.out.text, parts.status, &parts.headers, framing, connection, &date.text);
+            let fields = Fields { table: &parts.headers, lines: body.take_lines() };
+            head::write(&mut wire.out.text, parts.status, &fields, framing, connection, &date.text);
             persists
         };
         drop(parts);

@@ -1,11 +1,11 @@
 //! The connection as bytes: what has come and is not taken, what is to be written.
 
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::AsyncWrite;
 
 use crate::connection::{ConnectionState, FIELDS_MAX, HEAD_BYTES_MAX, Order, Reading, Transport};
 use crate::outgoing::Outgoing;
@@ -40,7 +40,7 @@ pub(super) struct Wire {
 
 /// What came of reading a head.
 pub(super) enum Read {
-    Request(RequestHead),
+    Request(Box<RequestHead>),
     Fault(FaultKind),
     /// The visitor has closed, or the edge drains and nothing of a request has come.
     Ended,
@@ -138,7 +138,7 @@ impl Wire {
     }
 
     /// A request begins: its head has been taken.
-    fn begin(&mut self, head: RequestHead, state: &ConnectionState) -> Read {
+    fn begin(&mut self, head: Box<RequestHead>, state: &ConnectionState) -> Read {
         self.let_go_of_memory();
         self.number = self.number.wrapping_add(1);
         self.wants_continue = head.expects_continue && self.is_in_body();
@@ -160,24 +160,23 @@ impl Wire {
         cx: &mut Context<'_>,
         worker: &Worker,
         state: &ConnectionState,
-    ) -> Poll<io::Result<(usize, Option<Result<RequestHead, FaultKind>>)>> {
+    ) -> Poll<io::Result<(usize, Option<Result<Box<RequestHead>, FaultKind>>)>> {
         let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Ok((0, None))) };
         let mut scratch = worker.scratch.borrow_mut();
-        scratch.clear();
-        scratch.reserve(READ_BYTES);
-        let Poll::Ready(read) = pin!(transport.read_buf(&mut *scratch)).poll(cx) else {
+        let Poll::Ready(read) = transport.poll_read_slice(cx, &mut scratch) else {
             state.read_blocked(worker.coarse_now());
             return Poll::Pending;
         };
         let bytes = read?;
         state.read_progressed(worker.coarse_now());
-        let outcome = self.guard.read_head(&scratch).transpose();
+        let fresh = scratch.get(..bytes).unwrap_or_default();
+        let outcome = self.guard.read_head(fresh).transpose();
         let taken = match &outcome {
             Some(Ok(head)) => head.bytes,
             Some(Err(_)) => bytes,
             None => 0,
         };
-        let rest = scratch.get(taken..).unwrap_or_default();
+        let rest = fresh.get(taken..).unwrap_or_default();
         if !rest.is_empty() {
             self.input = BytesMut::from(rest);
         }
@@ -196,13 +195,9 @@ impl Wire {
     ) -> Poll<io::Result<usize>> {
         let in_body = self.is_in_body();
         let Some(transport) = self.transport.as_mut() else { return Poll::Ready(Ok(0)) };
-        let room = self.input.capacity().saturating_sub(self.input.len());
-        if room < HEAD_ROOM_MIN {
-            self.input.reserve(if in_body { READ_BYTES } else { HEAD_ROOM_MIN.max(self.input.len()) });
-        }
-        let Poll::Ready(read) = pin!(transport.read_buf(&mut self.input)).poll(cx) else {
+        let memory = if in_body { READ_BYTES } else { HEAD_ROOM_MIN.max(self.input.len()) };
+        let Poll::Ready(read) = transport.poll_read_behind(cx, &mut self.input, HEAD_ROOM_MIN, memory) else {
             state.read_blocked(worker.coarse_now());
-            self.let_go_of_memory();
             return Poll::Pending;
         };
         state.read_progressed(worker.coarse_now());

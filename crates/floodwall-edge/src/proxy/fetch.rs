@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use floodwall_model::Timestamp;
-use http::header::{CONTENT_LENGTH, RANGE};
+use http::header::{CACHE_STATUS, CONTENT_LENGTH, RANGE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 
@@ -21,7 +21,9 @@ use crate::cache::{
 };
 use crate::flights::{Landing, Lead};
 use crate::pages;
-use crate::upstream::{Attempt, OriginBody, OriginFailure, Patience, RequestBody, exchange};
+use crate::upstream::{
+    AnswerFields, Answered, Attempt, FieldLines, OriginBody, OriginFailure, Patience, RequestBody, exchange,
+};
 use crate::worker::Worker;
 
 /// An answer up to this size is read whole before it is passed on, so that all who wait for it are
@@ -114,7 +116,7 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
             let instead = stand_in(ledger, visit, &fetch, said, false).await;
             fetch.land(Landing::Failed);
             instead
-                .unwrap_or_else(|| passed_on(*response, fetch.forwarded, Some(NotStored::ServerError), None))
+                .unwrap_or_else(|| passed_on(response, fetch.forwarded, Some(NotStored::ServerError), None))
         }
         Outcome::Passing(response, fill) => {
             let not_stored = fill.as_ref().err().copied();
@@ -131,7 +133,7 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
                 None => fetch.land(Landing::NotStored),
             }
             let filling = fill.ok().map(|fill| Box::new(Filling::new(*fill)));
-            passed_on(*response, fetch.forwarded, not_stored, filling)
+            passed_on(response, fetch.forwarded, not_stored, filling)
         }
     }
 }
@@ -177,10 +179,26 @@ pub(crate) async fn pass_through(
     body: RequestBody,
     forwarded: Forwarded,
 ) -> Response<Payload> {
+    let (mut response, lines) = pass_through_as_it_comes(ledger, visit, body, forwarded).await;
+    if let Some(lines) = lines {
+        // A table that is full goes without the rest; an answer's is far from it.
+        let _full = lines.append_to(response.headers_mut());
+    }
+    response
+}
+
+/// As [`pass_through`]; with the answer come the origin's fields as lines, where nobody has to look at
+/// them.
+pub(crate) async fn pass_through_as_it_comes(
+    ledger: &mut Ledger,
+    visit: &mut Visit,
+    body: RequestBody,
+    forwarded: Forwarded,
+) -> (Response<Payload>, Option<Box<FieldLines>>) {
     let worker = ledger.worker.clone();
     let now = ledger.received;
     if let Some(refusal) = refused(ledger, visit, true, now) {
-        return refusal;
+        return (refusal, None);
     }
     note_cache(ledger, "bypass");
     let has_body = !body.is_empty();
@@ -191,28 +209,58 @@ pub(crate) async fn pass_through(
     ledger.set_waits_for_origin(true);
     let patience = Patience::of_edge(worker.shared.config.timeouts.origin_response);
     // Nothing was waited for since it was received.
-    let outcome = ask_once(&worker, visit, fields, body, patience, now).await;
+    let outcome = exchange_counted(&worker, visit, fields, body, patience, now).await;
     ledger.set_waits_for_origin(false);
     let said = match &outcome {
-        Ok((response, _)) if is_origin_failure(response.status()) => OriginSaid::Status(response.status()),
+        Ok((answered, _)) if is_origin_failure(answered.status) => OriginSaid::Status(answered.status),
         _ => OriginSaid::Nothing,
     };
     let failed = outcome.is_err() || said != OriginSaid::Nothing;
+    // Rare and large: in a box, so that requests that are only passed on do not carry it.
     if is_head
         && failed
-        && let Some(answer) = stand_in_for_head(ledger, visit, said).await
+        && let Some(answer) = Box::pin(stand_in_for_head(ledger, visit, said)).await
     {
-        return answer;
+        return (answer, None);
     }
-    match outcome {
-        Ok((response, times)) => {
-            let received = times.response_received;
-            let request = visit.cache_request(has_body);
-            let status = response.status();
-            worker.shared.cache.invalidate_after(&request, status, response.headers(), received);
-            passed_on(response, forwarded, Some(NotStored::Request), None)
+    let (answered, times) = match outcome {
+        // An unsafe method's answer says what it has changed (RFC 9111 section 4.4).
+        Ok((answered, _)) if visit.method.is_safe() && matches!(answered.fields, AnswerFields::Lines(_)) => {
+            return as_it_came(*answered, forwarded);
         }
-        Err(failure) => pages::origin_failed(&failure, reference(ledger)),
+        Ok(answered) => answered,
+        Err(failure) => return (pages::origin_failed(&failure, reference(ledger)), None),
+    };
+    let response = match answered.into_response() {
+        Ok(response) => response,
+        Err(failure) => return (pages::origin_failed(&failure, reference(ledger)), None),
+    };
+    let request = visit.cache_request(has_body);
+    let (status, received) = (response.status(), times.response_received);
+    worker.shared.cache.invalidate_after(&request, status, response.headers(), received);
+    (passed_on(response, forwarded, Some(NotStored::Request), None), None)
+}
+
+/// The origin's answer with its fields as they came, and how the cache took part behind them.
+fn as_it_came(answered: Answered, forwarded: Forwarded) -> (Response<Payload>, Option<Box<FieldLines>>) {
+    let Answered { status, fields, mut body, .. } = answered;
+    let payload = match body.take_whole() {
+        Some(whole) => Payload::Whole(whole),
+        None => Payload::Origin(Box::new(body), None),
+    };
+    let mut response = Response::new(payload);
+    *response.status_mut() = status;
+    let cache_status = forwarded.cache_status(Some(NotStored::Request));
+    match fields {
+        AnswerFields::Lines(mut lines) => {
+            lines.add(CACHE_STATUS, cache_status);
+            (response, Some(lines))
+        }
+        AnswerFields::Table(table) => {
+            *response.headers_mut() = table;
+            forwarded.annotate(response.headers_mut(), Some(NotStored::Request));
+            (response, None)
+        }
     }
 }
 
@@ -234,10 +282,10 @@ async fn ask(worker: &Rc<Worker>, visit: &Visit, copy: Option<&StaleCopy>, patie
             let request = visit.cache_request(false);
             let (status, fields) = (response.status(), response.headers());
             worker.shared.cache.freshen_by_head(&request, &copy.response, status, fields, &times);
-            Outcome::Passing(Box::new(response), Err(NotStored::Request))
+            Outcome::Passing(response, Err(NotStored::Request))
         }
         Revalidation::Replaced => judge(worker, visit, response, &times).await,
-        Revalidation::OriginFailed => Outcome::FailedWith(Box::new(response)),
+        Revalidation::OriginFailed => Outcome::FailedWith(response),
         Revalidation::NotModified => {
             let request = visit.cache_request(false);
             match worker.shared.cache.freshen(&request, &copy.response, response.headers(), &times) {
@@ -268,14 +316,14 @@ async fn ask_anew(worker: &Rc<Worker>, visit: &Visit, patience: Patience) -> Out
 async fn judge(
     worker: &Rc<Worker>,
     visit: &Visit,
-    response: Response<OriginBody>,
+    response: Box<Response<OriginBody>>,
     times: &Exchange,
 ) -> Outcome {
     let cache = &worker.shared.cache;
     let request = visit.cache_request(false);
     let mut fill = match cache.begin_fill(&request, response.status(), response.headers(), times) {
         Ok(fill) => fill,
-        Err(_) if is_origin_failure(response.status()) => return Outcome::FailedWith(Box::new(response)),
+        Err(_) if is_origin_failure(response.status()) => return Outcome::FailedWith(response),
         Err(reason) => {
             if reason.supersedes_stored(response.status())
                 && !reason.is_about_asker(&request)
@@ -283,11 +331,11 @@ async fn judge(
             {
                 kept.forget(request.key());
             }
-            return Outcome::Passing(Box::new(response), Err(reason));
+            return Outcome::Passing(response, Err(reason));
         }
     };
     if announced_bytes(response.headers()).is_some_and(|bytes| bytes > READ_WHOLE_BYTES_MAX) {
-        return Outcome::Passing(Box::new(response), Ok(Box::new(fill)));
+        return Outcome::Passing(response, Ok(Box::new(fill)));
     }
     let (head, mut body) = response.into_parts();
     while let Some(frame) = body.frame().await {
@@ -329,7 +377,7 @@ fn announced_bytes(fields: &HeaderMap) -> Option<u64> {
     fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// One exchange with the origin, counted and timed.
+/// As [`exchange_counted`], with the answer's fields as a table.
 async fn ask_once(
     worker: &Rc<Worker>,
     visit: &Visit,
@@ -337,32 +385,45 @@ async fn ask_once(
     body: RequestBody,
     patience: Patience,
     now: Timestamp,
-) -> Result<(Response<OriginBody>, Exchange), OriginFailure> {
+) -> Result<(Box<Response<OriginBody>>, Exchange), OriginFailure> {
+    let (answered, times) = exchange_counted(worker, visit, fields, body, patience, now).await?;
+    Ok((answered.into_response()?, times))
+}
+
+/// One exchange with the origin, counted and timed.
+async fn exchange_counted(
+    worker: &Rc<Worker>,
+    visit: &Visit,
+    fields: HeaderMap,
+    body: RequestBody,
+    patience: Patience,
+    now: Timestamp,
+) -> Result<(Box<Answered>, Exchange), OriginFailure> {
     let counters = counters(worker, visit.site);
     let origins = &worker.shared.origins;
     let origin = origins.choose(visit.site)?;
     counters.origin_requests.add(1);
     let mut request_sent = now;
-    let request = visit.request_to_origin(fields, body);
-    let mut outcome = exchange(worker, origin, request, request_sent, patience).await;
-    if let Err(Attempt { failure: OriginFailure::Connect(_), unsent }) = &mut outcome
+    let mut request = visit.request_to_origin(fields, body);
+    let mut outcome = exchange(worker, origin, &mut request, request_sent, patience).await;
+    if let Err(Attempt { failure: OriginFailure::Connect(_), unsent: true }) = &outcome
         && let Some(other) = origins.other_than(visit.site, origin)
-        && let Some(request) = unsent.take()
     {
         // Not a byte was sent: whatever was asked may be asked of another.
         counters.origin_errors.add(1);
         counters.origin_requests.add(1);
         request_sent = worker.now();
-        outcome = exchange(worker, other, request, request_sent, patience).await;
+        outcome = exchange(worker, other, &mut request, request_sent, patience).await;
     }
     match outcome.map_err(|attempt| attempt.failure) {
-        Ok((response, response_received)) => {
+        Ok(answered) => {
+            let response_received = answered.at;
             let waited = response_received.since(request_sent).as_micros();
             counters.origin_wait_us.add(u64::try_from(waited).unwrap_or(u64::MAX));
-            counters.origin_5xx.add(u64::from(response.status().is_server_error()));
+            counters.origin_5xx.add(u64::from(answered.status.is_server_error()));
             let site = worker.shared.config.sites.get(usize::from(visit.site.0));
             let stale_if_error = site.and_then(|site| site.stale_if_error);
-            Ok((response, Exchange { request_sent, response_received, stale_if_error }))
+            Ok((answered, Exchange { request_sent, response_received, stale_if_error }))
         }
         Err(failure) => {
             counters.origin_errors.add(1);
@@ -373,7 +434,7 @@ async fn ask_once(
 
 /// The origin's own answer, streamed.
 fn passed_on(
-    response: Response<OriginBody>,
+    response: Box<Response<OriginBody>>,
     forwarded: Forwarded,
     not_stored: Option<NotStored>,
     filling: Option<Box<Filling>>,

@@ -30,6 +30,7 @@ pub(crate) use filling::Filling;
 use visit::Visit;
 
 /// What became of a request as soon as its header was known.
+#[expect(clippy::large_enum_variant, reason = "an answer that is there takes no memory of its own")]
 pub(crate) enum Begun {
     /// Answered at once: from the cache, or refused.
     Answered(Response<ResponseBody>),
@@ -89,8 +90,10 @@ async fn pass_through(mut waiting: Box<Waiting>, forwarded: Forwarded) -> Respon
     let is_head = waiting.visit.method == Method::HEAD;
     let Waiting { ledger, visit, body, .. } = waiting.as_mut();
     let body = std::mem::replace(body, RequestBody::Empty);
-    let response = fetch::pass_through(ledger, visit, body, forwarded).await;
-    finish(waiting.ledger, is_head, response)
+    let (response, lines) = fetch::pass_through_as_it_comes(ledger, visit, body, forwarded).await;
+    let mut response = finish(waiting.ledger, is_head, response);
+    response.body_mut().set_lines(lines);
+    response
 }
 
 fn finish(mut ledger: Ledger, is_head: bool, response: Response<Payload>) -> Response<ResponseBody> {

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use super::{FaultKind, Said};
 use crate::place::{Place, header_name};
 
-/// A request as far as its header says.
+/// A request as far as its header says. In a box: it is handed on several times before it is used.
 #[derive(Debug)]
 pub(crate) struct RequestHead {
     pub(crate) parts: Parts,
@@ -25,7 +25,11 @@ pub(crate) struct RequestHead {
 ///
 /// # Errors
 /// None that the checks leave: the library is as strict at the most. They are told all the same.
-pub(super) fn build(head: &[u8], said: &Said, lines: &[(Place, Place)]) -> Result<RequestHead, FaultKind> {
+pub(super) fn build(
+    head: &[u8],
+    said: &Said,
+    lines: &[(Place, Place)],
+) -> Result<Box<RequestHead>, FaultKind> {
     let text = Bytes::copy_from_slice(head);
     let mut fields = HeaderMap::try_with_capacity(lines.len()).map_err(|_| FaultKind::TooManyFields)?;
     for (name, value) in lines {
@@ -39,13 +43,13 @@ pub(super) fn build(head: &[u8], said: &Said, lines: &[(Place, Place)]) -> Resul
     parts.uri = uri(text.slice_ref(said.target.in_text(&text)))?;
     parts.version = if said.http10 { Version::HTTP_10 } else { Version::HTTP_11 };
     parts.headers = fields;
-    Ok(RequestHead {
+    Ok(Box::new(RequestHead {
         parts,
         bytes: head.len(),
         persists: !said.closes && (!said.http10 || said.keeps_alive),
         // RFC 9110 section 10.1.1: from an HTTP/1.0 client it is to be ignored.
         expects_continue: said.expects_continue && !said.http10,
-    })
+    }))
 }
 
 fn method(name: &[u8]) -> Result<Method, FaultKind> {

@@ -153,7 +153,7 @@ impl RequestGuard {
     /// # Errors
     /// The first fault found. The connection cannot be read any further: answer with
     /// [`FaultKind::status`] and close. Further calls return the same fault.
-    pub(crate) fn read_head(&mut self, input: &[u8]) -> Result<Option<RequestHead>, FaultKind> {
+    pub(crate) fn read_head(&mut self, input: &[u8]) -> Result<Option<Box<RequestHead>>, FaultKind> {
         let outcome = match self.faulted {
             Some(kind) => Err(kind),
             None => self.read_lines(input),
@@ -167,7 +167,7 @@ impl RequestGuard {
         self.said = Said::default();
     }
 
-    fn read_lines(&mut self, input: &[u8]) -> Result<Option<RequestHead>, FaultKind> {
+    fn read_lines(&mut self, input: &[u8]) -> Result<Option<Box<RequestHead>>, FaultKind> {
         loop {
             let unsearched = input.get(self.searched..).unwrap_or_default();
             // The length is checked before the line's content is: so the verdict on a line that is
@@ -269,7 +269,7 @@ impl RequestGuard {
         }
     }
 
-    fn end_head(&mut self, input: &[u8]) -> Result<RequestHead, FaultKind> {
+    fn end_head(&mut self, input: &[u8]) -> Result<Box<RequestHead>, FaultKind> {
         if !self.said.host && !self.said.http10 {
             return Err(FaultKind::HostMissing);
         }

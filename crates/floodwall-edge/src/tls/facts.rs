@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustls_pki_types::CertificateDer;
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Version};
 
 /// What the site's own certificate says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,13 @@ pub(super) fn read(chain: &[CertificateDer<'static>]) -> Result<CertificateFacts
         self_signed: certificate.subject() == certificate.issuer(),
         chain_length: chain.len(),
     })
+}
+
+/// Whether a certificate is of a version before 3 (RFC 5280 section 4.1.2.1), so that it has no
+/// extensions, and names no hosts.
+pub(super) fn is_too_old(certificate: &CertificateDer<'static>) -> bool {
+    X509Certificate::from_der(certificate)
+        .is_ok_and(|(_, certificate)| certificate.version() != X509Version::V3)
 }
 
 fn name_in_words(name: &GeneralName<'_>) -> Option<String> {

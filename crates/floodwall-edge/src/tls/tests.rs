@@ -9,6 +9,13 @@ use tempfile::TempDir;
 
 use super::*;
 
+/// Writes a file as programs that renew certificates do: beside it, and then in its place.
+fn replace(path: &Path, bytes: &[u8]) {
+    let beside = path.with_extension("new");
+    fs::write(&beside, bytes).unwrap();
+    fs::rename(beside, path).unwrap();
+}
+
 /// Writes a self-signed certificate and its key, named after the first host.
 fn make(folder: &TempDir, hosts: &[&str]) -> CertificateFiles {
     let key = KeyPair::generate().unwrap();
@@ -17,9 +24,14 @@ fn make(folder: &TempDir, hosts: &[&str]) -> CertificateFiles {
     (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2120, 1, 1));
     let certificate = params.self_signed(&key).unwrap();
     let path = |suffix: &str| folder.path().join(format!("{}.{suffix}", hosts[0].replace('*', "any")));
-    fs::write(path("pem"), certificate.pem()).unwrap();
-    fs::write(path("key"), key.serialize_pem()).unwrap();
+    replace(&path("pem"), certificate.pem().as_bytes());
+    replace(&path("key"), key.serialize_pem().as_bytes());
     CertificateFiles { certificate: path("pem"), key: path("key"), hosts: names }
+}
+
+fn config_of(files: &[CertificateFiles]) -> Result<Arc<ServerConfig>, Vec<TlsError>> {
+    let live = LiveCertificates::load(files)?;
+    server_config(Arc::new(live)).map_err(|error| vec![error])
 }
 
 fn client(trusted: &[&CertificateFiles], alpn: &[&str]) -> Arc<ClientConfig> {
@@ -73,7 +85,7 @@ fn each_host_is_given_its_own_certificate() {
     let folder = TempDir::new().unwrap();
     let sos = make(&folder, &["www.sos.example.gov", "sos.example.gov"]);
     let county = make(&folder, &["*.county.example.gov"]);
-    let server = server_config(&[sos.clone(), county.clone()]).unwrap();
+    let server = config_of(&[sos.clone(), county.clone()]).unwrap();
     for (host, files) in [
         ("www.sos.example.gov", &sos),
         ("WWW.SOS.example.gov", &sos),
@@ -93,7 +105,7 @@ fn each_host_is_given_its_own_certificate() {
 fn http2_is_chosen_where_the_visitor_speaks_it() {
     let folder = TempDir::new().unwrap();
     let files = make(&folder, &["www.example.gov"]);
-    let server = server_config(std::slice::from_ref(&files)).unwrap();
+    let server = config_of(std::slice::from_ref(&files)).unwrap();
     for (offered, chosen) in
         [(&["h2", "http/1.1"][..], Some("h2")), (&["http/1.1"], Some("http/1.1")), (&[], None)]
     {
@@ -106,7 +118,7 @@ fn http2_is_chosen_where_the_visitor_speaks_it() {
 fn returning_visitors_resume() {
     let folder = TempDir::new().unwrap();
     let files = make(&folder, &["www.example.gov"]);
-    let server = server_config(std::slice::from_ref(&files)).unwrap();
+    let server = config_of(std::slice::from_ref(&files)).unwrap();
     let visitor = client(&[&files], &[]);
     let (first, _) = handshake(&server, &visitor, "www.example.gov").unwrap();
     let (second, _) = handshake(&server, &visitor, "www.example.gov").unwrap();
@@ -117,7 +129,7 @@ fn returning_visitors_resume() {
 /// Every fault's message, with the temporary folder taken out.
 fn complaints(folder: &TempDir, certificates: &[CertificateFiles]) -> Vec<String> {
     let prefix = format!("{}/", folder.path().display());
-    let errors = server_config(certificates).unwrap_err();
+    let errors = config_of(certificates).unwrap_err();
     errors.iter().map(|e| e.to_string().replace(&prefix, "")).collect()
 }
 
@@ -192,4 +204,66 @@ fn a_certificate_tells_its_dates_and_names() {
     ] {
         assert_eq!(facts.covers(host), covered, "{host}");
     }
+}
+
+#[test]
+fn renewed_certificates_are_taken_up_and_broken_ones_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = make(&folder, &["www.sos.example.gov"]);
+    let live = Arc::new(LiveCertificates::load(std::slice::from_ref(&files)).unwrap());
+    let server = server_config(live.clone()).unwrap();
+    // Without tickets: who resumes a session is not shown a certificate.
+    let fresh = |client: Arc<ClientConfig>| {
+        let mut client = Arc::unwrap_or_clone(client);
+        client.resumption = rustls::client::Resumption::disabled();
+        Arc::new(client)
+    };
+    let trusts_old = fresh(client(&[&files], &[]));
+    let shakes = |client: &Arc<ClientConfig>| handshake(&server, client, "www.sos.example.gov").is_ok();
+    assert!(shakes(&trusts_old));
+    assert!(matches!(live.reload(false), Reloaded::Unchanged));
+
+    // Half of a renewal, as it lies there between two writes.
+    let old_key = fs::read(&files.key).unwrap();
+    let renewed = make(&folder, &["www.sos.example.gov"]);
+    let (trusts_new, new_key) = (fresh(client(&[&renewed], &[])), fs::read(&files.key).unwrap());
+    replace(&files.key, &old_key);
+    let Reloaded::Refused(errors) = live.reload(false) else { panic!("taken up without its key") };
+    assert!(matches!(errors[..], [TlsError::Mismatch { .. }]), "{errors:?}");
+    assert!(shakes(&trusts_old) && !shakes(&trusts_new));
+
+    replace(&files.key, &new_key);
+    assert!(matches!(live.reload(false), Reloaded::Loaded));
+    assert!(shakes(&trusts_new) && !shakes(&trusts_old));
+
+    fs::remove_file(&files.certificate).unwrap();
+    assert!(matches!(live.reload(false), Reloaded::Refused(_)));
+    assert!(shakes(&trusts_new), "the one in use goes on");
+    // Said once, and again when somebody asks.
+    assert!(matches!(live.reload(false), Reloaded::Unchanged));
+    assert!(matches!(live.reload(true), Reloaded::Refused(_)));
+}
+
+/// Of version 1, valid for a hundred years; its key is not here.
+const VERSION_1: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBITCByQIULh9WeOzj0nsQFqQxkR0qm9VrdrswCgYIKoZIzj0EAwIwEzERMA8G
+A1UEAwwIb2xkLnRlc3QwIBcNMjYxMTI1MDUxODAyWhgPMjEyNjExMDEwNTE4MDJa
+MBMxETAPBgNVBAMMCG9sZC50ZXN0MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE
+vJTys0AKikISv3Niir7gQKwEa1r2YXd75jN4+I5tt1bRmjaCIcZ3ZR9hd4+DSmgW
+s/MygfEL+0PZvYyDRIEZtTAKBggqhkjOPQQDAgNHADBEAiBLWZGyF0JNcEjf/M9W
+cN7YzKrGuYYAmh2gV9tutgtYWwIgFTTjI+jv8pGhHx7FUfJ0QMDSdO1bk1HHimYk
+RyYg+ZY=
+-----END CERTIFICATE-----
+";
+
+#[test]
+fn a_certificate_of_version_1_is_named_as_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = make(&folder, &["old.test"]);
+    replace(&files.certificate, VERSION_1.as_bytes());
+    let errors = config_of(std::slice::from_ref(&files)).unwrap_err();
+    let [error] = &errors[..] else { panic!("{errors:?}") };
+    assert!(error.problem().contains("X.509 version 1 or 2"), "{error}");
+    assert!(error.fix().contains("subjectAltName"));
 }

@@ -3,17 +3,15 @@
 //! It has no task of its own: whoever uses it polls it. What is read lies in one buffer; parts of
 //! an answer's body share its memory until the visitor has taken them.
 
-use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use http_body::Body;
 use socket2::SockRef;
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use super::answer::{AnswerHead, HeadReader};
@@ -22,6 +20,7 @@ use super::buffers::Buffers;
 use super::request::{Coding, OriginRequest};
 use super::{OriginFailure, RequestBody};
 use crate::outgoing::Outgoing;
+use crate::socket::Socket;
 
 /// What is read at once: a usual page with its head.
 const READ_BYTES: usize = 16 * 1024;
@@ -33,7 +32,7 @@ const READ_ROOM_MIN: usize = 2 * 1024;
 /// A connection to an origin. Always boxed: it goes from pool to request to body and back.
 #[derive(Debug)]
 pub(crate) struct OriginConnection {
-    stream: TcpStream,
+    socket: Socket,
     /// What was read and is not taken yet.
     pub(super) input: BytesMut,
     read_bytes: usize,
@@ -68,18 +67,24 @@ impl OriginConnection {
             coding: Coding::Done,
             broken: false,
         };
-        Self { stream, input: BytesMut::new(), read_bytes: READ_BYTES, sending, reused: false }
+        Self {
+            socket: Socket::new(stream),
+            input: BytesMut::new(),
+            read_bytes: READ_BYTES,
+            sending,
+            reused: false,
+        }
     }
 
     /// Whether it is open and nothing has come since the last answer, as it must be between two: as
     /// far as the runtime has heard.
     pub(super) fn is_quiet(&self) -> bool {
-        self.input.is_empty() && is_nothing(self.stream.try_read(&mut [0]))
+        self.input.is_empty() && is_nothing(self.socket.stream().try_read(&mut [0]))
     }
 
     /// As [`Self::is_quiet`], asking the operating system.
     pub(super) fn is_surely_quiet(&self) -> bool {
-        let peeked = || SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]);
+        let peeked = || SockRef::from(self.socket.stream()).peek(&mut [MaybeUninit::uninit()]);
         self.is_quiet() && is_nothing(peeked())
     }
 
@@ -153,11 +158,11 @@ impl OriginConnection {
         cx: &mut Context<'_>,
         body: Option<&mut RequestBody>,
     ) -> Poll<Result<(), SendFailure>> {
-        let Self { stream, sending, .. } = self;
+        let Self { socket, sending, .. } = self;
         if sending.broken {
             return Poll::Pending;
         }
-        if let Err(error) = ready!(sending.out.poll_write(stream, cx)) {
+        if let Err(error) = ready!(sending.out.poll_write(socket, cx)) {
             sending.broken = true;
             return Poll::Ready(Err(SendFailure::Origin(error)));
         }
@@ -175,7 +180,7 @@ impl OriginConnection {
                 sending.broken = true;
                 return Poll::Ready(Err(SendFailure::Visitor(failure)));
             }
-            if let Err(error) = ready!(sending.out.poll_write(stream, cx)) {
+            if let Err(error) = ready!(sending.out.poll_write(socket, cx)) {
                 sending.broken = true;
                 return Poll::Ready(Err(SendFailure::Origin(error)));
             }
@@ -188,22 +193,25 @@ impl OriginConnection {
 
     /// Reads what is there; 0 is the end of the stream.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buffers: &Buffers) -> Poll<io::Result<usize>> {
-        ready!(self.stream.poll_read_ready(cx))?;
-        // Not before something is there: waiting takes no memory.
-        if self.input.capacity() == 0 {
-            self.input = buffers.take();
+        loop {
+            ready!(self.socket.poll_readable(cx))?;
+            // Not before something is there: waiting takes no memory.
+            if self.input.capacity() == 0 {
+                self.input = buffers.take();
+            }
+            // Between two parts the memory is whole again, unless the visitor still has some of it.
+            let wanted = if self.input.is_empty() { self.read_bytes } else { READ_ROOM_MIN };
+            if self.input.capacity().saturating_sub(self.input.len()) < wanted {
+                self.input.reserve(self.read_bytes);
+            }
+            let room = self.input.capacity().saturating_sub(self.input.len());
+            let Some(read) = self.socket.read_into(&mut self.input) else { continue };
+            let read = read?;
+            if read == room {
+                self.read_bytes = READ_BYTES_MAX;
+            }
+            return Poll::Ready(Ok(read));
         }
-        // Between two parts the memory is whole again, unless the visitor still has some of it.
-        let wanted = if self.input.is_empty() { self.read_bytes } else { READ_ROOM_MIN };
-        if self.input.capacity().saturating_sub(self.input.len()) < wanted {
-            self.input.reserve(self.read_bytes);
-        }
-        let room = self.input.capacity().saturating_sub(self.input.len());
-        let read = ready!(pin!(self.stream.read_buf(&mut self.input)).poll(cx))?;
-        if read == room {
-            self.read_bytes = READ_BYTES_MAX;
-        }
-        Poll::Ready(Ok(read))
     }
 }
 

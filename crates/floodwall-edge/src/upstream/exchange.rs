@@ -7,10 +7,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use floodwall_model::Timestamp;
-use http::Response;
+use http::{Response, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::answer::{AnswerHead, HeadReader};
+use super::answer::{AnswerFields, AnswerHead, HeadReader, announced};
 use super::body::{AnsweredBy, OriginBody, Upload};
 use super::connection::OriginConnection;
 use super::deadline::Deadline;
@@ -54,13 +54,38 @@ impl Patience {
 /// A request that got no answer.
 pub(crate) struct Attempt {
     pub(crate) failure: OriginFailure,
-    /// The request itself, when not a byte of it was sent.
-    pub(crate) unsent: Option<OriginRequest>,
+    /// Not a byte of the request was sent.
+    pub(crate) unsent: bool,
+}
+
+/// An answer whose body is still to come. Always in a box: it is handed on from future to future.
+pub(crate) struct Answered {
+    pub(crate) status: StatusCode,
+    pub(crate) fields: AnswerFields,
+    pub(crate) body: OriginBody,
+    /// When its head had come.
+    pub(crate) at: Timestamp,
+    announced: Option<u64>,
+}
+
+impl Answered {
+    /// The answer with its fields as a table.
+    ///
+    /// # Errors
+    /// It has too many fields.
+    pub(crate) fn into_response(self: Box<Self>) -> Result<Box<Response<OriginBody>>, OriginFailure> {
+        let Self { status, fields, body, announced, .. } = *self;
+        let table = fields.into_table(announced);
+        let mut response = Box::new(Response::new(body));
+        *response.status_mut() = status;
+        *response.headers_mut() = table.map_err(|fault| OriginFailure::Broken(fault.to_string().into()))?;
+        Ok(response)
+    }
 }
 
 impl From<OriginFailure> for Attempt {
     fn from(failure: OriginFailure) -> Self {
-        Self { failure, unsent: None }
+        Self { failure, unsent: false }
     }
 }
 
@@ -72,10 +97,10 @@ impl From<OriginFailure> for Attempt {
 pub(crate) async fn exchange(
     worker: &Rc<Worker>,
     origin: &Arc<Origin>,
-    request: OriginRequest,
+    request: &mut OriginRequest,
     sent: Timestamp,
     patience: Patience,
-) -> Result<(Response<OriginBody>, Timestamp), Attempt> {
+) -> Result<Box<Answered>, Attempt> {
     let turn = match origin.turn_at_once() {
         Some(turn) => turn,
         None => Box::pin(origin.turn()).await?,
@@ -88,15 +113,15 @@ pub(crate) async fn exchange(
 pub(super) async fn exchange_in_turn(
     worker: &Rc<Worker>,
     origin: &Arc<Origin>,
-    request: OriginRequest,
+    request: &mut OriginRequest,
     sent: Timestamp,
     patience: Patience,
     turn: Option<OwnedSemaphorePermit>,
-) -> Result<(Response<OriginBody>, Timestamp), Attempt> {
+) -> Result<Box<Answered>, Attempt> {
     let asked_by = if turn.is_some() { Asker::Visitor } else { Asker::Prober };
     let outcome = attempt_all(worker, origin, request, patience, turn).await;
     match &outcome {
-        Ok((_, now)) => origin.answered(*now),
+        Ok(answered) => origin.answered(answered.at),
         Err(attempt) => origin.failed(&attempt.failure, sent, worker.now(), asked_by),
     }
     outcome
@@ -105,10 +130,10 @@ pub(super) async fn exchange_in_turn(
 async fn attempt_all(
     worker: &Rc<Worker>,
     origin: &Arc<Origin>,
-    mut request: OriginRequest,
+    request: &mut OriginRequest,
     patience: Patience,
     turn: Option<OwnedSemaphorePermit>,
-) -> Result<(Response<OriginBody>, Timestamp), Attempt> {
+) -> Result<Box<Answered>, Attempt> {
     let repeatable = request.is_repeatable();
     for attempt in 0..=STALE_CONNECTIONS_MAX {
         let kept = if attempt < STALE_CONNECTIONS_MAX { worker.pool.take(origin, !repeatable) } else { None };
@@ -117,17 +142,16 @@ async fn attempt_all(
             // Rare and large: in a box, so that requests on kept connections do not carry it.
             None => match Box::pin(connect(origin, worker.shared.config.timeouts.connect)).await {
                 Ok(connection) => connection,
-                Err(failure) => return Err(Attempt { failure, unsent: Some(request) }),
+                Err(failure) => return Err(Attempt { failure, unsent: true }),
             },
         };
-        match attempt_one(worker, &mut connection, &mut request, patience).await {
+        match attempt_one(worker, &mut connection, request, patience).await {
             Ok(head) => {
                 let now = worker.now();
                 let body = OriginBody::new(&head, connection, AnsweredBy { worker, origin, turn, now });
-                let mut response = Response::new(body);
-                *response.status_mut() = head.status;
-                *response.headers_mut() = head.fields;
-                return Ok((response, now));
+                let AnswerHead { status, fields, framing, .. } = head;
+                let announced = announced(framing);
+                return Ok(Box::new(Answered { status, fields, body, at: now, announced }));
             }
             Err(failure) => {
                 let in_time = !matches!(failure, OriginFailure::TimedOut { .. } | OriginFailure::Slow { .. });

@@ -22,10 +22,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{OriginConfig, SiteConfig};
 
+pub(crate) use answer::{AnswerFields, FieldLines};
 pub(crate) use body::{OriginBody, RequestBody};
 pub(crate) use buffers::Buffers;
 pub(crate) use deadline::Bell;
-pub(crate) use exchange::{Attempt, Patience, exchange};
+pub(crate) use exchange::{Answered, Attempt, Patience, exchange};
 pub(crate) use pool::Pool;
 pub(crate) use request::OriginRequest;
 

@@ -49,7 +49,7 @@ async fn probe(worker: Rc<Worker>, origin: Arc<Origin>) {
     }
     headers.insert(header::USER_AGENT, HeaderValue::from_static("floodwall-health-probe"));
     let target = PathAndQuery::from_static("/");
-    let request = OriginRequest {
+    let mut request = OriginRequest {
         method: Method::HEAD,
         target,
         fields: headers,
@@ -57,7 +57,8 @@ async fn probe(worker: Rc<Worker>, origin: Arc<Origin>) {
         body: RequestBody::Empty,
     };
     let patience = Patience::of_edge(PATIENCE);
-    if let Err(attempt) = exchange_in_turn(&worker, &origin, request, worker.now(), patience, None).await {
+    if let Err(attempt) = exchange_in_turn(&worker, &origin, &mut request, worker.now(), patience, None).await
+    {
         tracing::debug!(origin = %origin.url, failure = %attempt.failure, "probe failed");
     }
     origin.probed.store(false, Ordering::Relaxed);

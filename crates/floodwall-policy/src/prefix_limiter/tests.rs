@@ -297,4 +297,7 @@ fn sources_spread_evenly_over_the_sets() {
     let evictions = limiter.evictions();
     assert!((1_100..1_400).contains(&evictions), "{evictions}");
     assert_eq!(limiter.tracked(at(SECOND)), 32_768 - evictions);
+    let in_turns: Vec<u64> = (0..16).map(|_| limiter.tracked_in_turns(at(SECOND))).collect();
+    assert!(in_turns.is_sorted() && in_turns[0] > 0);
+    assert_eq!(in_turns[7..], [32_768 - evictions; 9], "once every part has been looked at");
 }

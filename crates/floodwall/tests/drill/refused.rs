@@ -30,7 +30,11 @@ fn what_the_command_line_and_the_files_must_change() {
     usage(&["--target", "http://127.0.0.1/", "calm"], &["unexpected argument '--target'"]);
     usage(&["http://127.0.0.1/"], &["no scenario `http://127.0.0.1/`"]);
     usage(&["--versus", "apache", "calm"], &["nginx, haproxy, varnish, trafficserver"]);
-    usage(&["--simulated", "--versus", "nginx"], &["cannot be used with"]);
+    usage(&["--only", "apache", "calm"], &["floodwall, nginx, haproxy, varnish, trafficserver"]);
+    for together in [["--simulated", "--versus", "nginx"], ["--simulated", "--only", "nginx"]] {
+        usage(&together, &["cannot be used with"]);
+    }
+    usage(&["--only", "nginx", "--versus", "haproxy"], &["cannot be used with"]);
     let beyond = scene.file(
         "beyond.toml",
         "title = \"t\"\nwhy = \"w\"\nduration_s = 6000\n\

@@ -67,7 +67,7 @@ fn connections_and_handshakes_are_what_they_say() {
     let floods = [
         flood("connections", "rate = 100.0\nconnections_max = 50"),
         flood("slow-headers", "rate = 20.0\nconnections_max = 20"),
-        flood("tls-handshakes", "rate = 50.0\nconnections_max = 50"),
+        flood("tls-handshakes", "rate = 50.0\nconnections_max = 110"),
     ];
     let floods = floods.concat();
     let said = drill(&format!("title = \"t\"\nwhy = \"w\"\nduration_s = 5\ntls = true\n{floods}"));
@@ -86,19 +86,40 @@ fn connections_and_handshakes_are_what_they_say() {
 
 #[test]
 fn packets_leave_the_edge_with_connections_half_open() {
-    let packets = [flood("syn-spoofed", "rate = 2000.0"), flood("udp", "rate = 500.0")].concat();
-    let said = drill(&format!("title = \"t\"\nwhy = \"w\"\nduration_s = 5\n{packets}"));
-    if !rustix::process::geteuid().is_root() {
-        assert_eq!(said["drills"].as_array().unwrap().len(), 0);
-        assert!(said["left_out"][0]["why"].as_str().unwrap().contains("as root"), "{said}");
-        return;
+    for more in ["", "ipv6 = true"] {
+        let packets = [
+            flood("syn-spoofed", &format!("rate = 2000.0\n{more}")),
+            flood("udp", &format!("rate = 500.0\n{more}")),
+        ];
+        let said = drill(&format!("title = \"t\"\nwhy = \"w\"\nduration_s = 5\n{}", packets.concat()));
+        if !rustix::process::geteuid().is_root() {
+            assert_eq!(said["drills"].as_array().unwrap().len(), 0);
+            assert!(said["left_out"][0]["why"].as_str().unwrap().contains("as root"), "{said}");
+            return;
+        }
+        let drill = &said["drills"][0];
+        for flood in drill["floods"].as_array().unwrap() {
+            assert!(sum(flood, "sent") > 0, "{flood}");
+            assert_eq!(sum(flood, "sent") + sum(flood, "failed"), sum(flood, "begun"), "{flood}");
+        }
+        // Nobody at the addresses they name has taken these off the edge's hands with an answer.
+        assert!(drill["edge_use"]["held_peak"]["half_open"].as_u64().unwrap() > 100, "{more} {drill}");
+        assert!(drill["goodput"]["under_trouble"]["outcomes"]["arrived"].as_u64().unwrap() > 0, "{drill}");
     }
+}
+
+/// A server that answers nothing meets all of the flood, because flooders give up.
+#[test]
+fn a_flood_goes_on_when_nothing_is_answered() {
+    let floods = flood("look-ups", "rate = 40.0\nconnections_max = 44\npatience_s = 1");
+    // Slow from the beginning: nothing that needs the origin is answered within a second.
+    let origin = "[[origin]]\ntrouble = \"slow\"\nfrom_s = 1\nuntil_s = 5\n";
+    let said = drill(&format!("title = \"t\"\nwhy = \"w\"\nduration_s = 5\n{floods}{origin}"));
     let drill = &said["drills"][0];
-    for flood in drill["floods"].as_array().unwrap() {
-        assert!(sum(flood, "sent") > 0, "{flood}");
-        assert_eq!(sum(flood, "sent") + sum(flood, "failed"), sum(flood, "begun"), "{flood}");
-    }
-    // Nobody at the addresses they name has taken these off the edge's hands with an answer.
-    assert!(drill["edge_use"]["held_peak"]["half_open"].as_u64().unwrap() > 100, "{drill}");
-    assert!(drill["goodput"]["under_trouble"]["outcomes"]["arrived"].as_u64().unwrap() > 0, "{drill}");
+    let flood = &drill["floods"][0];
+    assert!(sum(flood, "gave_up") > 0, "{flood}");
+    let met = &drill["floods_met"][0];
+    assert!(met["planned"].as_u64().unwrap() > 60, "{met}");
+    assert!(met["met"].as_u64().unwrap() * 100 >= met["planned"].as_u64().unwrap() * 95, "{met}");
+    assert_eq!(drill["not_comparable"], Value::Null, "{drill}");
 }

@@ -7,7 +7,7 @@ use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use smallvec::SmallVec;
 
-use super::{AnswerFault, Chunks, Framing};
+use super::{AnswerFault, AnswerFields, Chunks, FieldLines, Framing};
 use crate::headers;
 use crate::place::{Place, header_name};
 
@@ -22,8 +22,7 @@ pub(super) const INTERIM_MAX: u8 = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct AnswerHead {
     pub(crate) status: StatusCode,
-    /// What is for one hop left out, and nothing that frames the body otherwise than it was read.
-    pub(crate) fields: HeaderMap,
+    pub(crate) fields: AnswerFields,
     pub(crate) framing: Framing,
     /// Whether the connection may be used again once the body has come.
     pub(crate) keeps_alive: bool,
@@ -110,12 +109,63 @@ fn parse(input: &mut BytesMut, method: &Method) -> Result<Option<(AnswerHead, us
     // that was read into.
     let text = Bytes::copy_from_slice(input.get(..bytes).unwrap_or_default());
     input.advance(bytes);
+    let scan = Scan::of(&text, &places)?;
+    let (framing, keeps_alive) = scan.hop.frame(status, method, http11)?;
+    let fields = if scan.whole_lines && scan.hop.named.is_empty() && !is_without_content(status, method) {
+        AnswerFields::Lines(Box::new(FieldLines::new(text, scan.parts, scan.dated)))
+    } else {
+        AnswerFields::Table(table_of(&text, &places, &scan.hop, status)?)
+    };
+    Ok(Some((AnswerHead { status, fields, framing, keeps_alive }, bytes)))
+}
+
+/// What one look at the fields tells.
+#[derive(Debug, Default)]
+struct Scan {
+    hop: Hop,
+    /// Where the lines lie that are passed on as they are.
+    parts: SmallVec<[Place; 4]>,
+    dated: bool,
+    /// Every line ends with CRLF.
+    whole_lines: bool,
+}
+
+impl Scan {
+    fn of(text: &[u8], places: &[(Place, Place)]) -> Result<Self, AnswerFault> {
+        let mut scan = Self { whole_lines: true, ..Self::default() };
+        // The head ends with an empty line; a line ends where the next begins.
+        let end_of_last = text.len().saturating_sub(b"\r\n".len());
+        let ends = places.iter().skip(1).map(|(name, _)| name.start()).chain([end_of_last]);
+        for ((name, value), end) in places.iter().zip(ends) {
+            let (name, start) = (name.in_text(text), name.start());
+            let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+            let frames = name.len() == 14 && is(CONTENT_LENGTH.as_str().as_bytes());
+            scan.dated |= name.len() == 4 && is(b"date");
+            scan.whole_lines &= text.get(start..end).is_some_and(|line| line.ends_with(b"\r\n"));
+            if !scan.hop.keeps(name, value.in_text(text))? || frames {
+                continue;
+            }
+            match scan.parts.last_mut() {
+                Some(part) if part.end() == start => *part = Place::between(part.start(), end),
+                _ => scan.parts.push(Place::between(start, end)),
+            }
+        }
+        Ok(scan)
+    }
+}
+
+/// The fields as a table, where their lines cannot be passed on as they are.
+fn table_of(
+    text: &Bytes,
+    places: &[(Place, Place)],
+    read: &Hop,
+    status: StatusCode,
+) -> Result<HeaderMap, AnswerFault> {
     let mut hop = Hop::default();
     let mut fields = HeaderMap::try_with_capacity(places.len().saturating_add(2))
         .map_err(|_| AnswerFault::TooManyFields)?;
     for (name, value) in places {
-        let name = name.in_text(&text);
-        let value = value.in_text(&text);
+        let (name, value) = (name.in_text(text), value.in_text(text));
         if hop.keeps(name, value)? {
             let name = header_name(name).map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?;
             let value = HeaderValue::from_maybe_shared(text.slice_ref(value))
@@ -123,15 +173,21 @@ fn parse(input: &mut BytesMut, method: &Method) -> Result<Option<(AnswerHead, us
             fields.try_append(name, value).map_err(|_| AnswerFault::TooManyFields)?;
         }
     }
-    for name in &hop.named {
+    for name in &read.named {
         fields.remove(name);
     }
-    if hop.chunked || status == StatusCode::NO_CONTENT {
+    if read.chunked || status == StatusCode::NO_CONTENT {
         // RFC 9112 section 6.3: the coding framed it. RFC 9110 section 8.6: 204 has no length.
         fields.remove(CONTENT_LENGTH);
     }
-    let (framing, keeps_alive) = hop.frame(status, method, http11)?;
-    Ok(Some((AnswerHead { status, fields, framing, keeps_alive }, bytes)))
+    Ok(fields)
+}
+
+/// Whether an answer has no body whatever its fields say (RFC 9112 section 6.3).
+fn is_without_content(status: StatusCode, method: &Method) -> bool {
+    *method == Method::HEAD
+        || status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// What the fields say that is for this hop, collected line by line.
@@ -207,10 +263,7 @@ impl Hop {
             return Err(AnswerFault::Coding);
         }
         let persists = !self.closes && (http11 || self.keeps_alive);
-        let without_content = *method == Method::HEAD
-            || status.is_informational()
-            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        Ok(match (without_content, self.chunked, self.length) {
+        Ok(match (is_without_content(status, method), self.chunked, self.length) {
             (true, ..) => (Framing::NONE, persists),
             (_, true, length) => (Framing::Chunked(Chunks::default()), persists && length.is_none()),
             (_, false, Some(length)) => (Framing::Length(length), persists),

@@ -13,6 +13,7 @@
 
 mod chunks;
 mod head;
+mod lines;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use bytes::{Bytes, BytesMut};
 
 pub(crate) use chunks::Chunks;
 pub(crate) use head::{AnswerHead, HeadReader};
+pub(crate) use lines::{AnswerFields, FieldLines, announced};
 
 /// Why bytes are no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,6 @@
 //! Answers made up of pieces that matter, whole, broken and out of order.
 
+use http::HeaderMap;
 use proptest::prelude::*;
 
 use super::*;
@@ -85,7 +86,52 @@ pub(super) fn whole() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Field lines that are passed on, that are not, and that frame.
+fn field_lines() -> impl Strategy<Value = Vec<&'static str>> {
+    proptest::collection::vec(
+        proptest::sample::select(vec![
+            "Content-Type: text/html\r\n",
+            "X:  y \t\r\n",
+            "Empty:\r\n",
+            "Colons: a:b:c\r\n",
+            "SET-cookie: a=b\r\n",
+            "Set-Cookie: c=d\r\n",
+            "date: today\r\n",
+            "Connection: close\r\n",
+            "Connection: x, keep-alive\r\n",
+            "Keep-Alive: 5\r\n",
+            "Trailer: t\r\n",
+            "Content-Length: 3\r\n",
+            "Transfer-Encoding: chunked\r\n",
+            "Obs: \u{e4}\r\n",
+        ]),
+        0..12,
+    )
+}
+
+/// The head's fields: whether they are lines, as a table, and how the body is framed.
+fn fields_of(head: &str) -> Result<(bool, HeaderMap, Framing, bool), AnswerFault> {
+    let head = HeadReader::default().take(&mut head.as_bytes().into(), &Method::GET)?.unwrap();
+    let lines = matches!(head.fields, AnswerFields::Lines(_));
+    Ok((lines, head.fields.into_table(announced(head.framing))?, head.framing, head.keeps_alive))
+}
+
 proptest! {
+    /// A line that ends with LF alone has the fields read into a table.
+    #[test]
+    fn lines_say_what_a_table_would(lines in field_lines()) {
+        let head = |last: &str| format!("HTTP/1.1 200 OK\r\n{}{last}\r\n", lines.concat());
+        match (fields_of(&head("")), fields_of(&head("X-Lf: 1\n"))) {
+            (Ok((lines, of_lines, framing, keeps)), Ok((false, mut of_table, table_framing, table_keeps))) => {
+                of_table.remove("x-lf");
+                prop_assert_eq!(&of_lines, &of_table);
+                prop_assert_eq!((framing, keeps), (table_framing, table_keeps));
+                prop_assert!(lines || of_lines.get("connection").is_none());
+            }
+            (of_lines, of_table) => prop_assert_eq!(of_lines.err(), of_table.err()),
+        }
+    }
+
     #[test]
     fn the_split_changes_nothing(stream in pieces(), choice in any::<u8>()) {
         let mut data = vec![choice];

@@ -1,0 +1,108 @@
+//! Which kinds of client suddenly make up much more of the traffic than in calm times.
+//!
+//! Fingerprints are grouped by their low byte, which is coarse enough to have a stable part of calm
+//! traffic. Part and calm part are running means over seconds. Nobody is refused for his group: it
+//! moves those of it who have proven nothing to the end of the line.
+
+use crate::token::ClientFingerprint;
+
+const GROUPS: usize = 256;
+/// A group is crowded with more than this many times its calm part, and this much more on top.
+const TIMES_CALM: f32 = 4.0;
+const ON_TOP: f32 = 0.05;
+/// Calm seconds after which the calm parts are worth comparing with.
+const CALM_SECONDS: u32 = 60;
+/// Weight of one second in the means: calm is learned over minutes, the present within seconds.
+const CALM_WEIGHT: f32 = 0.01;
+const NOW_WEIGHT: f32 = 0.5;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Group {
+    seen: u32,
+    calm_part: f32,
+    part: f32,
+    crowded: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct ClientGroups {
+    groups: [Group; GROUPS],
+    seen: u32,
+    calm_seconds: u32,
+}
+
+impl Default for ClientGroups {
+    fn default() -> Self {
+        Self { groups: [Group::default(); GROUPS], seen: 0, calm_seconds: 0 }
+    }
+}
+
+impl ClientGroups {
+    /// Counts a request; whether its group is crowded.
+    pub(super) fn count(&mut self, fingerprint: ClientFingerprint) -> bool {
+        self.seen += 1;
+        let [place, ..] = fingerprint.0.to_le_bytes();
+        self.groups.get_mut(usize::from(place)).is_some_and(|group| {
+            group.seen += 1;
+            group.crowded
+        })
+    }
+
+    /// A second has passed, calm or not.
+    #[expect(clippy::cast_precision_loss, reason = "parts of a second's requests")]
+    pub(super) fn tick(&mut self, calm: bool) {
+        let all = self.seen.max(1) as f32;
+        let comparable = self.calm_seconds >= CALM_SECONDS && !calm;
+        for group in &mut self.groups {
+            let part = group.seen as f32 / all;
+            group.seen = 0;
+            group.part += (part - group.part) * NOW_WEIGHT;
+            if calm && self.seen > 0 {
+                let weight = CALM_WEIGHT.max(1.0 / (self.calm_seconds + 1) as f32);
+                group.calm_part += (part - group.calm_part) * weight;
+            }
+            group.crowded = comparable && group.part > group.calm_part * TIMES_CALM + ON_TOP;
+        }
+        if calm && self.seen > 0 {
+            self.calm_seconds = self.calm_seconds.saturating_add(1);
+        }
+        self.seen = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seconds of this many requests by each kind; which kinds are crowded then.
+    fn seconds(groups: &mut ClientGroups, each: &[(u32, u32)], calm: bool, count: u32) -> Vec<u32> {
+        let mut crowded = Vec::new();
+        for _ in 0..count {
+            crowded.clear();
+            for (kind, requests) in each {
+                let is = (0..*requests).fold(false, |_, _| groups.count(ClientFingerprint(*kind)));
+                if is {
+                    crowded.push(*kind);
+                }
+            }
+            groups.tick(calm);
+        }
+        crowded
+    }
+
+    #[test]
+    fn a_kind_that_was_rare_and_floods_is_crowded_and_no_other() {
+        let mut groups = ClientGroups::default();
+        let calm = [(1, 60), (2, 30), (3, 10)];
+        assert!(seconds(&mut groups, &calm, true, 120).is_empty());
+        assert!(seconds(&mut groups, &[(1, 600), (2, 300), (3, 100)], false, 60).is_empty(), "a crowd");
+        assert_eq!(seconds(&mut groups, &[(1, 60), (2, 30), (3, 10), (4, 900)], false, 10), [4]);
+        assert!(seconds(&mut groups, &[(1, 960), (2, 30), (3, 10)], false, 10).is_empty(), "as people are");
+    }
+
+    #[test]
+    fn without_calm_times_nothing_is_compared() {
+        let mut groups = ClientGroups::default();
+        assert!(seconds(&mut groups, &[(4, 900)], false, 100).is_empty());
+    }
+}
