@@ -13,12 +13,15 @@
 //! - Bytes on disk are bounded; the index that reckons them is rebuilt at the start by looking at file
 //!   names and sizes (`shelf`). When there is no room, copies of addresses with a query go first, the
 //!   oldest of them first: a flood of random parameters must not push out the site's pages.
+//! - Of new copies only so many bytes are taken in, and of addresses with a query those that are
+//!   offered twice (`intake`): ever new addresses must not wear out the disk.
 //! - A page that the origin says is gone, private or not to be served stale is forgotten.
 //!
 //! Limits: one copy per page and codings, whichever language was asked for last; one server per
 //! directory.
 
 mod format;
+mod intake;
 mod name;
 mod shelf;
 mod writer;

@@ -206,8 +206,11 @@ fn bytes_are_bounded_and_queries_go_first() {
         offer(&format!("/page-{n}"), n);
     }
     for n in 0..40 {
-        offer(&format!("/page-0?x={n}"), 10 + n);
+        let path = format!("/page-0?x={n}");
+        offer(&path, 10 + n);
+        offer(&path, 10 + n);
     }
+    offer("/page-0?x=once", 60);
     let counts = counts(kept);
     assert_eq!((counts.copies, counts.bytes, counts.evicted), (10, 10 * 4096, 35));
     let kept = open(&settings);
@@ -215,6 +218,10 @@ fn bytes_are_bounded_and_queries_go_first() {
         assert!(read(&kept, &format!("/page-{n}"), &none).is_some(), "{n}");
     }
     assert!(read(&kept, "/page-0?x=0", &none).is_none() && read(&kept, "/page-0?x=39", &none).is_some());
+    assert!(
+        read(&kept, "/page-0?x=once", &none).is_none(),
+        "an address with a query is kept the second time"
+    );
     assert_eq!(files(directory.path()).len(), 10);
 }
 

@@ -9,6 +9,7 @@ use floodwall_model::Timestamp;
 
 use super::Tallies;
 use super::format::{StoredKey, encode};
+use super::intake::Intake;
 use super::name::Name;
 use super::shelf::Shelf;
 use crate::cache::{CachedResponse, PurgeTarget, has_tag};
@@ -35,13 +36,14 @@ pub(super) struct Writer {
     shelf: Arc<Shelf>,
     tallies: Arc<Tallies>,
     queued_bytes: Arc<AtomicU64>,
+    intake: Intake,
     /// Unix seconds until which nothing is written; zero while the disk takes what it is given.
     paused_until: i64,
 }
 
 impl Writer {
     pub(super) fn new(shelf: Arc<Shelf>, tallies: Arc<Tallies>, queued_bytes: Arc<AtomicU64>) -> Self {
-        Self { shelf, tallies, queued_bytes, paused_until: 0 }
+        Self { shelf, tallies, queued_bytes, intake: Intake::new(), paused_until: 0 }
     }
 
     /// Works until the queue is closed and empty.
@@ -77,7 +79,15 @@ impl Writer {
         if is_same && age.is_some_and(|age| (0..REFRESH_SECONDS).contains(&age)) {
             return;
         }
+        if entry.is_none() && !self.intake.is_worth_it(name) {
+            return;
+        }
         let Some(bytes) = encode(key, response, now.wall_unix_micros()) else { return };
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if entry.is_none() && !self.intake.try_take(length, seconds) {
+            self.tallies.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         match self.shelf.write(name, &bytes, seconds, body, &self.tallies) {
             Ok(true) => {
                 self.tallies.written.fetch_add(1, Ordering::Relaxed);
