@@ -19,14 +19,6 @@ impl Place {
         }
     }
 
-    /// From one place to another.
-    pub(crate) fn between(start: usize, end: usize) -> Self {
-        Self {
-            start: u32::try_from(start).unwrap_or(u32::MAX),
-            bytes: u32::try_from(end.saturating_sub(start)).unwrap_or(u32::MAX),
-        }
-    }
-
     /// Where it begins.
     pub(crate) fn start(self) -> usize {
         usize::try_from(self.start).unwrap_or(usize::MAX)

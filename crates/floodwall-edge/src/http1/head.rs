@@ -64,7 +64,7 @@ pub(super) fn write(
     let mut dated = false;
     if let Some(lines) = &fields.lines {
         dated = lines.is_dated();
-        lines.parts().for_each(|part| out.extend_from_slice(part));
+        out.extend_from_slice(lines.as_bytes());
         if let Some((name, value)) = lines.added() {
             write_field(out, name, value);
         }

@@ -100,22 +100,15 @@ fn parse(input: &mut BytesMut, method: &Method) -> Result<Option<(AnswerHead, us
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or(AnswerFault::Head(httparse::Error::Status))?;
     let http11 = parsed.version == Some(1);
-    let places: SmallVec<[(Place, Place); 24]> = parsed
-        .headers
-        .iter()
-        .map(|line| (Place::of(line.name.as_bytes(), input), Place::of(line.value, input)))
-        .collect();
-    // A copy, of which all values are parts: so that no field that lives on keeps the memory alive
-    // that was read into.
-    let text = Bytes::copy_from_slice(input.get(..bytes).unwrap_or_default());
-    input.advance(bytes);
-    let scan = Scan::of(&text, &places)?;
+    let head = input.get(..bytes).unwrap_or_default();
+    let scan = Scan::of(head, parsed.headers)?;
     let (framing, keeps_alive) = scan.hop.frame(status, method, http11)?;
     let fields = if scan.whole_lines && scan.hop.named.is_empty() && !is_without_content(status, method) {
-        AnswerFields::Lines(Box::new(FieldLines::new(text, scan.parts, scan.dated)))
+        AnswerFields::Lines(Box::new(FieldLines::new(scan.kept, scan.dated)))
     } else {
-        AnswerFields::Table(table_of(&text, &places, &scan.hop, status)?)
+        AnswerFields::Table(table_of(head, parsed.headers, &scan.hop, status)?)
     };
+    input.advance(bytes);
     Ok(Some((AnswerHead { status, fields, framing, keeps_alive }, bytes)))
 }
 
@@ -123,51 +116,61 @@ fn parse(input: &mut BytesMut, method: &Method) -> Result<Option<(AnswerHead, us
 #[derive(Debug, Default)]
 struct Scan {
     hop: Hop,
-    /// Where the lines lie that are passed on as they are.
-    parts: SmallVec<[Place; 4]>,
+    /// The lines that are passed on as they are. A copy: what is kept is not to keep the memory alive
+    /// that was read into.
+    kept: Vec<u8>,
     dated: bool,
     /// Every line ends with CRLF.
     whole_lines: bool,
 }
 
 impl Scan {
-    fn of(text: &[u8], places: &[(Place, Place)]) -> Result<Self, AnswerFault> {
-        let mut scan = Self { whole_lines: true, ..Self::default() };
-        // The head ends with an empty line; a line ends where the next begins.
-        let end_of_last = text.len().saturating_sub(b"\r\n".len());
-        let ends = places.iter().skip(1).map(|(name, _)| name.start()).chain([end_of_last]);
-        for ((name, value), end) in places.iter().zip(ends) {
-            let (name, start) = (name.in_text(text), name.start());
+    fn of(head: &[u8], lines: &[httparse::Header<'_>]) -> Result<Self, AnswerFault> {
+        let kept = Vec::with_capacity(head.len());
+        let mut scan = Self { whole_lines: true, kept, ..Self::default() };
+        let start_of = |line: &httparse::Header<'_>| Place::of(line.name.as_bytes(), head).start();
+        // Lines that follow one another are copied together.
+        let mut run = 0..0;
+        for (number, line) in lines.iter().enumerate() {
+            let name = line.name.as_bytes();
+            let start = start_of(line);
+            // A line ends where the next begins; the head ends with an empty one.
+            let next = lines.get(number.saturating_add(1));
+            let end = next.map_or(head.len().saturating_sub(b"\r\n".len()), start_of);
             let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
             let frames = name.len() == 14 && is(CONTENT_LENGTH.as_str().as_bytes());
             scan.dated |= name.len() == 4 && is(b"date");
-            scan.whole_lines &= text.get(start..end).is_some_and(|line| line.ends_with(b"\r\n"));
-            if !scan.hop.keeps(name, value.in_text(text))? || frames {
-                continue;
-            }
-            match scan.parts.last_mut() {
-                Some(part) if part.end() == start => *part = Place::between(part.start(), end),
-                _ => scan.parts.push(Place::between(start, end)),
+            scan.whole_lines &= head.get(start..end).is_some_and(|line| line.ends_with(b"\r\n"));
+            if scan.hop.keeps(name, line.value)? && !frames {
+                if run.end != start {
+                    scan.kept.extend_from_slice(head.get(run).unwrap_or_default());
+                    run = start..end;
+                }
+                run.end = end;
             }
         }
+        scan.kept.extend_from_slice(head.get(run).unwrap_or_default());
         Ok(scan)
     }
 }
 
 /// The fields as a table, where their lines cannot be passed on as they are.
 fn table_of(
-    text: &Bytes,
-    places: &[(Place, Place)],
+    head: &[u8],
+    lines: &[httparse::Header<'_>],
     read: &Hop,
     status: StatusCode,
 ) -> Result<HeaderMap, AnswerFault> {
     let mut hop = Hop::default();
-    let mut fields = HeaderMap::try_with_capacity(places.len().saturating_add(2))
+    let mut fields = HeaderMap::try_with_capacity(lines.len().saturating_add(2))
         .map_err(|_| AnswerFault::TooManyFields)?;
-    for (name, value) in places {
-        let (name, value) = (name.in_text(text), value.in_text(text));
-        if hop.keeps(name, value)? {
-            let name = header_name(name).map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?;
+    // All values are parts of one copy.
+    let text = Bytes::copy_from_slice(head);
+    for line in lines {
+        if hop.keeps(line.name.as_bytes(), line.value)? {
+            let name = header_name(line.name.as_bytes())
+                .map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?;
+            let value = Place::of(line.value, head).in_text(&text);
             let value = HeaderValue::from_maybe_shared(text.slice_ref(value))
                 .map_err(|_| AnswerFault::Head(httparse::Error::HeaderValue))?;
             fields.try_append(name, value).map_err(|_| AnswerFault::TooManyFields)?;

@@ -6,18 +6,14 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
-use smallvec::SmallVec;
 
 use super::{AnswerFault, Framing};
-use crate::place::{Place, header_name};
+use crate::place::header_name;
 
 /// Whole lines of a head, each with its CRLF, without those that are for one hop or frame the body.
 #[derive(Clone, Debug)]
 pub(crate) struct FieldLines {
-    /// The head.
-    text: Bytes,
-    /// Lines that follow one another are one part.
-    parts: SmallVec<[Place; 4]>,
+    lines: Vec<u8>,
     /// One of them is `Date`.
     dated: bool,
     /// What the edge adds.
@@ -25,8 +21,8 @@ pub(crate) struct FieldLines {
 }
 
 impl FieldLines {
-    pub(super) fn new(text: Bytes, parts: SmallVec<[Place; 4]>, dated: bool) -> Self {
-        Self { text, parts, dated, added: None }
+    pub(super) fn new(lines: Vec<u8>, dated: bool) -> Self {
+        Self { lines, dated, added: None }
     }
 
     /// Adds a field behind the others.
@@ -44,8 +40,8 @@ impl FieldLines {
     }
 
     /// The lines as they came, without what was added.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        self.parts.iter().map(|part| part.in_text(&self.text))
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.lines
     }
 
     /// The fields, and what was added, behind those that are in `table`.
@@ -53,17 +49,16 @@ impl FieldLines {
     /// # Errors
     /// There are too many; else none, as the lines have been read before.
     pub(crate) fn append_to(&self, table: &mut HeaderMap) -> Result<(), AnswerFault> {
-        for part in self.parts() {
-            for line in part.split_inclusive(|byte| *byte == b'\n') {
-                let colon =
-                    memchr::memchr(b':', line).ok_or(AnswerFault::Head(httparse::Error::HeaderName))?;
-                let (name, value) = line.split_at_checked(colon).unwrap_or_default();
-                let value = value.get(1..).unwrap_or_default().trim_ascii();
-                let name = header_name(name).map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?;
-                let value = HeaderValue::from_maybe_shared(self.text.slice_ref(value))
-                    .map_err(|_| AnswerFault::Head(httparse::Error::HeaderValue))?;
-                table.try_append(name, value).map_err(|_| AnswerFault::TooManyFields)?;
-            }
+        // All values are parts of one copy.
+        let text = Bytes::copy_from_slice(&self.lines);
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            let colon = memchr::memchr(b':', line).ok_or(AnswerFault::Head(httparse::Error::HeaderName))?;
+            let (name, value) = line.split_at_checked(colon).unwrap_or_default();
+            let value = value.get(1..).unwrap_or_default().trim_ascii();
+            let name = header_name(name).map_err(|_| AnswerFault::Head(httparse::Error::HeaderName))?;
+            let value = HeaderValue::from_maybe_shared(text.slice_ref(value))
+                .map_err(|_| AnswerFault::Head(httparse::Error::HeaderValue))?;
+            table.try_append(name, value).map_err(|_| AnswerFault::TooManyFields)?;
         }
         if let Some((name, value)) = &self.added {
             table.try_append(name, value.clone()).map_err(|_| AnswerFault::TooManyFields)?;
