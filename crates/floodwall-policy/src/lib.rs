@@ -46,7 +46,7 @@
 //! | [`Ladder`] | what is asked of visitors before they get work out of the origin |
 //! | [`Keyring`] | tokens, tickets and challenges: what visitors carry, signed and never stored |
 //! | [`WaitingRoom`] | whose turn it is |
-//! | [`KnownClients`], [`never_challenged`] | who and what goes first, or is let be |
+//! | [`KnownClients`], [`never_challenged()`] | who and what goes first, or is let be |
 //!
 //! The mechanism verifies the token, asks the gate, and does as it is told; whoever waits is woken by
 //! [`Gate::next_wake`], which is emptied after each offer and release and ten times a second;

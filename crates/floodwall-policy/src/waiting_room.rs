@@ -9,7 +9,7 @@
 //! Whoever hands out tickets limits them by prefix ([`Meter::Tickets`](crate::Meter::Tickets); one a
 //! second and sixty at once do for an office), or one address takes the whole line.
 //!
-//! Limits: tickets count one in each cell of a second, 8,192 seconds back ([`TICKET_LIFETIME`] and
+//! Limits: tickets count one in each cell of a second, 8,192 seconds back ([`TICKET_LIFETIME`](crate::TICKET_LIFETIME) and
 //! more), 128 KiB. A first presentation that is replayed counts again: it makes the estimate of those
 //! behind it longer, at one request each, and lets nobody in earlier. After a restart the room has
 //! forgotten how many wait and lets those with old tickets in as they come; the gate's queue holds

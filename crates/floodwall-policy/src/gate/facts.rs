@@ -66,7 +66,7 @@ pub enum RequestKind {
     /// its bearer has proven.
     Other,
     /// Never challenged: an essential path of the settings, an API path with its key, or a path that
-    /// programs fetch ([`crate::never_challenged`]).
+    /// programs fetch ([`crate::never_challenged()`]).
     Exempt,
 }
 
