@@ -72,10 +72,12 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// Whether anything was lost, with the lines dropped from the access log of `edge`.
+    /// Whether anything was lost, with what `edge` lost: lines of the access log, copies on disk.
     #[must_use]
     pub fn any(&self, edge: &EdgeCounts) -> bool {
-        self.events_dropped > 0 || self.store_records_dropped > 0 || edge.access_records_dropped > 0
+        let of_edge =
+            [edge.access_records_dropped, edge.kept_dropped, edge.kept_write_failures, edge.kept_corrupt];
+        self.events_dropped > 0 || self.store_records_dropped > 0 || of_edge.iter().any(|lost| *lost > 0)
     }
 }
 

@@ -284,6 +284,16 @@ impl EdgeHandle {
         counts.cache_entries = to_u64(self.shared.cache.entries());
         counts.cache_bytes = self.shared.cache.bytes();
         counts.cache_bytes_max = self.shared.cache.bytes_max();
+        if let Some(kept) = self.kept() {
+            counts.kept_copies = kept.copies;
+            counts.kept_bytes = kept.bytes;
+            counts.kept_bytes_max = kept.bytes_max;
+            counts.kept_written = kept.written;
+            counts.kept_read = kept.read;
+            counts.kept_dropped = kept.dropped;
+            counts.kept_write_failures = kept.write_failures;
+            counts.kept_corrupt = kept.corrupt;
+        }
         counts
     }
 

@@ -103,6 +103,22 @@ counts! {
         cache_bytes,
         /// Bytes the cached answers may take at most (a gauge).
         cache_bytes_max,
+        /// Copies of pages on disk now (a gauge).
+        kept_copies,
+        /// Bytes they take now (a gauge).
+        kept_bytes,
+        /// Bytes they may take at most (a gauge).
+        kept_bytes_max,
+        /// Copies written.
+        kept_written,
+        /// Times a copy was read because the origin gave no answer.
+        kept_read,
+        /// Copies not written because too many were waiting.
+        kept_dropped,
+        /// Copies that could not be written: no space, no permission.
+        kept_write_failures,
+        /// Copies found damaged, and deleted.
+        kept_corrupt,
         /// Lines of the access log dropped because the disk was slow.
         access_records_dropped,
     }

@@ -196,6 +196,22 @@ const EDGE: &[Declared<EdgeCounts, u64>] = &[
     ("floodwall_cache_size_max", "Memory the cached answers may take at most", Kind::BytesGauge, |c| {
         c.cache_bytes_max
     }),
+    ("floodwall_kept_copies", "Copies of pages on disk now", Kind::Gauge, |c| c.kept_copies),
+    ("floodwall_kept_size", "Disk space these copies take now", Kind::BytesGauge, |c| c.kept_bytes),
+    ("floodwall_kept_size_max", "Disk space these copies may take at most", Kind::BytesGauge, |c| {
+        c.kept_bytes_max
+    }),
+    ("floodwall_kept_written", "Copies of pages written to disk", Kind::Counter, |c| c.kept_written),
+    ("floodwall_kept_read", "Copies read from disk: the origin gave no answer", Kind::Counter, |c| {
+        c.kept_read
+    }),
+    ("floodwall_kept_dropped", "Copies not written: too many were waiting", Kind::Counter, |c| {
+        c.kept_dropped
+    }),
+    ("floodwall_kept_write_failures", "Copies that could not be written", Kind::Counter, |c| {
+        c.kept_write_failures
+    }),
+    ("floodwall_kept_corrupt", "Copies found damaged, and deleted", Kind::Counter, |c| c.kept_corrupt),
     (
         "floodwall_access_records_dropped",
         "Lines of the access log dropped: the disk was slow",
@@ -301,7 +317,15 @@ mod tests {
             cache_entries: 12,
             cache_bytes: 13,
             cache_bytes_max: 14,
-            access_records_dropped: 15,
+            kept_copies: 15,
+            kept_bytes: 16,
+            kept_bytes_max: 17,
+            kept_written: 18,
+            kept_read: 19,
+            kept_dropped: 20,
+            kept_write_failures: 21,
+            kept_corrupt: 22,
+            access_records_dropped: 23,
         };
         assert_eq!(figures(&edge(&distinct)), distinct.values());
     }

@@ -39,6 +39,11 @@ const MEMORY: &[Wording<EdgeCounts>] = &[
         format!("{} of at most {}", format::bytes(c.cache_bytes), format::bytes(c.cache_bytes_max))
     }),
     ("cache_entries", "Cache: answers kept", |c| format::count(c.cache_entries)),
+    ("kept_bytes", "Copies on disk: space in use", |c| {
+        format!("{} of at most {}", format::bytes(c.kept_bytes), format::bytes(c.kept_bytes_max))
+    }),
+    ("kept_copies", "Copies on disk: pages", |c| format::count(c.kept_copies)),
+    ("kept_read", "Copies on disk: read because the origin gave no answer", |c| format::count(c.kept_read)),
     ("limiter_bytes_max", "Request limiter: memory at most", |c| format::bytes(c.limiter_bytes_max)),
     ("limiter_prefixes", "Request limiter: sources tracked now", |c| format::count(c.limiter_prefixes)),
     ("limiter_evictions", "Request limiter: sources forgotten early, table full", |c| {
@@ -80,6 +85,13 @@ pub(super) fn losses(snapshot: &Snapshot) -> Vec<Row> {
             "access_records_dropped",
             snapshot.edge.access_records_dropped,
         ),
+        ("Copies not written to disk: too many were waiting", "kept_dropped", snapshot.edge.kept_dropped),
+        (
+            "Copies that could not be written to disk: no space or no permission",
+            "kept_write_failures",
+            snapshot.edge.kept_write_failures,
+        ),
+        ("Copies on disk found damaged, and deleted", "kept_corrupt", snapshot.edge.kept_corrupt),
     ]
     .into_iter()
     .map(|(label, name, figure)| Row {
