@@ -55,7 +55,7 @@ pub(crate) struct BenchArguments {
 enum Bench {
     /// Requests per second of CPU time: cached, passed through, over TLS
     Edge(edge::EdgeArguments),
-    /// Memory of each idle connection: silent, after an answer, and hibernating
+    /// Memory of each idle connection: silent, after an answer, and five seconds later
     Connections(connections::ConnectionsArguments),
     /// Memory under a million distinct sources, by real requests through the limiter
     Sources(sources::SourcesArguments),

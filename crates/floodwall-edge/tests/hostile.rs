@@ -160,7 +160,7 @@ fn a_visitor_who_reads_late_gets_a_kept_page_whole() {
     let mut late = Visitor::connect(&edge);
     late.send(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
     until("the answer is on its way", || edge.sites()[0].counts.requests == 2);
-    // Longer than it takes an idle connection to hibernate: that is how the test lets time pass.
+    // Longer than several looks of the reaper: that is how the test lets time pass.
     warm.stream.get_ref().set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     assert!(warm.stream.get_mut().read(&mut [0; 1]).is_err(), "nothing comes unasked");
     assert_eq!(late.read_answer(false).body.len(), 8 << 20);

@@ -345,6 +345,8 @@ impl Driver {
             tokio::select! {
                 _ = looks.tick() => {}
                 beat = pace.next() => {
+                    // A drain may be longer than the service manager's patience with a silent server.
+                    self.manager.alive();
                     let event = self.count(beat);
                     self.carry_out(event);
                 }

@@ -154,7 +154,7 @@ impl Wire {
 
     /// Reads into the worker's own memory, where nearly every request comes whole: the connection
     /// needs memory of its own only for what does not.
-    #[expect(clippy::type_complexity, reason = "two callers' worth of one line")]
+    #[expect(clippy::type_complexity, reason = "bytes read, and the head among them; one caller")]
     fn poll_first(
         &mut self,
         cx: &mut Context<'_>,
