@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
 
 use floodwall_model::{AdmissionCounts, GateStatus, Timestamp};
 use floodwall_policy::{
@@ -14,6 +13,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
+use crate::pages::PlaceInLine;
 use crate::query::PathPattern;
 
 /// Paths whose requests cost the origin alike and share its budget.
@@ -45,14 +45,6 @@ pub(crate) enum Offered {
     Waits(WaitId, oneshot::Receiver<Woken>),
     Refused(Refusal),
     Challenged(Challenge),
-}
-
-/// Where the line of the waiting room stands, for a page.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Line {
-    pub(crate) ahead: u64,
-    pub(crate) expected: Duration,
-    pub(crate) refresh: Duration,
 }
 
 /// Those to be told, once the lock is released.
@@ -152,12 +144,12 @@ impl PathClass {
     }
 
     /// The end of the line, for one who has just taken a ticket and not presented it yet.
-    pub(super) fn end_of_line(&self, ticket: &Ticket, now: Timestamp) -> Line {
+    pub(super) fn end_of_line(&self, ticket: &Ticket, now: Timestamp) -> PlaceInLine {
         let unpresented = Ticket { returns: 1, ..*ticket };
         match self.inner.lock().room.present(&unpresented, now) {
-            Turn::Wait { ahead, expected, refresh, .. } => Line { ahead, expected, refresh },
+            Turn::Wait { ahead, expected, refresh, .. } => PlaceInLine { ahead, expected, refresh },
             Turn::Come { .. } => {
-                Line { ahead: 0, expected: WaitingRoom::WAIT_MIN, refresh: WaitingRoom::REFRESH }
+                PlaceInLine { ahead: 0, expected: WaitingRoom::WAIT_MIN, refresh: WaitingRoom::REFRESH }
             }
         }
     }

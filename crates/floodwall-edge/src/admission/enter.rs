@@ -6,18 +6,20 @@ use std::time::Duration;
 use floodwall_model::{Prefix, Timestamp};
 use floodwall_policy::{
     Binding, Challenge, ClientFingerprint, Difficulty, GateFacts, Keyring, ProofKind, Refusal, RefusalReason,
-    RequestKind, Rung, Standing, Ticket, TokenClaims, TokenId, Turn,
+    RequestKind, Rung, Standing, Ticket, TokenClaims, TokenId, Turn, WorkChallenge,
 };
-use http::header::{ACCEPT, CACHE_CONTROL, HeaderName, HeaderValue, LOCATION, SET_COOKIE, USER_AGENT};
+use http::header::{
+    ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, HeaderName, HeaderValue, LOCATION, SET_COOKIE, USER_AGENT,
+};
 use http::{Method, Response, StatusCode};
 
 use super::Pass;
-use super::class::{Line, Offered, PathClass};
+use super::class::{Offered, PathClass};
 use super::credentials::{Cookies, Credentials, Mark, with_mark};
 use super::gatehouse::{AdmissionMode, SiteGates};
-use super::pages_for_now::{self as pages, Asking, Language};
 use super::waiting::Waits;
 use crate::body::{Ledger, Payload};
+use crate::pages::{self, ASKS_FOR_PLACE, Language, OverloadPage, PlaceInLine};
 use crate::proxy::{Visit, reference};
 use crate::worker::Worker;
 
@@ -59,12 +61,15 @@ pub(crate) async fn enter(
     };
     let bearer = Bearer::of(visit, site, &house.keyring(), purpose, now);
     let observes = site.settings.mode == AdmissionMode::Observe;
-    let mut desk = Desk { site, class, visit, bearer, turn: None, now };
+    let mut desk = Desk { class, visit, bearer, turn: None, now };
     let token = match desk.exchange(&house.keyring()) {
         Exchanged::Token(token) => token,
         Exchanged::Answer(_) if observes => None,
         Exchanged::Answer(answer) => return Err(answer),
     };
+    if visit.headers.contains_key(&ASKS_FOR_PLACE) {
+        return Err(Box::new(desk.told_place(&worker, ledger, token, &house.keyring())));
+    }
     let (offered, rung) = class.offer(&desk.facts(token), now);
     let answer = match offered {
         Offered::Admitted => {
@@ -139,7 +144,6 @@ enum Exchanged {
 
 /// One request at one gate.
 struct Desk<'a> {
-    site: &'a SiteGates,
     class: &'a PathClass,
     visit: &'a Visit,
     bearer: Bearer<'a>,
@@ -156,7 +160,7 @@ impl Desk<'_> {
             token: token.map(|claims| (claims.id, claims.proof)),
             standing: self.bearer.standing,
             kind: self.bearer.kind,
-            keeps_no_cookies: self.visit.mark.is_some() && self.visit.mark != Some(Mark::Old),
+            keeps_no_cookies: self.keeps_no_cookies(),
         }
     }
 
@@ -213,13 +217,8 @@ impl Desk<'_> {
     }
 
     fn refused(&self, ledger: &Ledger, refusal: Refusal) -> Response<Payload> {
-        let asking = self.asking(ledger, refusal.retry_after);
-        match refusal.reason {
-            RefusalReason::OverShare => pages::over_share(&asking),
-            RefusalReason::NoRoom | RefusalReason::Displaced | RefusalReason::WaitedOut => {
-                pages::busy(&asking)
-            }
-        }
+        let sent_form = !matches!(self.visit.method, Method::GET | Method::HEAD);
+        pages::busy(&self.page(ledger, refusal.retry_after), refusal.reason, sent_form)
     }
 
     fn challenged(
@@ -231,8 +230,8 @@ impl Desk<'_> {
     ) -> Response<Payload> {
         match challenge {
             Challenge::Redirect => self.redirected(worker, keyring),
-            Challenge::Choice => self.shown(worker, ledger, keyring, true),
-            Challenge::WaitingRoom => self.shown(worker, ledger, keyring, false),
+            Challenge::Choice => self.shown(worker, ledger, keyring, Shows::Choice),
+            Challenge::WaitingRoom => self.shown(worker, ledger, keyring, Shows::WaitingRoom),
         }
     }
 
@@ -256,43 +255,58 @@ impl Desk<'_> {
 
     /// The page with the choice, or that of the waiting room. Either gives a ticket, so that whoever
     /// cannot or will not let his browser work has waited from the beginning.
-    fn shown(&self, worker: &Worker, ledger: &Ledger, keyring: &Keyring, choice: bool) -> Response<Payload> {
-        let (ticket, line) = match self.place_in_line(worker) {
-            Some((ticket, line)) => (Some(keyring.issue_ticket(&ticket)), Some(line)),
-            None => (None, None),
+    fn shown(&self, worker: &Worker, ledger: &Ledger, keyring: &Keyring, shows: Shows) -> Response<Payload> {
+        let Some((ticket, place)) = self.place_in_line(worker) else {
+            let refusal = Refusal { reason: RefusalReason::OverShare, retry_after: TICKETS_RETRY };
+            return self.refused(ledger, refusal);
         };
-        let refresh = line.map_or(pages::REFRESH_WITHOUT_TICKET, |line| line.refresh);
-        let mut asking = self.asking(ledger, refresh);
-        let keeps_cookies = self.visit.mark.is_none() || self.visit.mark == Some(Mark::Old);
-        let by_query;
-        if let (false, Some(ticket)) = (keeps_cookies, &ticket) {
-            by_query = with_mark(self.visit.target.as_str(), &Mark::of_ticket(ticket));
-            asking.ask_again = &by_query;
+        let ticket = keyring.issue_ticket(&ticket);
+        let mut page = self.page(ledger, place.refresh);
+        let with_ticket;
+        if self.keeps_no_cookies() {
+            with_ticket = with_mark(self.visit.target.as_str(), &Mark::of_ticket(&ticket));
+            page.target = &with_ticket;
         }
-        let line = line.map(|line| pages::PlaceInLine {
-            ahead: line.ahead,
-            expected: line.expected,
-            refresh: line.refresh,
-        });
-        let mut response = if choice {
-            let difficulty =
-                if is_slow_device(self.visit) { Difficulty::SLOW_DEVICE } else { self.class.difficulty() };
-            let challenge =
-                keyring.issue_challenge(&self.bearer.binding, difficulty, worker.next_random(), self.now);
-            pages::choice(&asking, &challenge, line.as_ref())
-        } else {
-            pages::waiting(&asking, line.as_ref())
+        let mut response = match shows {
+            Shows::Choice => pages::choice(&page, &self.work(worker, keyring), Some(&place)),
+            Shows::WaitingRoom => pages::waiting(&page, &place),
+            Shows::Place => pages::place(&page, &place),
         };
-        let cookie = ticket.and_then(|ticket| Cookies::new(self.visit.https).ticket(&ticket));
+        let cookie = Cookies::new(self.visit.https).ticket(&ticket);
         cookie.into_iter().for_each(|cookie| set(&mut response, cookie));
         response
     }
 
+    fn work(&self, worker: &Worker, keyring: &Keyring) -> WorkChallenge {
+        let difficulty =
+            if is_slow_device(self.visit) { Difficulty::SLOW_DEVICE } else { self.class.difficulty() };
+        keyring.issue_challenge(&self.bearer.binding, difficulty, worker.next_random(), self.now)
+    }
+
+    /// The answer to the script of a page that asks where its visitor stands: it asks for the same
+    /// address, and must not reach the origin.
+    fn told_place(
+        &self,
+        worker: &Worker,
+        ledger: &Ledger,
+        token: Option<TokenClaims>,
+        keyring: &Keyring,
+    ) -> Response<Payload> {
+        let paid = token.is_some_and(|claims| claims.proof >= ProofKind::WaitingRoom);
+        if paid || !self.class.has_waiting_room() {
+            let mut come = Response::new(Payload::Empty);
+            *come.status_mut() = StatusCode::NO_CONTENT;
+            come.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            return come;
+        }
+        self.shown(worker, ledger, keyring, Shows::Place)
+    }
+
     /// The visitor's place in line, with the ticket to give him; `None` where his network has taken
     /// tickets faster than people do.
-    fn place_in_line(&self, worker: &Worker) -> Option<(Ticket, Line)> {
+    fn place_in_line(&self, worker: &Worker) -> Option<(Ticket, PlaceInLine)> {
         if let Some(Turn::Wait { ahead, expected, refresh, ticket }) = self.turn {
-            return Some((ticket, Line { ahead, expected, refresh }));
+            return Some((ticket, PlaceInLine { ahead, expected, refresh }));
         }
         if let Some(ticket) = self.bearer.ticket {
             // The ladder climbed between two looks, or his turn has come: he learns more when he asks again.
@@ -310,16 +324,31 @@ impl Desk<'_> {
         Some((ticket, self.class.end_of_line(&ticket, self.now)))
     }
 
-    fn asking(&self, ledger: &Ledger, retry_after: Duration) -> Asking<'_> {
-        Asking {
-            language: Language::of(&self.visit.headers),
+    fn keeps_no_cookies(&self) -> bool {
+        matches!(self.visit.mark, Some(Mark::Redirected | Mark::Ticket(_)))
+    }
+
+    fn page(&self, ledger: &Ledger, retry_after: Duration) -> OverloadPage<'_> {
+        OverloadPage {
+            language: Language::of(self.visit.headers.get(ACCEPT_LANGUAGE)),
             reference: reference(ledger),
-            ask_again: self.visit.target.as_str(),
+            target: self.visit.target.as_str(),
             retry_after,
-            secure: self.visit.https,
         }
     }
 }
+
+/// What is shown to one who waits.
+#[derive(Clone, Copy, Debug)]
+enum Shows {
+    Choice,
+    WaitingRoom,
+    /// His place alone, for the script of a page.
+    Place,
+}
+
+/// When to ask again who could not be given a ticket, his network having taken so many.
+const TICKETS_RETRY: Duration = Duration::from_secs(10);
 
 /// An answer that sends the visitor to another address of the same site, with the same method (RFC 9110
 /// section 15.4.8).

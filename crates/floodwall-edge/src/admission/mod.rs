@@ -15,7 +15,6 @@ mod class;
 mod credentials;
 mod enter;
 mod gatehouse;
-mod pages_for_now;
 mod person;
 mod ticker;
 mod waiting;

@@ -1,19 +1,17 @@
 //! "I am a person and cannot get in": what visitors report from a page that asks something of them.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use floodwall_model::{PersonReport, Prefix, ReferenceId, SiteId, Timestamp};
+use http::header::ACCEPT_LANGUAGE;
 use http::{Method, Response};
 use parking_lot::Mutex;
 
-use super::pages_for_now::{self as gate_pages, Language};
 use crate::body::{Ledger, Payload};
-use crate::pages;
+use crate::pages::{self, Language, OverloadPage, PERSON_PATH};
 use crate::proxy::{Visit, reference};
 use crate::worker::Worker;
-
-/// Where the form of the pages is sent to. Below `.well-known` (RFC 8615), where no page of a site is.
-const PATH: &str = "/.well-known/floodwall/person";
 
 /// Reports kept for the operator; of older ones only the number is known.
 const KEPT_MAX: usize = 100;
@@ -43,16 +41,21 @@ impl Reports {
 
 /// The answer to a report; `None` where the request is none.
 pub(crate) fn reported(ledger: &Ledger, visit: &Visit) -> Option<Response<Payload>> {
-    if visit.target.path() != PATH {
+    if visit.target.path() != PERSON_PATH {
         return None;
     }
-    let language = Language::of(&visit.headers);
     if visit.method != Method::POST {
         return Some(pages::method_not_allowed(reference(ledger)));
     }
     let told = visit.target.query().and_then(reference_of);
     note(&ledger.worker, visit.site, visit.client, told, ledger.received);
-    Some(gate_pages::person_reported(language, told.unwrap_or_else(|| reference(ledger))))
+    let page = OverloadPage {
+        language: Language::of(visit.headers.get(ACCEPT_LANGUAGE)),
+        reference: told.unwrap_or_else(|| reference(ledger)),
+        target: "/",
+        retry_after: Duration::ZERO,
+    };
+    Some(pages::person_reported(&page))
 }
 
 /// The reference that the form names.

@@ -8,7 +8,7 @@ pub mod raw_origin;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,12 +22,20 @@ use floodwall_policy::{BudgetSettings, SitePolicy};
 pub use origin::Origin;
 
 /// The operating system's clock, for tests; it can be put forward.
-pub struct TestClock(Instant, AtomicU64);
+pub struct TestClock(Instant, AtomicU64, AtomicBool);
 
 impl TestClock {
     #[expect(clippy::disallowed_methods, reason = "a test's clock module")]
     pub fn start() -> Arc<Self> {
-        Arc::new(Self(Instant::now(), AtomicU64::new(0)))
+        Arc::new(Self(Instant::now(), AtomicU64::new(0), AtomicBool::new(false)))
+    }
+
+    /// A clock that stands still until it is put forward.
+    pub fn standing() -> Arc<Self> {
+        let clock = Self::start();
+        clock.2.store(true, Ordering::SeqCst);
+        clock.skip(Duration::from_secs(1));
+        clock
     }
 
     /// Puts the clock forward.
@@ -38,7 +46,8 @@ impl TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        let elapsed = self.0.elapsed() + Duration::from_micros(self.1.load(Ordering::SeqCst));
+        let runs = if self.2.load(Ordering::SeqCst) { Duration::ZERO } else { self.0.elapsed() };
+        let elapsed = runs + Duration::from_micros(self.1.load(Ordering::SeqCst));
         Timestamp::new(elapsed, 1_790_000_000_000_000 + i64::try_from(elapsed.as_micros()).unwrap())
     }
 }
@@ -98,7 +107,7 @@ pub fn start(config: EdgeConfig) -> EdgeHandle {
 }
 
 pub fn start_with_clock(config: EdgeConfig) -> (EdgeHandle, Arc<TestClock>) {
-    let clock = TestClock::start();
+    let clock = TestClock::standing();
     (BoundEdge::bind(config, clock.clone(), None).unwrap().start().unwrap(), clock)
 }
 
