@@ -149,6 +149,11 @@ impl Browser {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": !enabled })).await;
     }
 
+    /// Whether scripts of pages can set and read cookies.
+    pub async fn set_script_cookies(&self, kept: bool) {
+        self.devtools("Emulation.setDocumentCookieDisabled", json!({ "disabled": !kept })).await;
+    }
+
     /// Runs a script in the page and gives back what it returns.
     pub async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()

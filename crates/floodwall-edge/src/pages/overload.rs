@@ -29,6 +29,10 @@ pub(crate) const PERSON_PATH: &str = "/.well-known/floodwall/person";
 /// the visitor waits; with anything but 429 and 5xx, such as the redirect or 204, when he may come in.
 pub(crate) static ASKS_FOR_PLACE: HeaderName = HeaderName::from_static("floodwall-place");
 
+/// Where the script says what has happened; `#heard`, which is not seen, takes what a screen reader is to
+/// say of the place in line.
+const SAID: &str = "<p id=\"said\" role=\"status\"></p>\n";
+
 /// A page that asks again for what must pass the gate does so at most this often.
 const BUSY_AGAIN_MIN_S: u64 = 5;
 
@@ -71,13 +75,9 @@ pub(crate) fn choice(
     let mut document = page.open(words.choice_title, Some(refresh), &target, &WORK);
     write_main(&mut document, refresh, Some(challenge), texts);
     document.element("h1", words.choice_title).element("p", words.why).element("p", words.no_fault);
-    document.written(format_args!(
-        "<section id=\"work\" aria-labelledby=\"work-title\" hidden>\n<h2 id=\"work-title\">{}</h2>\n<p>{}</p>\n\
-         <progress id=\"bar\" max=\"100\" value=\"0\" aria-label=\"{}\"></progress>\n<p id=\"share\"></p>\n\
-         <button id=\"switch\" type=\"button\">{}</button>\n</section>\n",
-        words.work_heading, words.work_what, words.work_bar, words.work_stop
-    ));
-    document.element("h2", words.wait_heading);
+    // The script fills it: text browsers know nothing of `hidden`.
+    document.markup("<section id=\"work\"></section>\n");
+    document.markup(SAID).element("h2", words.wait_heading);
     write_line(&mut document, place, refresh, &target, texts);
     page.finish(document, StatusCode::SERVICE_UNAVAILABLE, Some(&WORK))
 }
@@ -91,7 +91,7 @@ pub(crate) fn waiting(page: &OverloadPage<'_>, place: &PlaceInLine) -> Response<
     write_main(&mut document, place.refresh, None, texts);
     document.element("h1", words.waiting_title);
     write_line(&mut document, Some(place), place.refresh, &target, texts);
-    document.element("p", words.why).element("p", words.no_fault);
+    document.markup(SAID).element("p", words.why).element("p", words.no_fault);
     page.finish(document, StatusCode::SERVICE_UNAVAILABLE, Some(&LINE))
 }
 
@@ -222,8 +222,11 @@ fn write_main(document: &mut Document, refresh: Duration, challenge: Option<&Wor
         document.written(format_args!(
             " data-challenge='{{\"algorithm\":\"{algorithm}\",\"challenge\":\"{challenge}\",\
              \"maxnumber\":{number_max},\"salt\":\"{salt}\",\"signature\":\"{signature}\"}}' \
-             data-share=\"{}\" data-stop=\"{}\" data-start=\"{}\" data-solved=\"{}\" data-stopped=\"{}\" \
+             data-heading=\"{}\" data-what=\"{}\" data-bar=\"{}\" data-share=\"{}\" data-stop=\"{}\" data-start=\"{}\" data-solved=\"{}\" data-stopped=\"{}\" \
              data-failed=\"{}\" data-no-cookie=\"{}\" data-in-vain=\"{}\"",
+            words.work_heading,
+            words.work_what,
+            words.work_bar,
             words.work_share,
             words.work_stop,
             words.work_start,
@@ -237,7 +240,7 @@ fn write_main(document: &mut Document, refresh: Duration, challenge: Option<&Wor
     document.markup(">\n");
 }
 
-/// Writes the place in line, what happens next, and where the script says what changed.
+/// Writes the place in line and what happens next.
 fn write_line(
     document: &mut Document,
     place: Option<&PlaceInLine>,
@@ -254,7 +257,7 @@ fn write_line(
     document.markup("</strong></p>\n");
     document.element("p", &(words.wait_what)(document::whole_seconds(refresh)));
     write_link(document, target, words.ask_again);
-    document.markup("<p id=\"said\" role=\"status\"></p>\n<p id=\"heard\" role=\"status\"></p>\n");
+    document.markup("<p id=\"heard\" role=\"status\"></p>\n");
 }
 
 fn write_link(document: &mut Document, target: &SafeTarget, text: &str) {

@@ -2,6 +2,7 @@
 var challenge = JSON.parse(text('challenge'));
 var worker = null;
 var step = null;
+var bar, share, button;
 
 // When work was done here in the last minutes: if the page comes back each time, no more is begun.
 // -1 where nothing can be remembered.
@@ -33,15 +34,14 @@ function keepsCookies() {
 }
 
 function tried(count) {
-  var share = Math.floor(100 * count / (challenge.maxnumber + 1));
-  element('bar').value = share;
-  element('share').textContent = text('share').replace('#', share);
+  bar.value = Math.floor(100 * count / (challenge.maxnumber + 1));
+  share.textContent = text('share').replace('#', bar.value);
 }
 
 function stop(words) {
   if (worker) worker.terminate();
   worker = step = null;
-  element('switch').textContent = text('start');
+  button.textContent = text('start');
   say(words);
 }
 
@@ -97,7 +97,7 @@ function workHere() {
 function start() {
   say('');
   tried(0);
-  element('switch').textContent = text('stop');
+  button.textContent = text('stop');
   var own, begun = false;
   // Some browsers say only later, or never, that they run no worker.
   function fall() {
@@ -124,10 +124,23 @@ function start() {
   }
 }
 
+function add(kind, words) {
+  var added = document.createElement(kind);
+  added.textContent = words;
+  return element('work').appendChild(added);
+}
+
 if (!keepsCookies()) say(text('no-cookie'));
 else {
-  element('work').hidden = false;
-  element('switch').onclick = function () {
+  add('h2', text('heading'));
+  add('p', text('what'));
+  bar = add('progress', '');
+  bar.max = 100;
+  bar.setAttribute('aria-label', text('bar'));
+  share = add('p', '');
+  button = add('button', '');
+  button.type = 'button';
+  button.onclick = function () {
     if (worker || step) stop(text('stopped'));
     else start();
   };

@@ -52,11 +52,25 @@ pub(super) struct Situation {
     pub(super) keeps_cookies: bool,
     /// Whether solutions count.
     pub(super) redeems: bool,
+    /// Whether there is an answer to the challenges, and how many numbers can be tried if not.
+    pub(super) unsolvable: Option<u32>,
+    /// Whether the policy of the pages lets them have workers.
+    pub(super) workers: bool,
+    /// The visitors' language.
+    pub(super) language: Language,
 }
 
 impl Default for Situation {
     fn default() -> Self {
-        Self { difficulty: Difficulty::MIN, let_in: 1.0, keeps_cookies: true, redeems: true }
+        Self {
+            difficulty: Difficulty::MIN,
+            let_in: 1.0,
+            keeps_cookies: true,
+            redeems: true,
+            unsolvable: None,
+            workers: true,
+            language: Language::English,
+        }
     }
 }
 
@@ -110,6 +124,17 @@ impl Edge {
         change(&mut self.situation.lock());
     }
 
+    /// So many take a ticket and wait, each second one.
+    pub(super) fn crowd(&self, count: u64) {
+        let mut line = self.line.lock();
+        for id in 0..count {
+            line.now = line.now.plus(Duration::from_secs(1));
+            let ticket = Ticket::take(&binding(), 1_000_000 + id, line.now);
+            let now = line.now;
+            let _ = line.room.present(&ticket, now);
+        }
+    }
+
     /// What was seen so far.
     pub(super) fn seen(&self) -> Seen {
         self.seen.borrow().clone()
@@ -123,7 +148,8 @@ impl Edge {
     }
 
     fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
+        let situation = *self.situation.lock();
+        let language = situation.language;
         let target = request.uri().path_and_query().unwrap().as_str();
         if request.uri().path() == PERSON_PATH {
             assert_eq!(request.method(), Method::POST);
@@ -136,7 +162,6 @@ impl Edge {
         if request.uri().path() == "/favicon.ico" {
             return shown(StatusCode::NOT_FOUND, "");
         }
-        let situation = *self.situation.lock();
         let (ticket, now) = {
             let mut line = self.line.lock();
             for _ in 0..3 {
@@ -226,6 +251,13 @@ impl Edge {
         if situation.keeps_cookies {
             set_cookie(&mut response, "floodwall_ticket", text.as_str());
         }
+        if !situation.workers {
+            let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+            let without = policy.replace("-src blob:", "-src 'none'");
+            assert_ne!(policy, without);
+            let without = HeaderValue::from_str(&without).unwrap();
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, without);
+        }
         response
     }
 }
@@ -234,7 +266,12 @@ fn challenge_for(request: &Request<Incoming>, situation: Situation, now: Timesta
     // Another one each time, which the address can choose.
     let random = request.uri().query().and_then(|query| query.parse().ok());
     let random = random.unwrap_or_else(|| now.wall_unix_seconds().unsigned_abs());
-    keyring().issue_challenge(&binding(), situation.difficulty, random, now)
+    let mut challenge = keyring().issue_challenge(&binding(), situation.difficulty, random, now);
+    if let Some(number_max) = situation.unsolvable {
+        challenge.number_max = number_max;
+        challenge.challenge = "0".repeat(64);
+    }
+    challenge
 }
 
 fn overload_page<'a>(language: Language, target: &'a str, reference: &str) -> OverloadPage<'a> {
