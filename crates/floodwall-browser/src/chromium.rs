@@ -83,7 +83,12 @@ fn capabilities(profile: &TempDir) -> Capabilities {
         "--disable-sync",
         &profile,
     ];
-    let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } });
+    let capabilities = json!({
+        "browserName": "chrome",
+        // A test's own certificates.
+        "acceptInsecureCerts": true,
+        "goog:chromeOptions": { "args": arguments },
+    });
     capabilities.as_object().unwrap().clone()
 }
 

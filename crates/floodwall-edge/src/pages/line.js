@@ -71,5 +71,10 @@ function ask() {
   }).catch(function () {}).then(next);
 }
 
+// Somebody came back to a page that had been left.
+window.onpageshow = function (event) {
+  if (event.persisted) location.reload();
+};
+
 if (text('again')) setTimeout(enter, text('again') * (1000 + 200 * Math.random()));
 if (refresh) waitOn();

@@ -99,9 +99,8 @@ function start() {
   tried(0);
   button.textContent = text('stop');
   var own, begun = false;
-  // Some browsers say only later, or never, that they run no worker.
   function fall() {
-    if (worker !== own || begun) return;
+    if (worker !== own) return;
     own.terminate();
     worker = null;
     workHere();
@@ -110,7 +109,10 @@ function start() {
     var program = solver + '(' + work + ')()';
     own = worker = new Worker(URL.createObjectURL(new Blob([program], { type: 'text/javascript' })));
     own.onerror = fall;
-    setTimeout(fall, 5000);
+    // Some browsers never say that they run no worker.
+    setTimeout(function () {
+      if (!begun) fall();
+    }, 5000);
     own.onmessage = function (message) {
       begun = true;
       if (worker !== own) return;

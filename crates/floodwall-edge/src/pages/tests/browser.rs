@@ -20,8 +20,11 @@ fn standstill() -> Situation {
 #[tokio::test]
 async fn a_browser_that_works_comes_in() {
     in_browser(|browser| async move {
-        for difficulty in [Difficulty::SLOW_DEVICE, Difficulty::MIN, Difficulty::MAX] {
-            let edge = Edge::start(Situation { difficulty, let_in: 0.0, ..Situation::default() }).await;
+        for (difficulty, https) in
+            [(Difficulty::SLOW_DEVICE, false), (Difficulty::MIN, true), (Difficulty::MAX, false)]
+        {
+            let edge =
+                Edge::start(Situation { difficulty, https, let_in: 0.0, ..Situation::default() }).await;
             browser.client.goto(&edge.url("/choice?17#hours")).await.unwrap();
             browser.wait_for("//h1[.='Your polling place']").await;
             let seen = edge.seen();
@@ -96,21 +99,31 @@ async fn wait_for_words(browser: &Browser, words: &str) {
 #[tokio::test]
 async fn work_that_does_not_help_is_not_done_for_ever() {
     in_browser(|browser| async move {
-        let edge = Edge::start(standstill()).await;
-        browser.client.goto(&edge.url("/choice")).await.unwrap();
-        wait_for_words(&browser, "this page came back each time").await;
-        let seen = edge.seen();
-        assert_eq!((seen.solutions, seen.pages), (3, 4), "{seen:?}");
-        edge.until("waited on", |seen| seen.asked >= 1).await;
-
-        // Nobody is kept from trying once more.
-        edge.set(|situation| situation.redeems = true);
-        let start = Locator::XPath("//button[.='Start the calculation']");
-        browser.client.find(start).await.unwrap().click().await.unwrap();
-        browser.wait_for("//h1[.='Your polling place']").await;
-        assert_eq!(edge.seen().came_in, Some(ProofKind::Work));
+        for https in [true, false] {
+            let edge = Edge::start(Situation { https, ..standstill() }).await;
+            browser.client.goto(&edge.url("/choice")).await.unwrap();
+            wait_for_words(&browser, "this page came back each time").await;
+            let seen = edge.seen();
+            assert_eq!((seen.solutions, seen.pages), (3, 4), "{seen:?}");
+            let cookie = browser.client.get_named_cookie("floodwall_work").await.unwrap();
+            assert_eq!((cookie.secure(), cookie.path()), (Some(https), Some("/")), "{cookie:?}");
+            assert_eq!(cookie.same_site().unwrap().to_string(), "Lax", "{cookie:?}");
+            assert_eq!(browser.axe_violations().await, "");
+            try_once_more(&browser, &edge).await;
+        }
     })
     .await;
+}
+
+/// Nobody is kept from trying once more.
+async fn try_once_more(browser: &Browser, edge: &Edge) {
+    edge.until("waited on", |seen| seen.asked >= 1).await;
+    edge.set(|situation| situation.redeems = true);
+    let start = Locator::XPath("//button[.='Start the calculation']");
+    browser.client.find(start).await.unwrap().click().await.unwrap();
+    browser.wait_for("//h1[.='Your polling place']").await;
+    assert_eq!(edge.seen().came_in, Some(ProofKind::Work));
+    browser.client.delete_all_cookies().await.unwrap();
 }
 
 #[tokio::test]

@@ -17,8 +17,10 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use super::super::{
     ASKS_FOR_PLACE, Language, OverloadPage, PERSON_PATH, PlaceInLine, busy, choice, person_reported, place,
@@ -58,6 +60,8 @@ pub(super) struct Situation {
     pub(super) workers: bool,
     /// The visitors' language.
     pub(super) language: Language,
+    /// Over HTTPS; read when the edge starts.
+    pub(super) https: bool,
 }
 
 impl Default for Situation {
@@ -70,6 +74,7 @@ impl Default for Situation {
             unsolvable: None,
             workers: true,
             language: Language::English,
+            https: false,
         }
     }
 }
@@ -99,25 +104,38 @@ impl Edge {
             seen: watch::Sender::new(Seen::default()),
         });
         let served = Arc::clone(&edge);
+        let tls = situation.https.then(self_signed);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let edge = Arc::clone(&served);
+                let tls = tls.clone();
                 tokio::spawn(async move {
-                    let service = service_fn(|request: Request<Incoming>| {
-                        let answer = edge.answer(&request);
-                        async { Ok::<_, Infallible>(answer) }
-                    });
-                    let _ = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
+                    match tls {
+                        None => edge.serve(stream).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                edge.serve(stream).await;
+                            }
+                        }
+                    }
                 });
             }
         });
         edge
     }
 
+    async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let service = service_fn(|request: Request<Incoming>| {
+            let answer = self.answer(&request);
+            async { Ok::<_, Infallible>(answer) }
+        });
+        let server = hyper::server::conn::http1::Builder::new();
+        let _ = server.serve_connection(TokioIo::new(stream), service).await;
+    }
+
     pub(super) fn url(&self, target: &str) -> String {
-        format!("http://{}{target}", self.address)
+        let scheme = if self.situation.lock().https { "https" } else { "http" };
+        format!("{scheme}://{}{target}", self.address)
     }
 
     pub(super) fn set(&self, change: impl FnOnce(&mut Situation)) {
@@ -260,6 +278,17 @@ impl Edge {
         }
         response
     }
+}
+
+fn self_signed() -> TlsAcceptor {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key);
+    let key = rustls_pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.unwrap().with_no_client_auth();
+    let config = config.with_single_cert(vec![certificate.unwrap().der().clone()], key.into()).unwrap();
+    TlsAcceptor::from(Arc::new(config))
 }
 
 fn challenge_for(request: &Request<Incoming>, situation: Situation, now: Timestamp) -> WorkChallenge {

@@ -73,7 +73,7 @@ pub(super) const TEXTS: Texts = Texts {
         why: "This site works. Right now very many people or programs are asking for this page, more than it can answer at once.",
         no_fault: "You have done nothing wrong. This check stores nothing about you.",
         work_heading: "The fast way in: a short calculation",
-        work_what: "It helps us tell your browser from programs that flood the site. It starts by itself and takes a few seconds. Then your page opens.",
+        work_what: "It helps us tell your browser from programs that flood the site. It takes a few seconds, and then your page opens.",
         work_bar: "Calculation",
         work_share: "# percent of the possible answers tried",
         work_stop: "Stop it and just wait in line",

@@ -74,7 +74,7 @@ pub(super) const TEXTS: Texts = Texts {
         why: "Este sitio funciona. Ahora mismo muchísimas personas o programas están pidiendo esta página, más de lo que puede responder a la vez.",
         no_fault: "Usted no ha hecho nada malo, y esta comprobación no guarda nada sobre usted.",
         work_heading: "La entrada rápida: un cálculo breve",
-        work_what: "Nos ayuda a distinguir su navegador de los programas que saturan el sitio. Empieza por sí solo y tarda unos segundos. Después se abre su página.",
+        work_what: "Nos ayuda a distinguir su navegador de los programas que saturan el sitio. Tarda unos segundos, y después se abre su página.",
         work_bar: "Cálculo",
         work_share: "Probado: # por ciento de las respuestas posibles",
         work_stop: "Detenerlo y solo esperar en la fila",
