@@ -202,4 +202,9 @@ proptest! {
             prop_assert_eq!(same, calm);
         }
     }
+
+    #[test]
+    fn any_bytes_make_the_same_page(data in "[esn,;=q.*-]{0,20}\n[ -~\x00-\x20\\\\/\u{80}-\u{ff}]{0,60}") {
+        crate::fuzzing::page(data.as_bytes());
+    }
 }
