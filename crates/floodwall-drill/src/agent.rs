@@ -3,15 +3,22 @@
 //!
 //! An agent ends when its standard input does: whatever becomes of the drill, none is left behind.
 
+mod answer;
 mod client;
 mod flood;
 mod h2;
 mod handshakes;
+mod introduction;
+mod jar;
 mod lateness;
 mod packets;
+mod page;
 mod slow;
+#[cfg(test)]
+mod standin;
 mod tls;
 mod visitors;
+mod work;
 
 use std::io::{BufRead, Write};
 

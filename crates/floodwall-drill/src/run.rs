@@ -40,8 +40,11 @@ const EDGE_TLS_PORT: u16 = 8443;
 /// The origin's port.
 pub const ORIGIN_PORT: u16 = 8081;
 
-/// Agents say `ready` within this time, and print their result within this time after the end.
+/// Agents say `ready` within this time.
 const AGENT_PATIENCE: Duration = Duration::from_secs(40);
+/// They print their result within this time after the end: somebody may go on for a minute for what they
+/// wanted in the last second ([`crate::patience`]), and then for its parts.
+const RESULT_PATIENCE: Duration = Duration::from_secs(100);
 
 /// From "all are ready" to the first arrival.
 const LEAD_US: u64 = 200_000;
@@ -148,6 +151,8 @@ pub struct Generators {
     pub visitors_late_us: (u64, u64),
     /// How late the flood was, likewise; the worst of several.
     pub flood_late_us: (u64, u64),
+    /// How late visitors' proofs of work were computed, likewise.
+    pub proofs_late_us: (u64, u64),
     /// Sessions that this network cannot have.
     pub sessions_left_out: u64,
     /// Whether the edge's processor, and not theirs, worked on the packets that they sent.
@@ -248,10 +253,10 @@ impl Drill<'_> {
             generators_s.push(generators_cpu(&[&origin, &visitors, &flood]).max(last_s));
             progress(second);
         }
-        let seen: VisitorsSeen = visitors.result(AGENT_PATIENCE, self.stop)?;
-        let floods: Vec<FloodSeen> = flood.result(AGENT_PATIENCE, self.stop)?;
+        let seen: VisitorsSeen = visitors.result(RESULT_PATIENCE, self.stop)?;
+        let floods: Vec<FloodSeen> = flood.result(RESULT_PATIENCE, self.stop)?;
         origin.tell(&"end")?;
-        let origin: OriginSeen = origin.result(AGENT_PATIENCE, self.stop)?;
+        let origin: OriginSeen = origin.result(RESULT_PATIENCE, self.stop)?;
         if let Some(words) = edge.ended_early() {
             return Err(DrillError::Agent { host: "edge", what: words });
         }
@@ -307,6 +312,7 @@ impl Drill<'_> {
             cpu_share_flooded: share_flooded(self.scenario, generators_s),
             visitors_late_us: seen.schedule_error_us,
             flood_late_us: late.fold((0, 0), |worst, one| (worst.0.max(one.0), worst.1.max(one.1))),
+            proofs_late_us: seen.proofs_late_us,
             sessions_left_out: seen.sessions_left_out,
             are_packets_steered,
         };

@@ -8,8 +8,8 @@ use super::cache::Target;
 use super::edge::{Asker, Client};
 use super::events::Event;
 use crate::hosts::{Host, Network};
-use crate::measure::{Outcome, Record};
-use crate::plan::{Session, Want};
+use crate::measure::{Outcome, Record, Way};
+use crate::plan::{Session, Want, Wanted};
 
 /// How long a person waits for a page.
 pub(super) const PATIENCE_US: u64 = 10 * super::events::SECOND_US;
@@ -37,7 +37,7 @@ impl<'a> People<'a> {
         Self { sessions, people: vec![Person::default(); sessions.len()], records: Vec::new() }
     }
 
-    fn record(&mut self, place: usize, wanted_us: u64, now_us: u64, outcome: Outcome) {
+    fn record(&mut self, place: usize, what: Wanted, wanted_us: u64, now_us: u64, outcome: Outcome) {
         let Some(session) = self.sessions.get(place) else { return };
         self.records.push(Record {
             kind: session.kind,
@@ -45,7 +45,8 @@ impl<'a> People<'a> {
             wanted_us,
             latency_us: now_us.saturating_sub(wanted_us),
             outcome,
-            detours: 0,
+            what,
+            way: Way::default(),
         });
     }
 
@@ -73,8 +74,9 @@ impl<'a> People<'a> {
             let here = number == person.step;
             let wanted_us = if here { now_us } else { now_us + self.pause_us(place, number).unwrap_or(0) };
             // Of this step the page has its record already.
-            for _ in 0..step.assets.len() + usize::from(!here) {
-                self.record(place, wanted_us, wanted_us, Outcome::NotReached);
+            let page = (!here).then_some(&step.page);
+            for want in page.into_iter().chain(&step.assets) {
+                self.record(place, want.what, wanted_us, wanted_us, Outcome::NotReached);
             }
         }
     }
@@ -114,7 +116,8 @@ impl World<'_> {
 
     pub(super) fn person_gets(&mut self, place: usize, outcome: Outcome) {
         let Some(person) = self.people.people.get(place).copied() else { return };
-        self.people.record(place, person.since_us, self.now_us, outcome);
+        let Some(want) = self.people.want(place) else { return };
+        self.people.record(place, want.what, person.since_us, self.now_us, outcome);
         if person.want == 0 && outcome != Outcome::Arrived {
             self.people.give_up(place, self.now_us);
             return;

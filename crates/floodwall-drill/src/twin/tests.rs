@@ -108,7 +108,7 @@ fn copies_go_on_while_the_origin_is_in_trouble() {
     for name in ["origin-down", "origin-slow", "origin-errors"] {
         let seen = run(&shipped(name).unwrap(), 3);
         let pages = seen.records.iter().filter(|record| record.kind == VisitorKind::Crawler);
-        assert!(pages.clone().count() > 50, "{name}");
+        assert!(pages.clone().count() > 30, "{name}");
         // The crawler asks for pages only: all of them were seen before the trouble.
         assert!(pages.into_iter().all(|record| record.outcome == Outcome::Arrived), "{name}");
     }
