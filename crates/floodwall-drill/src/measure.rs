@@ -134,7 +134,7 @@ fn time_to_protect(groups: &[Vec<&Record>], onset_s: u32, calm_p99_ms: f64) -> O
     }
 }
 
-fn percent(part: u64, whole: u64) -> Option<f64> {
+pub(crate) fn percent(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| to_f64(part) * 100.0 / to_f64(whole))
 }
 

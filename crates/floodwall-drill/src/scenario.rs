@@ -21,6 +21,8 @@
 //! from_s  = 15
 //! until_s = 45
 //! pulse   = { on_s = 30, off_s = 30 }                                # optional
+//! skill   = "solves"        # what it does with challenges; "plain" where it is not written
+//! proofs_per_second = 5.0
 //!
 //! [[origin]]
 //! trouble = "down"
@@ -37,7 +39,7 @@ mod visitors;
 
 use serde::{Deserialize, Serialize};
 
-pub use flood::{Flood, FloodKind, Pulse};
+pub use flood::{Flood, FloodKind, Pulse, Skill};
 pub use shipped::{SHIPPED, shipped};
 pub use visitors::{Surge, VisitorKind, Visitors};
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::measure::Outcome;
 use crate::random::Seed;
-use crate::scenario::{Flood, OriginTrouble, Pulse, SHIPPED, VisitorKind, Visitors, shipped};
+use crate::scenario::{Flood, OriginTrouble, Pulse, SHIPPED, Skill, VisitorKind, Visitors, shipped};
 
 /// Small enough for hundreds of runs, and far more than the prefixes in them.
 fn settings() -> TwinSettings {
@@ -27,6 +27,8 @@ fn flood(kind: FloodKind, sources: u32, rate: f64, from_s: u32, until_s: u32) ->
         connections_max: 2_000,
         patience_s: 10,
         ipv6: false,
+        skill: Skill::Plain,
+        proofs_per_second: 0.0,
     }
 }
 
