@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floodwall_model::Prefix;
-use floodwall_policy::SitePolicy;
+use floodwall_policy::{Secret, SitePolicy};
 
+use crate::admission::SiteAdmission;
 use crate::cache::CacheSettings;
 use crate::kept::KeptSettings;
 use crate::query::QueryRules;
@@ -37,6 +38,9 @@ pub struct EdgeConfig {
     pub cache: CacheSettings,
     /// Copies on disk that stand in when the origin is gone; `None` keeps none.
     pub kept: Option<KeptSettings>,
+    /// What visitors' credentials are signed with; `None` draws one, and what visitors have does not
+    /// outlive the process.
+    pub secret: Option<Secret>,
 }
 
 /// One protected site.
@@ -57,6 +61,8 @@ pub struct SiteConfig {
     pub stale_if_error: Option<Duration>,
     /// Which query parameters its pages read.
     pub query: QueryRules,
+    /// Who is let to the origin when there is not room for all.
+    pub admission: SiteAdmission,
     /// Whether requests in clear text are sent to the same address over HTTPS, save those by which a
     /// certificate authority checks the host (RFC 8555 section 8.3).
     pub https_only: bool,

@@ -6,10 +6,11 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use floodwall_model::{AccessRecord, Clock, EdgeCounts, SiteId, SiteSnapshot, TrafficCounts};
-use floodwall_policy::{Admission, AdmissionPolicy, ConnectionShares, PrefixLimiter};
+use floodwall_model::{AccessRecord, Clock, EdgeCounts, PersonReport, SiteId, SiteSnapshot, TrafficCounts};
+use floodwall_policy::{Admission, AdmissionPolicy, ConnectionShares, PrefixLimiter, Secret};
 use tokio::sync::watch;
 
+use crate::admission::Gatehouse;
 use crate::cache::{PurgeDepth, PurgeTarget, ResponseCache};
 use crate::config::EdgeConfig;
 use crate::counters::Counters;
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) sites: SiteTable,
     pub(crate) admission: Admission,
+    pub(crate) gatehouse: Gatehouse,
     pub(crate) policy: AdmissionPolicy,
     pub(crate) cache: ResponseCache,
     /// Set at the start, where copies are kept.
@@ -124,9 +126,12 @@ impl BoundEdge {
                 worker.push(Listener { socket, tls });
             }
         }
-        let mut seed = [0_u8; 16];
-        getrandom::fill(&mut seed).map_err(|error| EdgeError::Entropy(error.to_string()))?;
-        let shared = Arc::new(build_shared(config, clock, access, tls, u128::from_le_bytes(seed)));
+        let seed = u128::from_le_bytes(random()?);
+        let secret = match config.secret.clone() {
+            Some(secret) => secret,
+            None => Secret::new(random()?),
+        };
+        let shared = Arc::new(build_shared(config, clock, access, tls, seed, &secret));
         Ok(Self { shared, workers, addresses, certificates })
     }
 
@@ -170,6 +175,13 @@ impl BoundEdge {
     }
 }
 
+/// Random bytes of the operating system.
+fn random<const N: usize>() -> Result<[u8; N], EdgeError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| EdgeError::Entropy(error.to_string()))?;
+    Ok(bytes)
+}
+
 /// The seed in four parts, so that what is shown (the instance) says nothing about what is secret.
 fn seed_words(seed: u128) -> [u32; 4] {
     let bytes = seed.to_le_bytes();
@@ -187,6 +199,7 @@ fn build_shared(
     access: Option<Arc<dyn AccessSink>>,
     tls: Option<Arc<rustls::ServerConfig>>,
     seed: u128,
+    secret: &Secret,
 ) -> Shared {
     let [instance, .., low, high] = seed_words(seed);
     let hash_seed = (u64::from(high) << 32) | u64::from(low);
@@ -194,6 +207,7 @@ fn build_shared(
     Shared {
         sites: SiteTable::new(&config.sites),
         admission: Admission::new(PrefixLimiter::new(config.tracked_prefixes, hash_seed)),
+        gatehouse: Gatehouse::new(&config.sites, secret.clone(), hash_seed, clock.now()),
         policy,
         cache: ResponseCache::new(config.cache.clone()),
         kept: OnceLock::new(),
@@ -264,9 +278,16 @@ impl EdgeHandle {
                     role: site.role.clone(),
                     counts,
                     origins: self.shared.origins.status(id),
+                    gates: self.shared.gatehouse.status(id),
                 }
             })
             .collect()
+    }
+
+    /// How many visitors of a site said that they are people and cannot get in, and the last of them.
+    #[must_use]
+    pub fn person_reports(&self, site: SiteId) -> (u64, Vec<PersonReport>) {
+        self.shared.gatehouse.person_reports(site)
     }
 
     /// The edge's own figures as of now. `access_records_dropped` is left at zero: the sink's owner

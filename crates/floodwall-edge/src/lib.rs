@@ -9,6 +9,7 @@
 //!   request ever waits for it.
 //! - [`EdgeHandle::shut_down`] drains.
 
+mod admission;
 mod authority;
 mod body;
 mod cache;
@@ -38,6 +39,7 @@ pub mod tls;
 mod upstream;
 mod worker;
 
+pub use admission::{AdmissionMode, SiteAdmission};
 pub use cache::{CacheSettings, PurgeDepth, PurgeTarget};
 pub use config::{EdgeConfig, OriginConfig, SiteConfig, Timeouts};
 pub use edge::{AccessSink, BoundAddresses, BoundEdge, EdgeHandle};

@@ -16,5 +16,8 @@ pub use prefix::{ParsePrefixError, Prefix};
 pub use reference::{ParseReferenceError, ReferenceId};
 pub use request::{Protocol, RequestFacts, SiteId};
 pub use time::{Clock, Timestamp};
-pub use traffic::{EdgeCounts, MinuteTraffic, OriginHealth, OriginStatus, SiteSnapshot, TrafficCounts};
+pub use traffic::{
+    AdmissionCounts, EdgeCounts, GateStatus, MinuteTraffic, OriginHealth, OriginStatus, PersonReport,
+    SiteSnapshot, TrafficCounts,
+};
 pub use verdict::{Reason, Verdict};

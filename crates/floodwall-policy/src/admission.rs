@@ -7,7 +7,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use floodwall_model::{Reason, RequestFacts, SiteId, Timestamp, Verdict};
+use floodwall_model::{Prefix, Reason, RequestFacts, SiteId, Timestamp, Verdict};
 
 use crate::prefix_limiter::{Meter, PrefixLimiter};
 use crate::rate_limit::RateLimit;
@@ -78,6 +78,14 @@ impl Admission {
         Verdict::Admit
     }
 
+    /// Whether a client may be given one more ticket for the waiting room: one a second and sixty at
+    /// once, which do for an office; more than that would be one address taking the whole line.
+    #[must_use]
+    pub fn may_take_ticket(&self, site: SiteId, client: Prefix, now: Timestamp) -> bool {
+        let Ok(limit) = RateLimit::from_numbers(1, 60) else { return true };
+        self.limiter.check(Meter::Tickets, site, client, limit, now).is_ok()
+    }
+
     /// The table of prefixes, for its gauges.
     #[must_use]
     pub fn limiter(&self) -> &PrefixLimiter {
@@ -95,8 +103,6 @@ impl Admission {
 mod tests {
     use std::net::IpAddr;
     use std::time::Duration;
-
-    use floodwall_model::Prefix;
 
     use super::*;
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use floodwall_edge::tls::CertificateFiles;
 use floodwall_edge::{
-    CacheSettings, EdgeConfig, KeptSettings, OriginConfig, PathPattern, QueryRule, QueryRules, SiteConfig,
-    Timeouts,
+    CacheSettings, EdgeConfig, KeptSettings, OriginConfig, PathPattern, QueryRule, QueryRules, SiteAdmission,
+    SiteConfig, Timeouts,
 };
 use floodwall_policy::{RateLimit, SitePolicy};
 
@@ -51,6 +51,7 @@ pub(crate) fn edge_config(settings: &Settings) -> EdgeConfig {
             object_bytes_max: server.cache.object_bytes_max,
             age_max: server.kept.max_age,
         }),
+        secret: None,
     }
 }
 
@@ -76,6 +77,7 @@ fn site_config(site: &Site) -> SiteConfig {
         query: QueryRules::new(site.query.iter().map(query_rule).collect()),
         https_only: site.cleartext == Cleartext::Redirect,
         hsts: site.hsts.filter(|span| !span.is_zero()),
+        admission: SiteAdmission::default(),
     }
 }
 

@@ -9,6 +9,7 @@ use http::{Method, Response};
 use super::fetch::{self, Fetch};
 use super::visit::Visit;
 use super::{counters, note_cache, reference};
+use crate::admission;
 use crate::body::{Ledger, Payload};
 use crate::cache::{CachedResponse, Forwarded, LookUp, OriginSaid, Served};
 use crate::edge::Shared;
@@ -65,7 +66,11 @@ pub(super) fn at_once(
             let served = Served::StaleIfError(OriginSaid::NotAsked);
             Some(from_cache(ledger, visit, response, served, now))
         }
-        LookUp::Stale { response, may_serve_while_revalidating: true, may_serve_on_error, .. } => {
+        LookUp::Stale { response, may_serve_while_revalidating, may_serve_on_error, .. }
+            if *may_serve_while_revalidating
+                || (*may_serve_on_error
+                    && admission::is_pressed(&ledger.worker, visit.site, visit.target.path())) =>
+        {
             if response.try_begin_revalidation(now, REVALIDATION_LEASE) {
                 let copy = StaleCopy { response: response.clone(), may_serve_on_error: *may_serve_on_error };
                 fetch::revalidate_beside(&ledger.worker, visit, copy);

@@ -15,6 +15,7 @@ use floodwall_model::{AccessRecord, Protocol, SiteId};
 use http::request::Parts;
 use http::{Method, Response, Version, header};
 
+use crate::admission;
 use crate::authority;
 use crate::body::{Ledger, Payload, ResponseBody};
 use crate::cache::{Forwarded, LookUp, Served};
@@ -27,7 +28,7 @@ use crate::upstream::RequestBody;
 use crate::worker::Worker;
 
 pub(crate) use filling::Filling;
-use visit::Visit;
+pub(crate) use visit::Visit;
 
 /// What became of a request as soon as its header was known.
 #[expect(clippy::large_enum_variant, reason = "an answer that is there takes no memory of its own")]
@@ -54,6 +55,9 @@ pub(crate) fn begin(mut ledger: Ledger, peer: Peer, head: Parts, incoming: Incom
         Ok(routed) => routed,
         Err(response) => return Begun::Answered(finish(ledger, is_head, *response)),
     };
+    if let Some(response) = admission::person_reported(&ledger, &visit) {
+        return Begun::Answered(finish(ledger, is_head, response));
+    }
     let body = RequestBody::of_visitor(incoming, &ledger.worker, visit.site);
     let now = ledger.received;
     let found = ledger.worker.shared.cache.look_up(&visit.cache_request(!body.is_empty()), now);
@@ -154,6 +158,7 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
     let trusted = client.trusted_peer;
     let mut visit =
         Visit::new(site, authority.unwrap_or_default(), client.address, peer, trusted, https, parts);
+    visit.take_mark(ledger.received);
     if let Some(site) = shared.config.sites.get(usize::from(site.0)) {
         visit.keep_known_parameters(&site.query);
     }
@@ -198,7 +203,7 @@ fn is_too_large(parts: &Parts) -> bool {
 }
 
 /// The reference of this request: the access log's where there is one, else a new one.
-fn reference(ledger: &Ledger) -> floodwall_model::ReferenceId {
+pub(crate) fn reference(ledger: &Ledger) -> floodwall_model::ReferenceId {
     ledger.access.as_ref().map_or_else(|| ledger.worker.next_reference(), |access| access.reference)
 }
 
