@@ -25,6 +25,7 @@ use std::io::{BufRead, Write};
 use serde::{Deserialize, Serialize};
 
 pub use flood::{FloodSecond, FloodSeen};
+pub(crate) use introduction::{FLOODERS_USER_AGENT, user_agent};
 pub use tls::TlsOrders;
 pub use visitors::VisitorsSeen;
 

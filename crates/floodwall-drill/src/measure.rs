@@ -50,14 +50,15 @@ pub struct Goodput {
     pub by_kind: BTreeMap<VisitorKind, Share>,
     /// Every second.
     pub seconds: Vec<Second>,
-    /// Seconds from the onset until visitors were protected for good; `None` if never, or if there
+    /// Seconds from the onset until visitors were protected for good, stated waits left out; `None` if never, or if there
     /// was no onset.
     pub time_to_protect_s: Option<u32>,
 }
 
 /// Of all wants, at least this share must arrive for visitors to be protected.
 const PROTECTED_PERCENT: f64 = 99.0;
-/// Their 99th percentile may be this many times the calm one.
+/// Their 99th percentile, without what pages said to wait or to work, may be this many times the calm
+/// one.
 const PROTECTED_TIMES_CALM: f64 = 3.0;
 /// Latencies this small are as good as the calm one's: three times what a look-up takes in the calm. So
 /// it does not matter whether there was one in a calm of few seconds.
@@ -123,7 +124,7 @@ fn time_to_protect(groups: &[Vec<&Record>], onset_s: u32, calm_p99_ms: f64) -> O
     let protected = |window: &[Vec<&Record>]| {
         let share = Share::of(window.iter().flatten().copied());
         share.arrived_percent().is_none_or(|percent| percent >= PROTECTED_PERCENT)
-            && share.p99_ms <= allowed_ms
+            && share.p99_untold_ms <= allowed_ms
     };
     let last_bad = after.windows(WINDOW_S.min(after.len()).max(1)).rposition(|window| !protected(window));
     match last_bad {

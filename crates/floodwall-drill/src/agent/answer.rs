@@ -20,8 +20,9 @@ pub(super) enum Said {
     Done(Outcome),
     /// A redirect.
     GoTo(String),
-    /// A page that says when to ask again and where, and perhaps what to prove instead.
-    Page { again: Option<Again>, challenge: Option<Box<Challenge>> },
+    /// A page that says when to ask again and where, and perhaps what to prove instead; or that somebody
+    /// asks for too much.
+    Page { again: Option<Again>, challenge: Option<Box<Challenge>>, refuses: bool },
     /// An error page that may be gone later.
     Error { outcome: Outcome, retry_after: Option<Duration> },
 }
@@ -55,7 +56,8 @@ pub(super) fn judge(
     let challenge = challenge(status, body).map(Box::new);
     let again = refresh(headers, body, site, target);
     if challenge.is_some() || again.is_some() {
-        return Said::Page { again, challenge };
+        let refuses = matches!(status.as_u16(), 401 | 403 | 429);
+        return Said::Page { again, challenge, refuses };
     }
     let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let retry_after = seconds.map(Duration::from_secs);
@@ -130,12 +132,13 @@ mod tests {
         match judge(&want, ("www.vote.example", "/a?b"), status, &headers, body.as_bytes()) {
             Said::Done(outcome) => format!("{outcome:?}"),
             Said::GoTo(target) => format!("go to {target}"),
-            Said::Page { again, challenge } => {
+            Said::Page { again, challenge, refuses } => {
                 let again = again.map(|again| {
                     format!("{:?} at {}", again.after, again.target.as_deref().unwrap_or("here"))
                 });
                 let work = challenge.map_or("", |_| " or work");
-                format!("wait {}{work}", again.unwrap_or_default())
+                let refused = if refuses { ", refused" } else { "" };
+                format!("wait {}{work}{refused}", again.unwrap_or_default())
             }
             Said::Error { outcome, retry_after } => format!("{outcome:?} for {retry_after:?}"),
         }
@@ -150,6 +153,7 @@ mod tests {
             (200, &[][..], "<h1>Hello</h1>", "Arrived"),
             (200, &[], "<h1>Checking your browser</h1>", "Wrong"),
             (503, &[("refresh", "5")], "", "wait 5s at here"),
+            (429, &[("refresh", "5"), ("retry-after", "5")], "", "wait 5s at here, refused"),
             (200, &[("refresh", "2; url=/x?y")], "", "wait 2s at /x?y"),
             (503, &[("refresh", "2; URL='/x'"), ("retry-after", "9")], "", "wait 2s at /x"),
             (503, &[], CHOICE, "wait 5s at /a?b&floodwall=t or work"),

@@ -112,7 +112,10 @@ impl<'a> Client<'a> {
                 continue;
             }
             (redirects, pages) = (0, pages + 1);
-            if let Said::Done(Outcome::Refused) | Said::Error { outcome: Outcome::Refused, .. } = said {
+            if let Said::Done(Outcome::Refused)
+            | Said::Error { outcome: Outcome::Refused, .. }
+            | Said::Page { refuses: true, .. } = said
+            {
                 way.refusals += 1;
             }
             target = match said {
@@ -120,7 +123,7 @@ impl<'a> Client<'a> {
                 _ if pages > PAGES_MAX => return Outcome::Wrong,
                 // Nobody sees a page that comes in place of a style sheet.
                 Said::Page { .. } if want.what == Wanted::Part => return Outcome::ServerError,
-                Said::Page { again, challenge } => {
+                Said::Page { again, challenge, .. } => {
                     match self.take_page(&target, again, challenge.as_deref(), &mut patience, way).await {
                         Ok(next) => next,
                         Err(outcome) => return outcome,

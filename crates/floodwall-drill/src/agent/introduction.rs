@@ -7,6 +7,9 @@ use http::request::Builder;
 use crate::plan::Wanted;
 use crate::scenario::VisitorKind;
 
+/// What flooders call themselves who do not care what is thought of them.
+pub(crate) const FLOODERS_USER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36";
+
 /// Adds the fields of a visitor of that kind, who wants that. Over TLS browsers say what a request is
 /// for (Fetch Metadata); without, they do not.
 pub(super) fn introduce(request: Builder, kind: VisitorKind, what: Wanted, is_over_tls: bool) -> Builder {
@@ -36,7 +39,7 @@ pub(super) fn introduce(request: Builder, kind: VisitorKind, what: Wanted, is_ov
 }
 
 /// What they call themselves.
-pub(super) fn user_agent(kind: VisitorKind) -> &'static str {
+pub(crate) fn user_agent(kind: VisitorKind) -> &'static str {
     match kind {
         VisitorKind::Phone => {
             "Mozilla/5.0 (Linux; Android 14; Mobile) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"

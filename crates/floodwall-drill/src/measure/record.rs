@@ -67,10 +67,11 @@ impl Way {
         self.proofs + self.waits > 0
     }
 
-    /// Time that was spent as a page said, and not for want of an answer.
+    /// Time that was spent as a page said. What a person waits before loading an error page again is
+    /// none of it.
     #[must_use]
     pub fn told_us(&self) -> u64 {
-        self.working_us.saturating_add(self.waiting_us).saturating_add(self.reloading_us)
+        self.working_us.saturating_add(self.waiting_us)
     }
 }
 

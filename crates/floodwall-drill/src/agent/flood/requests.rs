@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 
 use super::skilled::{BODY_BYTES_MAX, FOLLOWED_MAX, Next};
 use super::{Fate, Running};
-use crate::agent::introduction::introduce;
+use crate::agent::introduction::{FLOODERS_USER_AGENT, introduce};
 use crate::agent::tls::Tls;
 use crate::plan::Wanted;
 use crate::scenario::{FloodKind, Skill, VisitorKind};
@@ -69,8 +69,7 @@ async fn ask_once(
     };
     let request = Request::get(target).header(HOST, host);
     let mut request = if running.flood.skill == Skill::Plain {
-        let agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36";
-        request.header("user-agent", agent).header("accept", "*/*")
+        request.header("user-agent", FLOODERS_USER_AGENT).header("accept", "*/*")
     } else {
         // Who goes to such trouble looks like the others, too.
         introduce(request, VisitorKind::Browser, Wanted::Page, running.post.is_over_tls())
