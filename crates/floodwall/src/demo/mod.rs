@@ -252,7 +252,8 @@ A sample voter-information site now runs behind Floodwall, on this machine only.
            brings it back (in another terminal); it is noticed within a second
 
          for i in $(seq 400); do curl -s -o /dev/null -w '%{{http_code}} ' \"http://{site}/polling-place/lookup?zip=$((10000+i))\" & done; wait
-           one source asking for much work at once: 429 beyond its limit, pages still answered
+           more look-ups at once than the site's server can answer: it is given what it can carry,
+           the others wait for their turn, and pages are answered meanwhile
 
   The site's own server listens on http://{origin} and stands for a small office's: its polling-place
   look-up takes 50-100 ms and serves 20 at a time. State is in {state} and removed at the end.

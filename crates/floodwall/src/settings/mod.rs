@@ -12,6 +12,7 @@ mod draft;
 mod fault;
 mod forms;
 mod keys;
+mod path;
 mod quantity;
 mod query;
 mod relations;
@@ -30,6 +31,7 @@ use std::time::Duration;
 use floodwall_model::Prefix;
 
 pub(crate) use fault::{Faults, Severity, TextForm};
+pub(crate) use path::{PathClass, PathPattern};
 pub(crate) use quantity::format_size;
 pub(crate) use query::QueryRule;
 pub(crate) use target::{HostPattern, Origin};
@@ -195,6 +197,42 @@ pub(crate) struct Site {
     pub(crate) cleartext: Cleartext,
     /// How long browsers are told to use HTTPS only; zero or `None` tells them nothing.
     pub(crate) hsts: Option<Duration>,
+    /// Who is let to the origin when there is not room for all.
+    pub(crate) admission: Admission,
+}
+
+/// `[site.admission]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Admission {
+    /// Whether it decides and acts.
+    pub(crate) mode: AdmissionMode,
+    /// The longest anybody waits.
+    pub(crate) wait_max: Duration,
+    /// Paths that are never challenged.
+    pub(crate) essential: Vec<PathPattern>,
+    /// Clients that are always let in.
+    pub(crate) allow: Vec<Prefix>,
+    /// Path classes; no two of one name.
+    pub(crate) classes: Vec<PathClass>,
+    /// Requests of one class at the origin at once: least and most, in order.
+    pub(crate) origin_requests: (u32, u32),
+    /// What is of an earlier generation is void.
+    pub(crate) generation: u16,
+}
+
+/// What a site's gates do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AdmissionMode {
+    /// As they decide.
+    On,
+    /// They count what they would do.
+    Observe,
+    /// There are none.
+    Off,
+}
+
+impl AdmissionMode {
+    const WORDS: &[(&str, Self)] = &[("on", Self::On), ("observe", Self::Observe), ("off", Self::Off)];
 }
 
 /// What becomes of requests in clear text.
