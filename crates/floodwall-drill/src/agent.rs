@@ -5,6 +5,7 @@
 
 mod answer;
 mod client;
+mod counters;
 mod flood;
 mod h2;
 mod handshakes;
@@ -24,6 +25,7 @@ use std::io::{BufRead, Write};
 
 use serde::{Deserialize, Serialize};
 
+pub use counters::{Counters, run as run_counters};
 pub use flood::{FloodSecond, FloodSeen};
 pub(crate) use introduction::{FLOODERS_USER_AGENT, user_agent};
 pub use tls::TlsOrders;
@@ -48,9 +50,9 @@ pub struct Orders {
     pub scenario: Scenario,
     /// The seed.
     pub seed: u64,
-    /// The edge's port.
+    /// The port that it serves, or connects to.
     pub port: u16,
-    /// Its port with TLS, where the scenario needs it.
+    /// The edge's port with TLS, where the scenario needs it.
     pub tls: Option<TlsOrders>,
     /// The site's host name, for `Host`.
     pub site: String,

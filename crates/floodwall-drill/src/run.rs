@@ -15,7 +15,7 @@ use agents::Agent;
 use verdict::{share_flooded, void};
 use watch::Watch;
 
-use crate::agent::{FloodSeen, Orders, OriginSeen, TlsOrders, VisitorsSeen};
+use crate::agent::{Counters, FloodSeen, Orders, OriginSeen, TlsOrders, VisitorsSeen};
 use crate::certificates::{CertificateError, Certificates};
 use crate::clock::Moment;
 use crate::directory;
@@ -37,6 +37,10 @@ pub const SITE: &str = "www.vote.example";
 const EDGE_PORT: u16 = 8080;
 /// The edge's with TLS.
 const EDGE_TLS_PORT: u16 = 8443;
+/// Where Floodwall shows its own figures, on its host alone.
+pub(crate) const ADMIN_PORT: u16 = 9_800;
+/// The agent that reads them.
+const COUNTERS: &str = "counters";
 /// The origin's port.
 pub const ORIGIN_PORT: u16 = 8081;
 
@@ -95,6 +99,9 @@ pub struct Outcome {
     /// What its system held at each second's mark: whether a connection that flooders hold is also
     /// one that the edge holds.
     pub edge_held: Vec<Held>,
+    /// What the edge itself says of its admission, by the names of its metrics: of counters the end, of
+    /// gauges the peak. Empty where it says nothing.
+    pub admission: Counters,
     /// Whether the generators kept up.
     pub generators: Generators,
     /// Why the measurement does not count, where it does not.
@@ -218,21 +225,25 @@ impl Drill<'_> {
         let certificates = self.certificates(directory.path())?;
         let edge = self.edge_command(directory.path(), certificates.as_ref())?;
 
-        let agent = |host| {
+        let agent = |host: Host| {
+            let name = if host == Host::Edge { COUNTERS } else { host.as_str() };
             let mut command = hosts.command(host, &self.program);
-            command.args(["drill-agent", host.as_str()]);
-            Agent::start(host, command, Some(&self.orders(host, certificates.as_ref())), directory.path())
+            command.args(["drill-agent", name]);
+            let orders = self.orders(host, certificates.as_ref());
+            Agent::start((host, name), command, Some(&orders), directory.path())
         };
         let mut origin = agent(Host::Origin)?;
         origin.ready(self.stop)?;
         let mut edge_command = hosts.command(Host::Edge, &edge.program);
         edge_command.args(&edge.arguments);
-        let mut edge = Agent::start(Host::Edge, edge_command, None, directory.path())?;
+        let mut edge = Agent::start((Host::Edge, "edge"), edge_command, None, directory.path())?;
         let _watch = Watch::over(&edge, directory.path())?;
         let (mut visitors, mut flood) = (agent(Host::Visitors)?, agent(Host::Flood)?);
         // The visitors are ready once the edge has answered them.
         visitors.ready_beside(&mut edge, self.stop)?;
         flood.ready(self.stop)?;
+        let mut counters = if self.edge.tells_of_admission() { Some(agent(Host::Edge)?) } else { None };
+        counters.as_mut().map_or(Ok(()), |counters| counters.ready(self.stop))?;
 
         let start = self.start(planned)?;
         let before = (use_of(edge.pid()), generators_cpu(&[&origin, &visitors, &flood]));
@@ -257,11 +268,19 @@ impl Drill<'_> {
         let floods: Vec<FloodSeen> = flood.result(RESULT_PATIENCE, self.stop)?;
         origin.tell(&"end")?;
         let origin: OriginSeen = origin.result(RESULT_PATIENCE, self.stop)?;
+        let admission = counters.as_mut().map(|counters| self.told_of_admission(counters));
         if let Some(words) = edge.ended_early() {
             return Err(DrillError::Agent { host: "edge", what: words });
         }
         let steered = hosts.are_steered();
-        Ok(self.outcome(&seen, floods, origin, (used, held), (&generators_s, steered)))
+        let outcome = self.outcome(&seen, floods, origin, (used, held), (&generators_s, steered));
+        Ok(Outcome { admission: admission.unwrap_or_default(), ..outcome })
+    }
+
+    /// What the edge said of its admission; nothing where it said nothing, which is no failure.
+    fn told_of_admission(&self, counters: &mut Agent) -> Counters {
+        let told = counters.tell(&"end").and_then(|()| counters.result(RESULT_PATIENCE, self.stop));
+        told.unwrap_or_default()
     }
 
     /// The site's certificate, where the scenario needs one.
@@ -333,6 +352,7 @@ impl Drill<'_> {
             origin,
             edge_use,
             edge_held,
+            admission: Counters::new(),
             generators,
         }
     }
@@ -352,7 +372,11 @@ impl Drill<'_> {
             host,
             scenario: self.scenario.clone(),
             seed: self.seed.0,
-            port: if host == Host::Origin { ORIGIN_PORT } else { EDGE_PORT },
+            port: match host {
+                Host::Origin => ORIGIN_PORT,
+                Host::Edge => ADMIN_PORT,
+                Host::Visitors | Host::Flood => EDGE_PORT,
+            },
             site: SITE.to_owned(),
         }
     }

@@ -43,6 +43,13 @@ pub(super) fn render(outcomes: &[Outcome], left_out: &[LeftOut]) -> String {
                 held.connections, held.half_open
             );
         }
+        let admission: Vec<_> = (outcome.admission.iter())
+            .filter(|(_, value)| **value > 0.0)
+            .map(|(series, value)| format!("{series} {value}"))
+            .collect();
+        if !admission.is_empty() {
+            let _ = writeln!(text, "  its admission: {}", admission.join(", "));
+        }
         let taken =
             outcome.edge_use.taken_by_others_s * 100.0 / f64::from(outcome.scenario.duration_s.max(1));
         if taken > TAKEN_PERCENT_MAX {
