@@ -143,6 +143,7 @@ mod rate_limit;
 mod sealed;
 mod secret;
 mod shared_circuit;
+mod signature;
 mod source_ledger;
 mod ticket;
 mod token;
@@ -166,6 +167,11 @@ pub use rate_limit::{RateLimit, RateLimitError};
 pub use sealed::SealedText;
 pub use secret::{KEY_EPOCH, Keyring, Secret};
 pub use shared_circuit::SharedCircuit;
+pub use signature::{
+    ClientTraits, Condition, Conjunction, Evidence, Findings, Mark, NotProposed, Proposed, Referrer,
+    RefusedSignature, RequestShape, SignatureEnd, SignatureId, SignatureRecord, SignatureSearch,
+    SignatureSettings, SignatureStage, SignatureWatch, TraitField, TraitKeys,
+};
 pub use source_ledger::{Charge, Excess, FairShare, SourceKey, SourceLedger};
 pub use ticket::{TICKET_LIFETIME, Ticket};
 pub use token::{
