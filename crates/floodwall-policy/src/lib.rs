@@ -140,6 +140,7 @@ mod origin_budget;
 mod origin_health;
 mod prefix_limiter;
 mod rate_limit;
+mod refusal_reference;
 mod sealed;
 mod secret;
 mod shared_circuit;
@@ -164,6 +165,7 @@ pub use origin_budget::{BudgetSettings, BudgetSettingsError, OriginBudget, Outco
 pub use origin_health::{CircuitSettings, CircuitSettingsError, OriginCircuit, OriginFailure, Permit};
 pub use prefix_limiter::{Meter, PrefixLimiter};
 pub use rate_limit::{RateLimit, RateLimitError};
+pub use refusal_reference::{AGE_MAX as REFERENCE_AGE_MAX, Decided, ReferenceKey, RefusalNote};
 pub use sealed::SealedText;
 pub use secret::{KEY_EPOCH, Keyring, Secret};
 pub use shared_circuit::SharedCircuit;
