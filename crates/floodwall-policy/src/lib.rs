@@ -134,6 +134,7 @@ mod fair_queue;
 pub mod fuzzing;
 mod gate;
 mod known_clients;
+mod known_good;
 mod ladder;
 mod never_challenged;
 mod origin_budget;
@@ -159,6 +160,11 @@ pub use gate::{
     Standing, Wake,
 };
 pub use known_clients::KnownClients;
+pub use known_good::{
+    Crawler, CrawlerCheckSettings, CrawlerChecks, CrawlerStanding, LookUp, LookUpFault, NAMES_MAX,
+    NextLookUp, PROBE_LIFETIME_MAX, PrefixMap, ProbeClaims, ProbeName, ProbeNameError, PublishedRangesError,
+    WELL_KNOWN_CRAWLERS, published_ranges,
+};
 pub use ladder::{Ladder, LadderFacts, Rung};
 pub use never_challenged::never_challenged;
 pub use origin_budget::{BudgetSettings, BudgetSettingsError, OriginBudget, Outcome};

@@ -54,11 +54,15 @@ pub struct Conjunction {
 }
 
 impl Conjunction {
-    fn of(first: Condition) -> Self {
+    /// One condition.
+    #[must_use]
+    pub fn of(first: Condition) -> Self {
         Self { conditions: [first; FIELDS_MAX], fields: 1 }
     }
 
-    fn and(mut self, condition: Condition) -> Self {
+    /// With one more condition, of another field. A fourth takes the place of the third.
+    #[must_use]
+    pub fn and(mut self, condition: Condition) -> Self {
         let from = usize::from(self.fields).min(FIELDS_MAX - 1);
         if let Some(rest) = self.conditions.get_mut(from..) {
             rest.fill(condition);
