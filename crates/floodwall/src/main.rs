@@ -1,6 +1,7 @@
 //! The `floodwall` command: reads the command line, runs one command, exits 0, 1 or 2.
 
 mod access_log;
+mod admin_socket;
 mod certificates;
 mod check;
 mod clock;
@@ -10,11 +11,13 @@ mod demo;
 mod doctor;
 mod drill;
 mod edge_config;
+mod explain;
 mod history;
 mod logging;
 mod serve;
 mod service_manager;
 mod settings;
+mod state_secret;
 
 use std::process::ExitCode;
 
