@@ -51,8 +51,10 @@ pub(crate) trait EdgeAccount: Send + Sync {
 }
 
 /// Where no account is kept.
+#[cfg(test)]
 pub(crate) struct NoAccount;
 
+#[cfg(test)]
 impl EdgeAccount for NoAccount {
     fn address(&self, _address: IpAddr) -> Option<AddressFacts> {
         None

@@ -10,6 +10,7 @@ mod control;
 mod demo;
 mod doctor;
 mod drill;
+mod edge_account;
 mod edge_config;
 mod explain;
 mod history;
