@@ -12,7 +12,7 @@ use std::time::Duration;
 use floodwall_console::{Console, Losses, Readiness, SiteFigures, Snapshot};
 use floodwall_edge::{AccessSink, BoundAddresses, BoundEdge, EdgeError, EdgeHandle};
 use floodwall_model::{Clock, EdgeCounts, OriginHealth, Timestamp};
-use floodwall_policy::ReferenceKey;
+use floodwall_policy::{CrawlerCheckSettings, ReferenceKey};
 use floodwall_store::{HandleSettings, Store, StoreError, StoreFigures, StoreHandle};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +23,7 @@ use crate::admin_socket::{AdminDesk, AdminSocket, NoAccount};
 use crate::certificates::CertificateWatch;
 use crate::clock::SystemClock;
 use crate::control::{Command, Control, Event, Figures};
+use crate::crawler_watch::CrawlerWatch;
 use crate::edge_config::edge_config;
 use crate::history::StoreHistory;
 use crate::service_manager::ServiceManager;
@@ -143,6 +144,7 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
             key: ReferenceKey::new(&secret),
             sites: settings.sites.iter().map(|site| site.name.clone()).collect(),
             account: Arc::new(NoAccount),
+            crawlers: watch_crawlers(&clock),
             clock: clock.clone(),
         };
         let admin_socket = open_admin_socket(state);
@@ -205,6 +207,13 @@ fn open_store(directory: &Path) -> Result<StoreHandle, ServeError> {
         .map_err(|source| ServeError::State { directory: directory.display().to_string(), source })?;
     let store = Store::open(&directory.join(STORE_FILE))?;
     Ok(StoreHandle::start(store, HandleSettings::default())?)
+}
+
+/// Without it crawlers are known by their operators' published ranges only.
+fn watch_crawlers(clock: &Arc<dyn Clock>) -> Option<Arc<CrawlerWatch>> {
+    CrawlerWatch::start(CrawlerCheckSettings::default(), clock.clone())
+        .inspect_err(|error| tracing::warn!("{error}"))
+        .ok()
 }
 
 /// Without it only commands of this host miss something: no reason not to serve.
