@@ -29,6 +29,7 @@ use serde::Serialize;
 use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
 
+use crate::crawler_watch::CrawlerWatch;
 use crate::explain::{AddressFacts, Explanation, Subject, explain_reference, signature_sentences};
 
 /// The file in the state directory.
@@ -56,6 +57,7 @@ pub(crate) struct AdminDesk {
     /// Names of the settings' sites, in their order.
     pub(crate) sites: Vec<String>,
     pub(crate) account: Arc<dyn EdgeAccount>,
+    pub(crate) crawlers: Option<Arc<CrawlerWatch>>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -121,7 +123,11 @@ impl AdminDesk {
     }
 
     fn explain_address(&self, address: IpAddr) -> Explanation {
-        let facts = self.account.address(address);
+        let mut facts = self.account.address(address);
+        let host = self.crawlers.as_ref().and_then(|crawlers| crawlers.verified_host(address));
+        if let (Some(facts), Some(host)) = (&mut facts, host) {
+            facts.allowed.get_or_insert_with(|| format!("DNS confirms that it is the crawler's host {host}"));
+        }
         let nothing = || vec!["The server keeps no account of addresses.".to_owned()];
         Explanation {
             subject: address.to_string(),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use floodwall_console::{Console, Losses, Readiness, SiteFigures, Snapshot};
 use floodwall_edge::{AccessSink, BoundAddresses, BoundEdge, EdgeError, EdgeHandle};
 use floodwall_model::{Clock, EdgeCounts, OriginHealth, Timestamp};
-use floodwall_policy::ReferenceKey;
+use floodwall_policy::{CrawlerCheckSettings, ReferenceKey};
 use floodwall_store::{HandleSettings, Store, StoreError, StoreFigures, StoreHandle};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,11 +23,12 @@ use crate::admin_socket::{AdminDesk, AdminSocket};
 use crate::certificates::CertificateWatch;
 use crate::clock::SystemClock;
 use crate::control::{Command, Control, Event, Figures};
+use crate::crawler_watch::CrawlerWatch;
 use crate::edge_account::RunningEdge;
 use crate::edge_config::edge_config;
 use crate::history::StoreHistory;
 use crate::service_manager::ServiceManager;
-use crate::settings::Settings;
+use crate::settings::{Settings, VerifyCrawlers};
 use crate::state_secret::{self, SecretError};
 
 /// How often traffic is handed to the store. Twice a second and not once, so that a killed process
@@ -141,12 +142,20 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         let store = open_store(state)?;
         let secret = state_secret::read_or_make(state)?;
         bound.use_secret(&secret);
+        let crawlers = match settings.server.verify_crawlers {
+            VerifyCrawlers::Dns => watch_crawlers(&clock),
+            VerifyCrawlers::Off => None,
+        };
+        if let Some(crawlers) = &crawlers {
+            bound.use_crawlers(crawlers.clone());
+        }
         let admin_socket = open_admin_socket(state);
         let edge = bound.start()?;
         let desk = AdminDesk {
             key: ReferenceKey::new(&secret),
             sites: settings.sites.iter().map(|site| site.name.clone()).collect(),
             account: Arc::new(RunningEdge(edge.accounts())),
+            crawlers,
             clock: clock.clone(),
         };
         let addresses = Addresses { edge: edge.addresses().clone(), admin: admin_address };
@@ -207,6 +216,13 @@ fn open_store(directory: &Path) -> Result<StoreHandle, ServeError> {
         .map_err(|source| ServeError::State { directory: directory.display().to_string(), source })?;
     let store = Store::open(&directory.join(STORE_FILE))?;
     Ok(StoreHandle::start(store, HandleSettings::default())?)
+}
+
+/// Without it crawlers are known by their operators' published ranges only.
+fn watch_crawlers(clock: &Arc<dyn Clock>) -> Option<Arc<CrawlerWatch>> {
+    CrawlerWatch::start(CrawlerCheckSettings::default(), clock.clone())
+        .inspect_err(|error| tracing::warn!("{error}"))
+        .ok()
 }
 
 /// Without it only commands of this host miss something: no reason not to serve.

@@ -232,6 +232,12 @@ impl CrawlerChecks {
         }
     }
 
+    /// Whether DNS is being asked about an address.
+    #[must_use]
+    pub fn is_asking(&self, address: IpAddr, now: Timestamp) -> bool {
+        self.entries.get(&address.to_canonical()).is_some_and(|entry| entry.is_asked(now))
+    }
+
     /// Addresses that are kept.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -47,6 +47,7 @@ fn served(ask: impl FnOnce(&Path) + Send + 'static) {
             key: key(),
             sites: vec!["sos".to_owned()],
             account: Arc::new(OneAddress),
+            crawlers: None,
             clock: Arc::new(StoppedClock),
         };
         let path = directory.path().to_owned();
