@@ -30,6 +30,7 @@ mod listen;
 mod outgoing;
 mod pages;
 mod place;
+mod plain;
 mod proxy;
 mod query;
 mod request_guard;

@@ -79,9 +79,15 @@ pub(crate) fn begin(mut ledger: Ledger, peer: Peer, head: Parts, incoming: Incom
 /// request on is the one that a flood of look-ups makes, and it is smaller.
 pub(crate) fn answer(waiting: Box<Waiting>) -> Pin<Box<dyn Future<Output = Response<ResponseBody>>>> {
     match cached::passes_through(&waiting.visit, &waiting.found) {
-        Some(forwarded) => Box::pin(pass_through(waiting, forwarded)),
+        Some(forwarded) => in_place(|| pass_through(waiting, forwarded)),
         None => Box::pin(answer_or_fetch(waiting)),
     }
+}
+
+/// As `Box::pin`, which makes a future elsewhere and then copies all the room it has, nearly nothing of
+/// which is set yet.
+fn in_place<F: Future>(future: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::into_pin(Box::write(Box::new_uninit(), future()))
 }
 
 async fn answer_or_fetch(mut waiting: Box<Waiting>) -> Response<ResponseBody> {

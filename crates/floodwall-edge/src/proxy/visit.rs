@@ -130,6 +130,12 @@ impl Visit {
     /// The header as the origin gets it: what is for one hop removed, and what claims to know who
     /// asks. Made from `fields`, which are the visitor's own or a copy of them.
     pub(crate) fn header_to_origin(&self, mut fields: HeaderMap) -> HeaderMap {
+        if self.introduction.is_some()
+            && headers::go_on_as_they_are(&fields, &self.authority, forwarded::is_strangers_claim)
+        {
+            fields.remove(header::CONNECTION);
+            return fields;
+        }
         headers::remove_hop_by_hop(&mut fields);
         let host_stands =
             fields.get(header::HOST).is_some_and(|host| host.as_bytes() == self.authority.as_bytes());
