@@ -12,6 +12,7 @@ mod drill;
 mod edge_config;
 mod history;
 mod logging;
+mod replay;
 mod serve;
 mod service_manager;
 mod settings;

@@ -289,7 +289,7 @@ proptest! {
                 }
             }
         }
-        LogFormat::detect(&lines.join(&b'\n'));
+        let _ = LogFormat::detect(&lines.join(&b'\n'));
     }
 
     #[test]
