@@ -18,6 +18,7 @@ mod merge;
 mod minutes;
 mod order;
 mod outcome;
+mod plot;
 mod series;
 mod source;
 mod tally;
@@ -60,6 +61,9 @@ pub(crate) struct ReplayArguments {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+    /// Write the traffic as a picture (SVG) to this file
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
     /// Take limits and trusted proxies from this settings file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -130,6 +134,11 @@ pub(crate) fn run(arguments: &ReplayArguments) -> ExitCode {
         Ok(outcome) => outcome,
         Err(error) => return fail(&format!("floodwall: no thread to read with: {error}"), EXIT_NO),
     };
+    if let Some(file) = &arguments.plot
+        && let Err(error) = std::fs::write(file, plot::svg(&outcome))
+    {
+        return fail(&format!("floodwall: {}: {error}", file.display()), EXIT_NO);
+    }
     let text = if arguments.json { json::render(&outcome) } else { text::render(&outcome) };
     // Nobody reads any more: no fault of ours.
     let _ = std::io::stdout().write_all(text.as_bytes());
