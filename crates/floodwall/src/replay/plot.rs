@@ -7,14 +7,14 @@ use std::fmt::Write;
 
 use super::outcome::Outcome;
 use super::series::{Bin, Series};
-use super::words::{counted, grouped, minute, rate, time, to_f64};
+use super::words::{counted, minute, rate, span, time, to_f64};
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 380.0;
 /// The drawing area: left, top, right, bottom.
 const LEFT: f64 = 70.0;
 const TOP: f64 = 56.0;
-const RIGHT: f64 = 940.0;
+const RIGHT: f64 = 915.0;
 const BOTTOM: f64 = 320.0;
 
 /// Marks on the time axis, about.
@@ -138,9 +138,9 @@ fn axes(svg: &mut String, series: &Series, scale: &Scale) -> Written {
     }
     writeln!(
         svg,
-        "<text x=\"{LEFT}\" y=\"{:.1}\" fill=\"#222222\">requests a second, means of {} s</text>",
+        "<text x=\"{LEFT}\" y=\"{:.1}\" fill=\"#222222\">requests a second, means of {}</text>",
         TOP - 12.0,
-        grouped(u64::try_from(series.bin_s()).unwrap_or(0))
+        span(series.bin_s().saturating_mul(1_000_000))
     )
 }
 

@@ -62,6 +62,7 @@ fn both(large: i64, large_unit: &str, small: i64, small_unit: &str) -> String {
 /// A rate: whole where it is large, with tenths or hundredths where it is small.
 pub(super) fn rate(per_second: f64) -> String {
     match per_second {
+        0.0 => "0".to_owned(),
         small if small < 1.0 => format!("{small:.2}"),
         middling if middling < 10.0 => format!("{middling:.1}"),
         large => format!("{large:.0}"),
