@@ -21,7 +21,7 @@ pub(super) fn read(line: &[u8], offset_s: i32) -> Result<LogRecord<'_>, LineFaul
     record.set_request(request);
     let (status_text, rest) = word(rest);
     record.status = status(status_text);
-    if record.status.is_none() && given(status_text).is_some_and(|text| text != b"000") {
+    if record.status.is_none() && !matches!(status_text, b"-" | b"000") {
         return Err(LineFault::Form);
     }
     let (bytes, rest) = word(rest);

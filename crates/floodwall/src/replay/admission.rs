@@ -114,6 +114,7 @@ impl Ord for Planned {
 
 /// The gate in simulated time.
 pub(crate) struct AdmissionReplay {
+    began: i64,
     gate: Gate,
     known: KnownClients,
     limits: Option<(Admission, AdmissionPolicy)>,
@@ -133,12 +134,14 @@ pub(crate) struct AdmissionReplay {
 }
 
 impl AdmissionReplay {
-    pub(crate) fn new(options: &AdmissionOptions) -> Self {
+    /// Before the first request of a log, which came then (microseconds since 1970).
+    pub(crate) fn new(options: &AdmissionOptions, began: i64) -> Self {
         let limits = options.limits.map(|(site, clients)| {
             (Admission::new(PrefixLimiter::new(clients, SEED)), AdmissionPolicy::new(vec![site]))
         });
         Self {
-            gate: Gate::new(options.gate, SEED, stamp(0)),
+            began,
+            gate: Gate::new(options.gate, SEED, stamp(began, began)),
             known: KnownClients::new(SEED),
             limits,
             visitors: Visitors::new(),
@@ -218,7 +221,7 @@ impl AdmissionReplay {
         match due {
             Due::Answer { began } => {
                 let latency = Duration::from_micros(u64::try_from(now - began).unwrap_or(0));
-                self.gate.on_release(Outcome::Answered(latency), stamp(now));
+                self.gate.on_release(Outcome::Answered(latency), self.stamp(now));
                 self.wake(now);
             }
             Due::Asks(mut event) => {
@@ -231,7 +234,7 @@ impl AdmissionReplay {
 
     fn tick(&mut self, until: i64) {
         let now = self.next_tick;
-        if let Some(rung) = self.gate.tick(stamp(now)) {
+        if let Some(rung) = self.gate.tick(stamp(self.began, now)) {
             self.rung = rung;
             self.rung_max = self.rung_max.max(rung);
         }
@@ -247,7 +250,7 @@ impl AdmissionReplay {
         if !self.within_limits(event) {
             return self.refused(event, None);
         }
-        let now = stamp(event.unix_micros);
+        let now = self.stamp(event.unix_micros);
         let prefix = Prefix::of_client(event.client);
         let over_share = self.gate.counts().over_share;
         let token = self.visitors.token(event);
@@ -291,7 +294,7 @@ impl AdmissionReplay {
             path: "",
             origin_bound: true,
         };
-        admission.admit(policy, &facts, stamp(event.unix_micros)) == Verdict::Admit
+        admission.admit(policy, &facts, self.stamp(event.unix_micros)) == Verdict::Admit
     }
 
     fn start(&mut self, event: &Event, now: i64) {
@@ -333,7 +336,7 @@ impl AdmissionReplay {
     }
 
     fn wake(&mut self, now: i64) {
-        while let Some(wake) = self.gate.next_wake(stamp(now)) {
+        while let Some(wake) = self.gate.next_wake(stamp(self.began, now)) {
             let (Wake::Admit(id) | Wake::Refuse(id, _)) = wake;
             let Some(event) = self.waiting.remove(&id) else { continue };
             match wake {
@@ -341,6 +344,10 @@ impl AdmissionReplay {
                 Wake::Refuse(_, refusal) => self.refused(&event, Some(refusal)),
             }
         }
+    }
+
+    fn stamp(&self, unix_micros: i64) -> Timestamp {
+        stamp(self.began, unix_micros)
     }
 
     fn plan(&mut self, at: i64, due: Due) {
@@ -356,7 +363,8 @@ fn fingerprint(event: &Event) -> ClientFingerprint {
     ClientFingerprint(agent)
 }
 
-/// In a replay both clocks are the log's.
-fn stamp(unix_micros: i64) -> Timestamp {
-    Timestamp::new(Duration::from_micros(u64::try_from(unix_micros).unwrap_or(0)), unix_micros)
+/// In a replay both clocks are the log's; the monotonic one starts with it.
+fn stamp(began: i64, unix_micros: i64) -> Timestamp {
+    let since = u64::try_from(unix_micros.saturating_sub(began)).unwrap_or(0);
+    Timestamp::new(Duration::from_micros(since), unix_micros)
 }

@@ -18,7 +18,7 @@ use super::tally::Tally;
 /// Takes the requests of all logs, second by second.
 pub(crate) struct Replayed {
     admission_options: AdmissionOptions,
-    admission: AdmissionReplay,
+    admission: Option<AdmissionReplay>,
     addresses: Addresses,
     series: Series,
     requests: u64,
@@ -59,7 +59,7 @@ pub(crate) struct AdmissionOutcome {
 impl Replayed {
     pub(crate) fn new(admission: AdmissionOptions) -> Self {
         Self {
-            admission: AdmissionReplay::new(&admission),
+            admission: None,
             admission_options: admission,
             addresses: Addresses::default(),
             series: Series::new(),
@@ -76,13 +76,12 @@ impl Replayed {
         } else {
             counts_left_out = u64::try_from(read.counts.len()).unwrap_or(u64::MAX);
         }
-        let counts = self.admission.finish();
-        let admission = (counts.offered > 0).then(|| AdmissionOutcome {
+        let admission = self.admission.map(|mut replayed| AdmissionOutcome {
+            counts: replayed.finish(),
             options: self.admission_options,
-            counts,
-            latencies_from_log: self.admission.latencies_from_log(),
-            rung_max: self.admission.rung_max,
-            worst: self.admission.worst.worst().to_vec(),
+            latencies_from_log: replayed.latencies_from_log(),
+            rung_max: replayed.rung_max,
+            worst: replayed.worst.worst().to_vec(),
         });
         Outcome {
             tallies: read.tallies,
@@ -123,6 +122,8 @@ impl Seconds for Replayed {
         for event in events.iter() {
             self.addresses.see(event);
         }
-        self.admission.second(events);
+        let began = first.unix_micros;
+        let options = &self.admission_options;
+        self.admission.get_or_insert_with(|| AdmissionReplay::new(options, began)).second(events);
     }
 }
