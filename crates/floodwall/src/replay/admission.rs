@@ -50,6 +50,8 @@ pub(crate) struct AdmissionCounts {
     pub(crate) offered: u64,
     pub(crate) admitted: u64,
     /// Of these, after a wait.
+    pub(crate) admitted_after_wait: u64,
+    /// Put to wait, whatever became of it.
     pub(crate) waited: u64,
     pub(crate) challenged_redirect: u64,
     pub(crate) challenged_choice: u64,
@@ -340,7 +342,10 @@ impl AdmissionReplay {
             let (Wake::Admit(id) | Wake::Refuse(id, _)) = wake;
             let Some(event) = self.waiting.remove(&id) else { continue };
             match wake {
-                Wake::Admit(_) => self.start(&event, now),
+                Wake::Admit(_) => {
+                    self.counts.admitted_after_wait += 1;
+                    self.start(&event, now);
+                }
                 Wake::Refuse(_, refusal) => self.refused(&event, Some(refusal)),
             }
         }

@@ -98,6 +98,7 @@ fn admission(admission: &AdmissionOutcome) -> Value {
         "origin_latencies_from_log": admission.latencies_from_log,
         "offered": counts.offered,
         "admitted": counts.admitted,
+        "admitted_after_wait": counts.admitted_after_wait,
         "waited": counts.waited,
         "challenged": {
             "redirect": counts.challenged_redirect,

@@ -173,7 +173,7 @@ fn admission(text: &mut String, admission: &AdmissionOutcome) -> Written {
         text,
         "  {:>12} admitted, {} of them after a wait",
         grouped(counts.admitted),
-        grouped(counts.waited)
+        grouped(counts.admitted_after_wait)
     )?;
     if counts.challenged() > 0 {
         writeln!(

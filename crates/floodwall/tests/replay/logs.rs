@@ -29,7 +29,7 @@ pub(crate) fn calm(log: &mut String, from_s: i64, seconds: i64) {
         for visitor in 0..luck % 4 {
             let person = chance(luck + visitor) % 3_000;
             // A third of them sit in the office.
-            let client = if person % 3 == 0 {
+            let client = if person.is_multiple_of(3) {
                 "198.51.100.7".to_owned()
             } else {
                 format!("203.0.{}.{}", person / 250, 1 + person % 250)
@@ -58,8 +58,9 @@ pub(crate) fn flood(log: &mut String, from_s: i64, seconds: i64, per_second: u64
     for second in from_s..from_s + seconds {
         for number in 0..per_second {
             let luck = chance(u64::try_from(second).unwrap() * 1_000_000 + number);
-            let source = luck % sources;
-            let client = format!("100.{}.{}.{}", source / 62_500, source / 250 % 250, 1 + source % 250);
+            // Each in a network of its own, as bots in homes are.
+            let [one, two, three, four, ..] = chance(luck % sources).to_be_bytes();
+            let client = format!("{}.{two}.{three}.{four}", 100 + one % 64);
             let path = format!("/lookup?address={luck}");
             let _ = writeln!(log, "{}", line(second, &client, &path, "-", "Mozilla/5.0 (Windows NT 10.0)"));
         }
