@@ -489,6 +489,43 @@ fn who_waits_gets_in_with_cookies_and_without() {
     });
 }
 
+#[test]
+fn what_visitors_carry_for_the_edge_makes_no_answer_private() {
+    let origin = Origin::start(|_| page("for everybody", &[CACHEABLE, ("vary", "cookie")]));
+    let edge = start(one_at_a_time(&origin));
+    assert_eq!(Person::new(1).ask(&edge, "/deadlines").status, 200);
+    let mut carrying = Person::new(2);
+    for name in ["floodwall_token", "floodwall_ticket", "floodwall_work", "_ga"] {
+        carrying.cookies.push((name.into(), "anything".into()));
+    }
+    assert_eq!(carrying.ask(&edge, "/deadlines").status, 200);
+    assert_eq!(origin.count(), 1);
+    carrying.cookies.push(("session".into(), "1".into()));
+    assert_eq!(carrying.ask(&edge, "/deadlines").status, 200);
+    let asked = origin.asked();
+    assert_eq!(asked[1].headers()["cookie"], "session=1", "what is for the edge stays there");
+}
+
+#[test]
+fn a_page_asks_for_its_visitors_place_and_the_origin_hears_nothing_of_it() {
+    const ASKING: &str = "User-Agent: Browser/1 Mobile\r\nAccept: */*\r\nSec-Fetch-Dest: empty\r\nFloodwall-Place: 1\r\n";
+    let origin = look_up();
+    let edge = start(one_at_a_time(&origin));
+    let _held = fill(&edge, &origin);
+    let mut person = climb_to_choice(&edge);
+    let (shown, _) = person.browse(&edge, "/look-up");
+    assert_eq!(shown.status, 503);
+    let before = origin.count();
+    person.fields = ASKING;
+    let place = person.ask(&edge, "/look-up");
+    assert_eq!((place.status, place.header("content-type")), (503, Some("text/plain; charset=utf-8")));
+    assert!(place.header("refresh").is_some());
+    person.cookies.push(("floodwall_work".into(), solve(&shown.text())));
+    assert_eq!(person.ask(&edge, "/look-up").status, 307, "his turn has come");
+    assert_eq!(person.ask(&edge, "/look-up").status, 204, "and he is told so");
+    assert_eq!(origin.count(), before);
+}
+
 fn where_to_ask_again(page: &Answer) -> String {
     let text = page.text();
     let of_meta = text.split("url=").nth(1).map(|rest| rest.split(['"', '\'']).next().unwrap().to_owned());

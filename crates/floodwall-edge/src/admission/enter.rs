@@ -162,7 +162,14 @@ impl<'a> Bearer<'a> {
             Standing::Unknown
         };
         let exempt = purpose == Purpose::Revalidation || site.is_exempt(visit.target.path());
-        let kind = if exempt { RequestKind::Exempt } else { kind_of(visit) };
+        let kind = if exempt {
+            RequestKind::Exempt
+        } else if visit.headers.contains_key(&ASKS_FOR_PLACE) {
+            // The page's own script asks in the page's name.
+            RequestKind::Page
+        } else {
+            kind_of(visit)
+        };
         Self { binding, token, credentials, ticket, kind, standing }
     }
 }
