@@ -8,8 +8,6 @@
 //! - [`overload`]: what people meet while more want to reach an origin than it can carry: the choice
 //!   between work and waiting, the waiting room, no room.
 
-#![allow(dead_code, unused_imports, reason = "the gates that show these pages are being built")]
-
 mod document;
 mod language;
 mod overload;
@@ -18,7 +16,6 @@ mod script;
 mod target;
 mod texts;
 
-pub(crate) use document::Addressee;
 pub(crate) use language::Language;
 pub(crate) use overload::{
     ASKS_FOR_PLACE, OverloadPage, PERSON_PATH, PlaceInLine, busy, choice, person_reported, place, waiting,
