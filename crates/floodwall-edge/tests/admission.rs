@@ -489,6 +489,52 @@ fn who_waits_gets_in_with_cookies_and_without() {
     });
 }
 
+/// The fields with which the page's script asks for the place in line; `fetch` says that it is no page.
+const SCRIPT: &str = "User-Agent: Browser/1 Mobile\r\nAccept: */*\r\nAccept-Language: es-US\r\n\
+                      Sec-Fetch-Dest: empty\r\nFloodwall-Place: ?1\r\n";
+
+#[test]
+fn the_pages_script_is_told_the_place_and_when_the_turn_has_come() {
+    let origin = look_up();
+    let (edge, clock) = start_with_clock(one_at_a_time(&origin));
+    let mut early = Person { fields: SCRIPT, ..Person::new(3_000) };
+    assert_eq!(early.ask(&edge, "/look-up").status, 204, "nobody has to wait");
+    assert_eq!(origin.count(), 0, "the origin had work with it");
+    let held = fill(&edge, &origin);
+    let mut person = climb_to_choice(&edge);
+    let mut careful = Person { keeps_cookies: false, ..Person::new(2_000) };
+    assert_eq!(person.browse(&edge, "/look-up").0.status, 503);
+    let mut ticket_at = where_to_ask_again(&careful.browse(&edge, "/look-up").0);
+    (person.fields, careful.fields) = (SCRIPT, SCRIPT);
+    let told = person.ask(&edge, "/look-up");
+    assert_eq!((told.status, told.header("content-type")), (503, Some("text/plain; charset=utf-8")));
+    assert!(told.text().contains("antes de usted"), "{}", told.text());
+    ticket_at = where_to_ask_again(&careful.ask(&edge, &ticket_at));
+    origin.open_gate();
+    drop(held);
+    let clock: &TestClock = &clock;
+    until("his turn has come", || {
+        clock.skip(Duration::from_secs(3));
+        let answer = person.ask(&edge, "/look-up");
+        assert!(matches!(answer.status, 307 | 503), "{answer:?}");
+        answer.status == 307
+    });
+    until("so has hers", || {
+        clock.skip(Duration::from_secs(3));
+        let answer = careful.ask(&edge, &ticket_at);
+        assert!(matches!(answer.status, 204 | 503), "{answer:?}");
+        if answer.status == 503 {
+            ticket_at = where_to_ask_again(&answer);
+        }
+        answer.status == 204
+    });
+    (person.fields, careful.fields) = (BROWSER, BROWSER);
+    until("both are in", || {
+        clock.skip(Duration::from_secs(3));
+        person.browse(&edge, "/look-up").0.status == 200 && careful.browse(&edge, &ticket_at).0.status == 200
+    });
+}
+
 fn where_to_ask_again(page: &Answer) -> String {
     let text = page.text();
     let of_meta = text.split("url=").nth(1).map(|rest| rest.split(['"', '\'']).next().unwrap().to_owned());
@@ -507,8 +553,18 @@ fn a_report_of_a_person_is_counted_and_kept() {
     let answer = visitor.read_answer(false);
     assert_eq!(answer.status, 200);
     assert!(answer.text().contains("7F3K-9QWX-02MB"));
+    for (from, back) in [
+        ("http://a.test/look-up?zip=1", "href=\"/look-up?zip=1\""),
+        ("http://a.test.evil.test/x", "href=\"/\""),
+        ("none", "href=\"/\""),
+    ] {
+        let mut visitor = Visitor::connect(&edge);
+        let head = "POST /.well-known/floodwall/person HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0";
+        visitor.send(format!("{head}\r\nReferer: {from}\r\n\r\n").as_bytes());
+        assert!(visitor.read_answer(false).text().contains(back), "back from {from}");
+    }
     let (count, reports) = edge.person_reports(SiteId(0));
-    assert_eq!((count, reports[0].reference), (1, Some("7F3K-9QWX-02MB".parse().unwrap())));
+    assert_eq!((count, reports[0].reference), (4, Some("7F3K-9QWX-02MB".parse().unwrap())));
     assert_eq!(Visitor::connect(&edge).get("/.well-known/floodwall/person").status, 405);
     assert_eq!(origin.count(), 0);
 }

@@ -47,6 +47,10 @@ pub(crate) fn at_once(worker: &Rc<Worker>, visit: &Visit, now: Timestamp) -> Opt
     let Some((place, class)) = worker.shared.gatehouse.class_of(visit.site, visit.target.path()) else {
         return Some(Pass::uncounted(worker, now));
     };
+    if visit.headers.contains_key(&ASKS_FOR_PLACE) {
+        // It is told that the visitor may come in; the origin has no work with it.
+        return None;
+    }
     class.admit_calmly().then(|| Pass::new(worker, visit.site, place, now))
 }
 
@@ -434,6 +438,10 @@ fn kind_of(visit: &Visit) -> RequestKind {
     const PAGES: [&[u8]; 4] = [b"document", b"iframe", b"frame", b"fencedframe"];
     if !matches!(visit.method, Method::GET | Method::HEAD) {
         return RequestKind::Other;
+    }
+    if visit.headers.contains_key(&ASKS_FOR_PLACE) {
+        // On behalf of a page, whose ticket it presents; `fetch` says `empty` and takes everything.
+        return RequestKind::Page;
     }
     // Fetch metadata request headers, section 2.1; browsers of all makers send it since 2023.
     if let Some(destination) = visit.headers.get(SEC_FETCH_DEST) {

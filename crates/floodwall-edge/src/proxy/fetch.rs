@@ -22,7 +22,7 @@ use crate::cache::{
     Unstored, after_revalidation, is_origin_failure, prepare_fill, prepare_revalidation,
 };
 use crate::flights::{Landing, Lead};
-use crate::pages;
+use crate::pages::{self, Addressee};
 use crate::upstream::{
     AnswerFields, Answered, Attempt, FieldLines, OriginBody, OriginFailure, Patience, RequestBody, exchange,
 };
@@ -497,7 +497,7 @@ async fn exchange_counted(
 fn origin_failed(ledger: &mut Ledger, visit: &Visit, failure: &OriginFailure) -> Response<Payload> {
     let decided =
         if matches!(failure, OriginFailure::Busy) { Decided::OriginBusy } else { Decided::OriginFailed };
-    pages::origin_failed(failure, reference(ledger, visit.client, decided))
+    pages::origin_failed(failure, Addressee::of(&visit.headers, reference(ledger, visit.client, decided)))
 }
 
 /// The origin's own answer, streamed.
