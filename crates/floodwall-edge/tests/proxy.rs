@@ -292,6 +292,20 @@ fn a_site_for_https_only_redirects_and_says_so_to_browsers() {
 }
 
 #[test]
+fn refusals_speak_the_visitors_language() {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let edge = start(config(&[gone]));
+    for (fields, lang) in [("", "en"), ("Accept-Language: es-MX,es;q=0.9,en;q=0.8\r\n", "es")] {
+        for (path, status) in [("/", 502), ("/only-kept", 504)] {
+            let kept = if status == 504 { "Cache-Control: only-if-cached\r\n" } else { "" };
+            let answer = Visitor::connect(&edge).get_with(path, &format!("{fields}{kept}"));
+            assert_eq!((answer.status, answer.header("content-language")), (status, Some(lang)), "{path}");
+            assert!(answer.text().contains(&format!("<html lang=\"{lang}\">")), "{}", answer.text());
+        }
+    }
+}
+
+#[test]
 fn unknown_hosts_never_reach_an_origin() {
     let origin = Origin::start(|_| page("x", &[]));
     let edge = start(config(&[origin.address]));

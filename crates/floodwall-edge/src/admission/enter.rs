@@ -162,14 +162,7 @@ impl<'a> Bearer<'a> {
             Standing::Unknown
         };
         let exempt = purpose == Purpose::Revalidation || site.is_exempt(visit.target.path());
-        let kind = if exempt {
-            RequestKind::Exempt
-        } else if visit.headers.contains_key(&ASKS_FOR_PLACE) {
-            // The page's own script asks in the page's name.
-            RequestKind::Page
-        } else {
-            kind_of(visit)
-        };
+        let kind = if exempt { RequestKind::Exempt } else { kind_of(visit) };
         Self { binding, token, credentials, ticket, kind, standing }
     }
 }
@@ -441,6 +434,10 @@ fn kind_of(visit: &Visit) -> RequestKind {
     const PAGES: [&[u8]; 4] = [b"document", b"iframe", b"frame", b"fencedframe"];
     if !matches!(visit.method, Method::GET | Method::HEAD) {
         return RequestKind::Other;
+    }
+    if visit.headers.contains_key(&ASKS_FOR_PLACE) {
+        // On behalf of a page, whose ticket it presents; `fetch` says `empty` and takes everything.
+        return RequestKind::Page;
     }
     // Fetch metadata request headers, section 2.1; browsers of all makers send it since 2023.
     if let Some(destination) = visit.headers.get(SEC_FETCH_DEST) {

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use floodwall_model::{PersonReport, Prefix, ReferenceId, SiteId, Timestamp};
 use floodwall_policy::Decided;
-use http::header::ACCEPT_LANGUAGE;
+use http::header::{ACCEPT_LANGUAGE, REFERER};
 use http::{Method, Response};
 use parking_lot::Mutex;
 
 use crate::body::{Ledger, Payload};
-use crate::pages::{self, Language, OverloadPage, PERSON_PATH};
+use crate::pages::{self, Addressee, Language, OverloadPage, PERSON_PATH};
 use crate::proxy::{Visit, reference};
 use crate::worker::Worker;
 
@@ -46,17 +46,28 @@ pub(crate) fn reported(ledger: &mut Ledger, visit: &Visit) -> Option<Response<Pa
         return None;
     }
     if visit.method != Method::POST {
-        return Some(pages::method_not_allowed(reference(ledger, visit.client, Decided::MethodNotAllowed)));
+        return Some(pages::method_not_allowed(Addressee::of(
+            &visit.headers,
+            reference(ledger, visit.client, Decided::MethodNotAllowed),
+        )));
     }
     let told = visit.target.query().and_then(reference_of);
     note(&ledger.worker, visit.site, visit.client, told, ledger.received);
     let page = OverloadPage {
         language: Language::of(visit.headers.get(ACCEPT_LANGUAGE)),
         reference: told.unwrap_or_else(|| reference(ledger, visit.client, Decided::Answered)),
-        target: "/",
+        target: came_from(visit),
         retry_after: Duration::ZERO,
     };
     Some(pages::person_reported(&page))
+}
+
+/// The page he reported from, where the browser tells; else the home page.
+fn came_from(visit: &Visit) -> &str {
+    let referrer = visit.headers.get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (_, address) = referrer.split_once("://").unwrap_or_default();
+    let target = address.strip_prefix(visit.authority.as_str()).unwrap_or_default();
+    if target.starts_with('/') { target } else { "/" }
 }
 
 /// The reference that the form names.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use floodwall_model::ReferenceId;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use super::Language;
 use crate::body::Payload;
@@ -14,6 +14,13 @@ use crate::body::Payload;
 pub(crate) struct Addressee {
     pub(crate) language: Language,
     pub(crate) reference: ReferenceId,
+}
+
+impl Addressee {
+    /// Whoever sent these fields.
+    pub(crate) fn of(fields: &HeaderMap, reference: ReferenceId) -> Self {
+        Self { language: Language::of(fields.get(header::ACCEPT_LANGUAGE)), reference }
+    }
 }
 
 /// Somebody whose language is not known.

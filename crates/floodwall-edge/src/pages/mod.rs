@@ -16,6 +16,7 @@ mod script;
 mod target;
 mod texts;
 
+pub(crate) use document::Addressee;
 pub(crate) use language::Language;
 pub(crate) use overload::{
     ASKS_FOR_PLACE, OverloadPage, PERSON_PATH, PlaceInLine, busy, choice, person_reported, place, waiting,

@@ -186,8 +186,10 @@ impl OverloadPage<'_> {
         script: Option<&Script>,
     ) -> Response<Payload> {
         let person = &self.texts().person;
+        // A field, as Lynx makes a GET of a form that has none.
         document.written(format_args!(
-            "<form method=\"post\" action=\"{PERSON_PATH}?reference={}\">\n<p>{}</p>\n<button>{}</button>\n</form>\n",
+            "<form method=\"post\" action=\"{PERSON_PATH}?reference={}\">\n<p>{}</p>\n\
+             <input type=\"hidden\" name=\"person\" value=\"1\"><button>{}</button>\n</form>\n",
             self.reference, person.what, person.button
         ));
         let policy = &script.unwrap_or(&*LINE).policy;

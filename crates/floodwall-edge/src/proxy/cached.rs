@@ -15,7 +15,7 @@ use crate::body::{Ledger, Payload};
 use crate::cache::{CachedResponse, Forwarded, LookUp, OriginSaid, Served};
 use crate::edge::Shared;
 use crate::flights::{Boarding, Landing};
-use crate::pages;
+use crate::pages::{self, Addressee};
 use crate::upstream::RequestBody;
 
 /// How often a request may find that what it waited for is no use to it, before it goes by itself.
@@ -59,7 +59,10 @@ pub(super) fn at_once(
 ) -> Option<Response<Payload>> {
     match found {
         LookUp::Fresh(copy) => Some(from_cache(ledger, visit, copy, served, now)),
-        LookUp::Unsatisfiable => Some(pages::not_cached(reference(ledger, visit.client, Decided::NotCached))),
+        LookUp::Unsatisfiable => Some(pages::not_cached(Addressee::of(
+            &visit.headers,
+            reference(ledger, visit.client, Decided::NotCached),
+        ))),
         LookUp::Stale { response, may_serve_on_error: true, may_serve_while_revalidating, .. }
             if ledger.worker.shared.origins.all_down(visit.site)
                 || (!may_serve_while_revalidating && response.is_being_revalidated(now)) =>
@@ -235,7 +238,8 @@ pub(crate) fn refused(
         Verdict::Admit => None,
         Verdict::Refuse { reason: floodwall_model::Reason::PrefixRate, retry_after } => {
             counters(&ledger.worker, visit.site).refused_prefix_rate.add(1);
-            Some(pages::too_many_requests(retry_after, reference(ledger, visit.client, Decided::PrefixRate)))
+            let reference = reference(ledger, visit.client, Decided::PrefixRate);
+            Some(pages::too_many_requests(retry_after, Addressee::of(&visit.headers, reference)))
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The order is the house's one idea: whatever the cache answers is answered to everybody; only
 //! what must reach the origin is metered; and what fails behind us falls back to the kept copy.
 
+mod asking;
 mod cached;
 mod fetch;
 mod filling;
@@ -25,7 +26,7 @@ use crate::connection::{FIELDS_MAX, HEAD_BYTES_MAX, Peer};
 use crate::forwarded;
 use crate::headers;
 use crate::incoming::Incoming;
-use crate::pages;
+use crate::pages::{self, Addressee};
 use crate::upstream::RequestBody;
 use crate::worker::Worker;
 
@@ -137,14 +138,17 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
         worker.counters.worker.malformed_requests.add(1);
         return Err(Box::new(pages::malformed_request(
             fault,
-            reference(ledger, client.address, Decided::Malformed),
+            Addressee::of(&parts.headers, reference(ledger, client.address, Decided::Malformed)),
         )));
     }
     let https = client.scheme_https.unwrap_or(peer.tls);
     let authority = authority::of(&parts).map(|given| authority::canonical(given, https));
     let Some(site) = authority.as_deref().and_then(|authority| shared.sites.look_up(authority)) else {
         worker.counters.worker.unknown_hosts.add(1);
-        let mut response = pages::unknown_host(reference(ledger, client.address, Decided::UnknownHost));
+        let mut response = pages::unknown_host(Addressee::of(
+            &parts.headers,
+            reference(ledger, client.address, Decided::UnknownHost),
+        ));
         if parts.version < Version::HTTP_2 {
             // Nobody who asks for a host we do not have needs the connection kept.
             response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
@@ -166,7 +170,7 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
     {
         return Err(Box::new(pages::moved_to_https(
             &location,
-            reference(ledger, client.address, Decided::MovedToHttps),
+            Addressee::of(&parts.headers, reference(ledger, client.address, Decided::MovedToHttps)),
         )));
     }
     let trusted = client.trusted_peer;
@@ -194,15 +198,16 @@ fn over_https(authority: &str, parts: &Parts) -> Option<String> {
 /// What is refused whatever the site: too many fields, methods for proxies, requests in a circle.
 fn refuse_outright(ledger: &mut Ledger, client: IpAddr, parts: &Parts) -> Option<Response<Payload>> {
     let worker = ledger.worker.clone();
+    let to = |ledger: &mut Ledger, decided| Addressee::of(&parts.headers, reference(ledger, client, decided));
     if parts.headers.len() > FIELDS_MAX || is_too_large(parts) {
         worker.counters.worker.oversized_headers.add(1);
-        return Some(pages::header_too_large(reference(ledger, client, Decided::Malformed)));
+        return Some(pages::header_too_large(to(ledger, Decided::Malformed)));
     }
     if matches!(parts.method, Method::CONNECT | Method::TRACE) {
-        return Some(pages::method_not_allowed(reference(ledger, client, Decided::MethodNotAllowed)));
+        return Some(pages::method_not_allowed(to(ledger, Decided::MethodNotAllowed)));
     }
     if parts.headers.contains_key(header::VIA) && headers::has_been_here(&parts.headers, &worker.shared.via) {
-        return Some(pages::loop_detected(reference(ledger, client, Decided::Loop)));
+        return Some(pages::loop_detected(to(ledger, Decided::Loop)));
     }
     None
 }
