@@ -62,7 +62,8 @@ pub(crate) fn end_of_host(authority: &str) -> usize {
     let end = if bytes.first() == Some(&b'[') {
         memchr::memchr(b']', bytes).map(|bracket| bracket.saturating_add(1))
     } else {
-        memchr::memchr(b':', bytes)
+        // Too short for what a library's search takes to begin.
+        bytes.iter().position(|byte| *byte == b':')
     };
     end.unwrap_or(bytes.len())
 }

@@ -23,16 +23,16 @@ fn is_for_the_edge(name: &HeaderName) -> bool {
     )
 }
 
-/// Whether the fields of a request go to the origin as they are, save for a `Connection` that asks for
-/// nothing but to be kept: one `Host`, which is `authority`, one `Cookie` at the most, and nothing that
-/// [`remove_hop_by_hop`] or `removes` takes out. That is so of nearly all, and one look tells.
-pub(crate) fn go_on_as_they_are(
-    headers: &HeaderMap,
+/// Whether the fields of a request are as the origin gets them: one `Host`, which is `authority`, one
+/// `Cookie` at the most, and nothing that [`remove_hop_by_hop`] or `removes` takes out. That is so of
+/// nearly all, and one look tells. A `Connection` that asks for nothing but to be kept is removed here.
+pub(crate) fn are_as_the_origin_gets_them(
+    headers: &mut HeaderMap,
     authority: &str,
     removes: impl Fn(&HeaderName) -> bool,
 ) -> bool {
     let (mut hosts, mut cookies, mut connections) = (0, 0, 0);
-    for (name, value) in headers {
+    for (name, value) in &*headers {
         if *name == header::HOST {
             hosts += 1;
             if value.as_bytes() != authority.as_bytes() {
@@ -48,6 +48,9 @@ pub(crate) fn go_on_as_they_are(
         } else if is_for_the_edge(name) || removes(name) {
             return false;
         }
+    }
+    if connections == 1 {
+        headers.remove(header::CONNECTION);
     }
     hosts == 1 && cookies <= 1 && connections <= 1
 }
@@ -142,6 +145,45 @@ mod tests {
                 ("accept", "*/*")
             ])
         );
+    }
+
+    #[test]
+    fn fields_that_go_on_as_they_are_are_told_at_a_look() {
+        let check = |lines: &[(&str, &str)], as_they_are: bool| {
+            let mut looked_at = headers(lines);
+            let removes = |name: &HeaderName| *name == "x-real-ip";
+            assert_eq!(
+                are_as_the_origin_gets_them(&mut looked_at, "a.test", removes),
+                as_they_are,
+                "{lines:?}"
+            );
+            let mut worked_on = headers(lines);
+            remove_hop_by_hop(&mut worked_on);
+            assert!(!as_they_are || looked_at == worked_on, "{lines:?}");
+        };
+        let host = ("host", "a.test");
+        check(&[host], true);
+        check(&[host, ("accept", "*/*"), ("cookie", "a=b"), ("connection", "Keep-Alive")], true);
+        for other in [
+            ("connection", "keep-alive, x-token"),
+            ("connection", "close"),
+            ("te", "trailers"),
+            ("keep-alive", "5"),
+            ("transfer-encoding", "chunked"),
+            ("x-real-ip", "192.0.2.1"),
+        ] {
+            check(&[host, other], false);
+        }
+        let twice: HeaderMap = [host, ("cookie", "a=b")].into_iter().chain([("cookie", "c=d")]).fold(
+            HeaderMap::new(),
+            |mut all, (name, value)| {
+                all.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+                all
+            },
+        );
+        assert!(!are_as_the_origin_gets_them(&mut twice.clone(), "a.test", |_| false));
+        check(&[("host", "A.test")], false);
+        check(&[("accept", "*/*")], false);
     }
 
     #[test]

@@ -55,7 +55,8 @@ impl Outgoing {
                 ready!(io.poll_write(cx, text))?
             } else {
                 let slices = [IoSlice::new(text), IoSlice::new(&self.part), IoSlice::new(self.tail)];
-                ready!(io.poll_write_vectored(cx, &slices))?
+                let used = if self.tail.is_empty() { 2 } else { 3 };
+                ready!(io.poll_write_vectored(cx, slices.get(..used).unwrap_or(&slices)))?
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

@@ -131,9 +131,12 @@ impl Visit {
     /// asks. Made from `fields`, which are the visitor's own or a copy of them.
     pub(crate) fn header_to_origin(&self, mut fields: HeaderMap) -> HeaderMap {
         if self.introduction.is_some()
-            && headers::go_on_as_they_are(&fields, &self.authority, forwarded::is_strangers_claim)
+            && headers::are_as_the_origin_gets_them(
+                &mut fields,
+                &self.authority,
+                forwarded::is_strangers_claim,
+            )
         {
-            fields.remove(header::CONNECTION);
             return fields;
         }
         headers::remove_hop_by_hop(&mut fields);

@@ -51,8 +51,11 @@ impl OriginRequest {
         out.push(b' ');
         out.extend_from_slice(self.target.as_str().as_bytes());
         out.extend_from_slice(b" HTTP/1.1\r\n");
+        let mut says_length = false;
         for (name, value) in &self.fields {
-            if *name != CONTENT_LENGTH && *name != TRANSFER_ENCODING {
+            if *name == CONTENT_LENGTH {
+                says_length = true;
+            } else if *name != TRANSFER_ENCODING {
                 write_field(name, value, out);
             }
         }
@@ -66,7 +69,9 @@ impl OriginRequest {
                 write_field(&CONTENT_LENGTH, &HeaderValue::from(bytes), out);
             }
             // RFC 9110 section 8.6: an origin that expects content should know that there is none.
-            Coding::Done if self.expects_length() => out.extend_from_slice(b"content-length: 0\r\n"),
+            Coding::Done if says_length || self.expects_length() => {
+                out.extend_from_slice(b"content-length: 0\r\n");
+            }
             Coding::Done => {}
         }
         out.extend_from_slice(b"\r\n");
@@ -74,7 +79,6 @@ impl OriginRequest {
 
     fn expects_length(&self) -> bool {
         matches!(self.method, Method::POST | Method::PUT | Method::PATCH)
-            || self.fields.contains_key(CONTENT_LENGTH)
     }
 }
 
