@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floodwall_model::Prefix;
-use floodwall_policy::{Secret, SitePolicy};
+use floodwall_policy::SitePolicy;
 
 use crate::admission::SiteAdmission;
 use crate::cache::CacheSettings;
@@ -38,9 +38,6 @@ pub struct EdgeConfig {
     pub cache: CacheSettings,
     /// Copies on disk that stand in when the origin is gone; `None` keeps none.
     pub kept: Option<KeptSettings>,
-    /// What visitors' credentials are signed with; `None` draws one, and what visitors have does not
-    /// outlive the process.
-    pub secret: Option<Secret>,
 }
 
 /// One protected site.

@@ -7,10 +7,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use floodwall_model::{AccessRecord, Clock, EdgeCounts, PersonReport, SiteId, SiteSnapshot, TrafficCounts};
-use floodwall_policy::{Admission, AdmissionPolicy, ConnectionShares, PrefixLimiter, Secret};
+use floodwall_policy::{
+    Admission, AdmissionPolicy, ConnectionShares, PrefixLimiter, Secret, SignatureRecord,
+};
 use tokio::sync::watch;
 
-use crate::admission::Gatehouse;
+use crate::admission::{CrawlerRegister, EdgeAccounts, Gatehouse};
 use crate::cache::{PurgeDepth, PurgeTarget, ResponseCache};
 use crate::config::EdgeConfig;
 use crate::counters::Counters;
@@ -127,10 +129,7 @@ impl BoundEdge {
             }
         }
         let seed = u128::from_le_bytes(random()?);
-        let secret = match config.secret.clone() {
-            Some(secret) => secret,
-            None => Secret::new(random()?),
-        };
+        let secret = Secret::new(random()?);
         let shared = Arc::new(build_shared(config, clock, access, tls, seed, &secret));
         Ok(Self { shared, workers, addresses, certificates })
     }
@@ -139,6 +138,17 @@ impl BoundEdge {
     #[must_use]
     pub fn addresses(&self) -> &BoundAddresses {
         &self.addresses
+    }
+
+    /// Signs what visitors are given with this secret, instead of one that was drawn for this process
+    /// alone: what they have outlives a restart, and counts at every edge that has the same.
+    pub fn use_secret(&self, secret: &Secret) {
+        self.shared.gatehouse.use_secret(secret, self.shared.clock.now());
+    }
+
+    /// Asks this register who is the crawler he says he is. The first one that is named stays.
+    pub fn use_crawlers(&self, register: Arc<dyn CrawlerRegister>) {
+        self.shared.gatehouse.use_crawlers(register);
     }
 
     /// Starts one thread per worker, and opens the directory of kept copies: not before, so that whoever
@@ -207,7 +217,7 @@ fn build_shared(
     Shared {
         sites: SiteTable::new(&config.sites),
         admission: Admission::new(PrefixLimiter::new(config.tracked_prefixes, hash_seed)),
-        gatehouse: Gatehouse::new(&config.sites, secret.clone(), hash_seed, clock.now()),
+        gatehouse: Gatehouse::new(&config.sites, secret, hash_seed, clock.now()),
         policy,
         cache: ResponseCache::new(config.cache.clone()),
         kept: OnceLock::new(),
@@ -282,6 +292,18 @@ impl EdgeHandle {
                 }
             })
             .collect()
+    }
+
+    /// Tells of addresses and rules, for whoever asks while the edge runs.
+    #[must_use]
+    pub fn accounts(&self) -> EdgeAccounts {
+        EdgeAccounts::new(self.shared.clone())
+    }
+
+    /// The rules of a site's signatures that live, and those that have ended lately.
+    #[must_use]
+    pub fn signatures(&self, site: SiteId) -> Vec<SignatureRecord> {
+        self.shared.gatehouse.signatures(site)
     }
 
     /// How many visitors of a site said that they are people and cannot get in, and the last of them.

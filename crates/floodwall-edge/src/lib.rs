@@ -30,6 +30,7 @@ mod listen;
 mod outgoing;
 mod pages;
 mod place;
+mod plain;
 mod proxy;
 mod query;
 mod request_guard;
@@ -39,7 +40,7 @@ pub mod tls;
 mod upstream;
 mod worker;
 
-pub use admission::{AdmissionMode, SiteAdmission};
+pub use admission::{AdmissionMode, CrawlerRegister, EdgeAccounts, SiteAccount, SiteAdmission};
 pub use cache::{CacheSettings, PurgeDepth, PurgeTarget};
 pub use config::{EdgeConfig, OriginConfig, SiteConfig, Timeouts};
 pub use edge::{AccessSink, BoundAddresses, BoundEdge, EdgeHandle};

@@ -10,17 +10,20 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use floodwall_edge::{AdmissionMode, EdgeConfig, EdgeHandle, PathPattern};
-use floodwall_model::{GateStatus, SiteId};
-use floodwall_policy::BudgetSettings;
+use floodwall_edge::{AdmissionMode, CrawlerRegister, EdgeConfig, EdgeHandle, PathPattern};
+use floodwall_model::{Clock, GateStatus, Prefix, SiteId};
+use floodwall_policy::{
+    BudgetSettings, CrawlerStanding, Decided, Keyring, ProbeClaims, ReferenceKey, Secret,
+};
 use sha2::{Digest, Sha256};
 use support::origin::page;
 use support::{Answer, Origin, TestClock, Visitor, config, until};
-use support::{start as start_running, start_with_clock};
+use support::{start as start_running, start_with_clock, start_with_secret};
 
 const PRIVATE: (&str, &str) = ("cache-control", "no-store");
 const CACHEABLE: (&str, &str) = ("cache-control", "public, max-age=60");
@@ -320,6 +323,77 @@ fn allowed_clients_are_asked_for_nothing() {
     until("the office waits first in line", || gate(&edge).waiting > 0);
     origin.open_gate();
     assert_eq!(office.read_answer(false).status, 200);
+}
+
+/// Believes one address to be the crawler that it says it is.
+struct OneCrawler(std::net::IpAddr);
+
+impl CrawlerRegister for OneCrawler {
+    fn standing(&self, address: std::net::IpAddr, user_agent: &[u8]) -> CrawlerStanding {
+        match (user_agent.starts_with(b"Crawler"), address == self.0) {
+            (true, true) => CrawlerStanding::Verified,
+            (true, false) => CrawlerStanding::Refused,
+            (false, _) => CrawlerStanding::NotClaimed,
+        }
+    }
+}
+
+#[test]
+fn verified_crawlers_and_signed_probes_are_let_in_and_liars_are_not() {
+    let origin = look_up();
+    let secret = Secret::new([7; 32]);
+    let crawler = Arc::new(OneCrawler("203.0.113.1".parse().unwrap()));
+    let (edge, clock) = start_with_secret(one_at_a_time(&origin), &secret, crawler);
+    let _held = fill(&edge, &origin);
+    let now = clock.now();
+    let claims = ProbeClaims {
+        site: None,
+        name: "office".parse().unwrap(),
+        generation: 0,
+        issued_unix_s: u32::try_from(now.wall_unix_seconds()).unwrap(),
+        lifetime_s: 60,
+    };
+    let probe = Keyring::new(&secret, now).issue_probe(&claims);
+    let signed = format!("{BROWSER}Floodwall-Probe: {}\r\n", probe.as_str());
+    let forged = format!("{BROWSER}Floodwall-Probe: {}\r\n", "A".repeat(probe.as_str().len()));
+    let crawls = "User-Agent: Crawler/1\r\nAccept: text/html\r\n";
+    for (address, fields, let_in) in [
+        ("203.0.113.1", crawls, true),
+        ("203.0.113.2", crawls, false),
+        ("203.0.113.3", &signed, true),
+        ("203.0.113.3", &forged, false),
+    ] {
+        let mut visitor = Visitor::connect(&edge);
+        let lines = format!("X-Forwarded-For: {address}\r\n{fields}");
+        visitor.send(format!("GET /page/{address} HTTP/1.1\r\nHost: a.test\r\n{lines}\r\n").as_bytes());
+        if let_in {
+            until("it waits, before others", || gate(&edge).waiting == 2);
+            drop(visitor);
+            until("it has gone", || gate(&edge).waiting == 1);
+        } else {
+            assert_eq!(visitor.read_answer(false).status, 307, "{address} {fields}");
+        }
+    }
+}
+
+#[test]
+fn a_reference_says_what_was_decided_and_to_whom() {
+    let origin = look_up();
+    let secret = Secret::new([7; 32]);
+    let nobody = Arc::new(OneCrawler("203.0.113.1".parse().unwrap()));
+    let (edge, clock) = start_with_secret(one_at_a_time(&origin), &secret, nobody);
+    let _held = fill(&edge, &origin);
+    let mut person = Person { fields: "Accept: image/png\r\n", ..Person::new(1) };
+    let refused = person.ask(&edge, "/map.png");
+    assert_eq!(refused.status, 503);
+    let key = ReferenceKey::new(&secret);
+    let reference = refused.header("x-request-id").unwrap().parse().unwrap();
+    let note = key.open(reference, 1, clock.now()).unwrap();
+    assert_eq!((note.decided, note.site), (Decided::NoRoom, Some(0)));
+    assert_eq!(note.at_unix_s, clock.now().wall_unix_seconds());
+    let prefix = Prefix::of_client(person.address.parse().unwrap());
+    assert_eq!(note.client, key.client_tag(prefix));
+    assert!(refused.text().contains(refused.header("x-request-id").unwrap()));
 }
 
 /// Brings the ladder to the page with the choice, by more who have been redirected than the origin can

@@ -9,8 +9,9 @@ const DIGITS: u32 = 12;
 
 /// A 60-bit identifier of one request, printed as three groups of four: `7F3K-9QWX-02MB`.
 ///
-/// It is random, says nothing of the visitor, and appears in the page, the `X-Request-Id` response
-/// header and the access log.
+/// It looks random and says nothing to whoever reads it: only the holder of the server's secret can
+/// open it (`floodwall explain`). It appears in the page, the `X-Request-Id` response header and the
+/// access log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReferenceId(u64);
 
@@ -19,6 +20,12 @@ impl ReferenceId {
     #[must_use]
     pub fn from_random(bits: u64) -> Self {
         Self(bits & ((1 << 60) - 1))
+    }
+
+    /// Its 60 bits.
+    #[must_use]
+    pub fn bits(self) -> u64 {
+        self.0
     }
 }
 

@@ -78,6 +78,24 @@ impl Admission {
         Verdict::Admit
     }
 
+    /// How long until a site's limits let a client's next request in; zero where they do now. Asking counts
+    /// as a request.
+    #[must_use]
+    pub fn limited_for(
+        &self,
+        policy: &AdmissionPolicy,
+        site: SiteId,
+        client: Prefix,
+        now: Timestamp,
+    ) -> std::time::Duration {
+        let Some(limits) = policy.site(site) else { return std::time::Duration::ZERO };
+        let metered = [(Meter::AllRequests, limits.request_limit), (Meter::OriginBound, limits.origin_limit)];
+        let waits = metered
+            .into_iter()
+            .filter_map(|(meter, limit)| self.limiter.check(meter, site, client, limit?, now).err());
+        waits.max().unwrap_or_default()
+    }
+
     /// Whether a client may be given one more ticket for the waiting room: one a second and sixty at
     /// once, which do for an office; more than that would be one address taking the whole line.
     #[must_use]

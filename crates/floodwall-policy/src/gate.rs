@@ -32,6 +32,7 @@
 //! Limits: one gate is used through one lock; an offer takes well under a microsecond and allocates
 //! nothing unless it waits. Memory is [`Gate::memory_bytes_max`], from the start.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use floodwall_model::{Prefix, Timestamp};
@@ -244,6 +245,18 @@ impl Gate {
         if self.second.pressed > 0.0 && Ladder::wanted_at(self.rung(), &self.second) > overfull {
             self.end_second(now);
         }
+    }
+
+    /// How far over its share a client is, by itself or with its network; nothing is charged for asking.
+    #[must_use]
+    pub fn standing_of(&self, client: IpAddr, now: Timestamp) -> Charge {
+        let source = self.settings.source;
+        let network = source.times(self.settings.network_visitors);
+        let of = |prefix: Prefix, share| {
+            let key = SourceKey::Prefix(prefix.client_key(), prefix.length_bits());
+            self.ledger.standing(key, share, now).unwrap_or(Charge { excess: Excess(0), recovers_s: 0.0 })
+        };
+        worse(of(Prefix::of_client(client), source), of(Prefix::of_network(client), network))
     }
 
     /// The rung the gate stands on.

@@ -134,15 +134,18 @@ mod fair_queue;
 pub mod fuzzing;
 mod gate;
 mod known_clients;
+mod known_good;
 mod ladder;
 mod never_challenged;
 mod origin_budget;
 mod origin_health;
 mod prefix_limiter;
 mod rate_limit;
+mod refusal_reference;
 mod sealed;
 mod secret;
 mod shared_circuit;
+mod signature;
 mod source_ledger;
 mod ticket;
 mod token;
@@ -157,15 +160,26 @@ pub use gate::{
     Standing, Wake,
 };
 pub use known_clients::KnownClients;
+pub use known_good::{
+    Crawler, CrawlerCheckSettings, CrawlerChecks, CrawlerStanding, LookUp, LookUpFault, NAMES_MAX,
+    NextLookUp, PROBE_LIFETIME_MAX, PrefixMap, ProbeClaims, ProbeName, ProbeNameError, PublishedRangesError,
+    WELL_KNOWN_CRAWLERS, published_ranges,
+};
 pub use ladder::{Ladder, LadderFacts, Rung};
 pub use never_challenged::never_challenged;
 pub use origin_budget::{BudgetSettings, BudgetSettingsError, OriginBudget, Outcome};
 pub use origin_health::{CircuitSettings, CircuitSettingsError, OriginCircuit, OriginFailure, Permit};
 pub use prefix_limiter::{Meter, PrefixLimiter};
 pub use rate_limit::{RateLimit, RateLimitError};
+pub use refusal_reference::{AGE_MAX as REFERENCE_AGE_MAX, Decided, ReferenceKey, RefusalNote};
 pub use sealed::SealedText;
 pub use secret::{KEY_EPOCH, Keyring, Secret};
 pub use shared_circuit::SharedCircuit;
+pub use signature::{
+    ClientTraits, Condition, Conjunction, Evidence, Findings, Mark, NotProposed, Proposed, Referrer,
+    RefusedSignature, RequestShape, SignatureEnd, SignatureId, SignatureRecord, SignatureSearch,
+    SignatureSettings, SignatureStage, SignatureWatch, TraitField, TraitKeys,
+};
 pub use source_ledger::{Charge, Excess, FairShare, SourceKey, SourceLedger};
 pub use ticket::{TICKET_LIFETIME, Ticket};
 pub use token::{

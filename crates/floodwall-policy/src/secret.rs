@@ -34,6 +34,11 @@ impl Secret {
     pub fn new(random: [u8; 32]) -> Self {
         Self(random)
     }
+
+    /// A key that is the same in every epoch, for what must be read for longer than keys last.
+    pub(crate) fn lasting_key(&self, label: &[u8]) -> [u8; 32] {
+        MacKey::new(&self.0).tag(&[&[0; 4], label])
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -50,7 +55,12 @@ pub(crate) enum Purpose {
     Challenge,
     /// Identifiers of tokens, from those of what they were given for.
     Identity,
+    /// What a monitoring probe shows.
+    Probe,
 }
+
+/// What the key of reference IDs is derived with: it is no key of a ring.
+pub(crate) const REFERENCE_LABEL: &[u8] = b"floodwall reference v1";
 
 impl Purpose {
     fn label(self) -> &'static [u8] {
@@ -59,6 +69,7 @@ impl Purpose {
             Self::Ticket => b"floodwall ticket v1",
             Self::Challenge => b"floodwall challenge v1",
             Self::Identity => b"floodwall identity v1",
+            Self::Probe => b"floodwall probe v1",
         }
     }
 }
@@ -120,6 +131,8 @@ pub struct Keyring {
     epochs: [EpochKeys; 3],
     /// The same in every epoch: what is redeemed again after a change of keys is still the same.
     identity: MacKey,
+    /// The same in every epoch: a probe's credential stands in a monitor's settings for a year.
+    probe: MacKey,
 }
 
 impl Keyring {
@@ -132,7 +145,8 @@ impl Keyring {
         Self {
             epoch,
             epochs: near.map(|epoch| EpochKeys::derive(&root, epoch)),
-            identity: MacKey::new(&root.tag(&[&[0; 4], Purpose::Identity.label()])),
+            identity: MacKey::new(&secret.lasting_key(Purpose::Identity.label())),
+            probe: MacKey::new(&secret.lasting_key(Purpose::Probe.label())),
         }
     }
 
@@ -171,6 +185,7 @@ impl Keyring {
             Purpose::Ticket => &keys.ticket,
             Purpose::Challenge => &keys.challenge,
             Purpose::Identity => &self.identity,
+            Purpose::Probe => &self.probe,
         }
     }
 

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use floodwall_edge::EdgeError;
 
 use crate::settings::{Faults, Settings, TextForm};
-use crate::{check, demo, doctor, drill, logging, serve};
+use crate::{check, demo, doctor, drill, explain, logging, serve};
 
 /// The answer is no, or something failed.
 pub(crate) const EXIT_NO: u8 = 1;
@@ -65,6 +65,17 @@ Examples:
   floodwall doctor
   floodwall doctor --json")]
     Doctor(DoctorArguments),
+    /// Say what became of a request, by the reference ID on its page, or how an address stands
+    #[command(after_help = "\
+Examples:
+  floodwall explain 7F3K-9QWX-02MB
+  floodwall explain 7F3K-9QWX-02MB --from 192.0.2.7 --config /etc/floodwall/floodwall.toml
+  floodwall explain 192.0.2.7 --json
+
+An ID is read with the secret in the state directory, whether or not the server runs; an address is
+explained by the running server. Run it as root or as the user Floodwall runs as.
+Exit status: 0 explained, 1 nothing is known or the server does not run, 2 usage or configuration.")]
+    Explain(explain::ExplainArguments),
     /// Rehearse: real visitors and floods against this program, on hosts of its own
     #[command(after_help = "\
 Examples:
@@ -159,6 +170,7 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
             check::run(&options, &mut out, &mut err).into()
         }
         Command::Doctor(arguments) => doctor::run(arguments.json, &mut out).into(),
+        Command::Explain(arguments) => explain::run(&arguments, &mut out, &mut err).into(),
     }
 }
 

@@ -51,7 +51,6 @@ pub(crate) fn edge_config(settings: &Settings) -> EdgeConfig {
             object_bytes_max: server.cache.object_bytes_max,
             age_max: server.kept.max_age,
         }),
-        secret: None,
     }
 }
 

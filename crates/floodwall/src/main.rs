@@ -1,20 +1,26 @@
 //! The `floodwall` command: reads the command line, runs one command, exits 0, 1 or 2.
 
 mod access_log;
+mod admin_socket;
 mod certificates;
 mod check;
 mod clock;
 mod commands;
 mod control;
+#[cfg_attr(not(test), expect(dead_code, reason = "the edge asks it as soon as it judges who is let in"))]
+mod crawler_watch;
 mod demo;
 mod doctor;
 mod drill;
+mod edge_account;
 mod edge_config;
+mod explain;
 mod history;
 mod logging;
 mod serve;
 mod service_manager;
 mod settings;
+mod state_secret;
 
 use std::process::ExitCode;
 

@@ -12,19 +12,24 @@ use std::time::Duration;
 use floodwall_console::{Console, Losses, Readiness, SiteFigures, Snapshot};
 use floodwall_edge::{AccessSink, BoundAddresses, BoundEdge, EdgeError, EdgeHandle};
 use floodwall_model::{Clock, EdgeCounts, OriginHealth, Timestamp};
+use floodwall_policy::{CrawlerCheckSettings, ReferenceKey};
 use floodwall_store::{HandleSettings, Store, StoreError, StoreFigures, StoreHandle};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::access_log::{AccessLog, AccessLogError, AccessLogHandle};
+use crate::admin_socket::{AdminDesk, AdminSocket};
 use crate::certificates::CertificateWatch;
 use crate::clock::SystemClock;
 use crate::control::{Command, Control, Event, Figures};
+use crate::crawler_watch::CrawlerWatch;
+use crate::edge_account::RunningEdge;
 use crate::edge_config::edge_config;
 use crate::history::StoreHistory;
 use crate::service_manager::ServiceManager;
-use crate::settings::Settings;
+use crate::settings::{Settings, VerifyCrawlers};
+use crate::state_secret::{self, SecretError};
 
 /// How often traffic is handed to the store. Twice a second and not once, so that a killed process
 /// loses the last second at the most: what came since, and what is on its way to the disk.
@@ -61,6 +66,8 @@ pub(crate) enum ServeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
     AccessLog(#[from] AccessLogError),
     #[error(transparent)]
     Edge(#[from] EdgeError),
@@ -89,6 +96,9 @@ impl ServeError {
         let is_about_address = |source: &io::Error| source.kind() == io::ErrorKind::AddrNotAvailable;
         match self {
             Self::State { .. } => true,
+            Self::Secret(error) => {
+                matches!(error, SecretError::WrongSize { .. } | SecretError::OpenToOthers { .. })
+            }
             Self::Edge(EdgeError::Tls(_)) => true,
             Self::AccessLog(error) => !matches!(error, AccessLogError::Thread(_)),
             Self::Edge(EdgeError::Listen { source, .. }) | Self::Admin { source, .. } => {
@@ -128,8 +138,26 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
             TcpListener::bind(address).await.map_err(|source| ServeError::Admin { address, source })?;
         let admin_address = admin.local_addr().map_err(ServeError::Runtime)?;
         // Last, so that whoever cannot serve for want of a port has not touched the store.
-        let store = open_store(&settings.server.state)?;
+        let state = &settings.server.state;
+        let store = open_store(state)?;
+        let secret = state_secret::read_or_make(state)?;
+        bound.use_secret(&secret);
+        let crawlers = match settings.server.verify_crawlers {
+            VerifyCrawlers::Dns => watch_crawlers(&clock),
+            VerifyCrawlers::Off => None,
+        };
+        if let Some(crawlers) = &crawlers {
+            bound.use_crawlers(crawlers.clone());
+        }
+        let admin_socket = open_admin_socket(state);
         let edge = bound.start()?;
+        let desk = AdminDesk {
+            key: ReferenceKey::new(&secret),
+            sites: settings.sites.iter().map(|site| site.name.clone()).collect(),
+            account: Arc::new(RunningEdge(edge.accounts())),
+            crawlers,
+            clock: clock.clone(),
+        };
         let addresses = Addresses { edge: edge.addresses().clone(), admin: admin_address };
         let certificates = edge.certificates().map(CertificateWatch::start);
         let driver = Driver {
@@ -146,7 +174,15 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
             clock,
             drain: settings.server.timeouts.drain,
         };
-        driver.run(admin, || ready(&addresses)).await
+        let (stop_admin, admin_stopped) = tokio::sync::oneshot::channel::<()>();
+        if let Some(socket) = admin_socket {
+            tokio::spawn(socket.serve(Arc::new(desk), async {
+                let _ = admin_stopped.await;
+            }));
+        }
+        let ended = driver.run(admin, || ready(&addresses)).await;
+        drop(stop_admin);
+        ended
     })
 }
 
@@ -180,6 +216,23 @@ fn open_store(directory: &Path) -> Result<StoreHandle, ServeError> {
         .map_err(|source| ServeError::State { directory: directory.display().to_string(), source })?;
     let store = Store::open(&directory.join(STORE_FILE))?;
     Ok(StoreHandle::start(store, HandleSettings::default())?)
+}
+
+/// Without it crawlers are known by their operators' published ranges only.
+fn watch_crawlers(clock: &Arc<dyn Clock>) -> Option<Arc<CrawlerWatch>> {
+    CrawlerWatch::start(CrawlerCheckSettings::default(), clock.clone())
+        .inspect_err(|error| tracing::warn!("{error}"))
+        .ok()
+}
+
+/// Without it only commands of this host miss something: no reason not to serve.
+fn open_admin_socket(directory: &Path) -> Option<AdminSocket> {
+    AdminSocket::bind(directory)
+        .inspect_err(|error| {
+            let directory = directory.display();
+            tracing::warn!(%error, %directory, "no admin socket: `floodwall explain` cannot ask this server");
+        })
+        .ok()
 }
 
 /// Carries out what the control loop decides.

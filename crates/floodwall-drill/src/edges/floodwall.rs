@@ -57,6 +57,8 @@ fn put_in_place(mut settings: Table, place: &Place<'_>) -> Result<Table, String>
     for elsewhere in ["https", "interface", "trusted_proxies", "access_log"] {
         server.remove(elsewhere);
     }
+    // A drill reaches nobody: no resolver either.
+    server.insert("verify_crawlers".into(), Value::String("off".into()));
     if let Some(tls) = place.tls {
         server.insert("https".into(), texts(tls.listen.iter().map(ToString::to_string).collect()));
     }

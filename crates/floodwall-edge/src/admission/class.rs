@@ -1,12 +1,13 @@
 //! The gate of one path class, shared by all workers, and those who wait before it.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use floodwall_model::{AdmissionCounts, GateStatus, Timestamp};
 use floodwall_policy::{
-    Challenge, Decision, Difficulty, Gate, GateFacts, Outcome, Refusal, Rung, Ticket, Turn, WaitId,
+    Challenge, Charge, Decision, Difficulty, Gate, GateFacts, Outcome, Refusal, Rung, Ticket, Turn, WaitId,
     WaitingRoom, Wake,
 };
 use parking_lot::Mutex;
@@ -64,6 +65,12 @@ impl PathClass {
     /// Whether anything is asked of anybody: from the first rung on.
     pub(crate) fn is_pressed(&self) -> bool {
         self.rung.load(Ordering::Relaxed) > Rung::Open.number()
+    }
+
+    /// The rung its gate stands on.
+    pub(super) fn rung(&self) -> Rung {
+        let number = usize::from(self.rung.load(Ordering::Relaxed));
+        Rung::ALL.get(number).copied().unwrap_or_default()
     }
 
     /// Whether people are sent to the waiting room, by their choice or all of them.
@@ -157,6 +164,11 @@ impl PathClass {
     /// How hard a proof of work should be now.
     pub(super) fn difficulty(&self) -> Difficulty {
         Difficulty::by_load(self.inner.lock().gate.load())
+    }
+
+    /// How far over its share a client is here.
+    pub(super) fn standing_of(&self, client: IpAddr, now: Timestamp) -> Charge {
+        self.inner.lock().gate.standing_of(client, now)
     }
 
     /// Figures for the operator.

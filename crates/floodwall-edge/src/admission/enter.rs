@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use floodwall_model::{Prefix, Timestamp};
 use floodwall_policy::{
-    Binding, Challenge, ClientFingerprint, Difficulty, GateFacts, Keyring, ProofKind, Refusal, RefusalReason,
-    RequestKind, Rung, Standing, Ticket, TokenClaims, TokenId, Turn, WorkChallenge,
+    Binding, Challenge, ClientFingerprint, CrawlerStanding, Decided, Difficulty, GateFacts, Keyring,
+    ProofKind, Refusal, RefusalReason, RequestKind, Rung, Standing, Ticket, TokenClaims, TokenId, Turn,
+    WorkChallenge,
 };
 use http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, HeaderName, HeaderValue, LOCATION, SET_COOKIE, USER_AGENT,
@@ -20,12 +21,15 @@ use super::gatehouse::{AdmissionMode, SiteGates};
 use super::waiting::Waits;
 use crate::body::{Ledger, Payload};
 use crate::pages::{self, ASKS_FOR_PLACE, Language, OverloadPage, PlaceInLine};
-use crate::proxy::{Visit, reference};
+use crate::proxy::{Visit, reference_on};
 use crate::worker::Worker;
 
 /// How long a token is good that was given with the redirect, and one that was worked or waited for.
 const REDIRECT_LIFETIME: Duration = Duration::from_secs(3600);
 const PROOF_LIFETIME: Duration = Duration::from_secs(8 * 3600);
+
+/// A monitoring probe's credential.
+static PROBE: HeaderName = HeaderName::from_static("floodwall-probe");
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
@@ -59,22 +63,32 @@ pub(crate) async fn enter(
     let Some((site, (place, class))) = gates else {
         return Ok(Pass::uncounted(&worker, now));
     };
-    let bearer = Bearer::of(visit, site, &house.keyring(), purpose, now);
+    let bearer = Bearer::of(&worker, visit, site, &house.keys().keyring, purpose, now);
     let observes = site.settings.mode == AdmissionMode::Observe;
+    let is_person = bearer.standing == Standing::Known
+        || bearer.token.is_some_and(|claims| claims.proof >= ProofKind::WaitingRoom);
+    let seen = site.signatures.look(visit, is_person, now);
     let mut desk = Desk { class, visit, bearer, turn: None, now };
-    let token = match desk.exchange(&house.keyring()) {
+    if seen.is_suspect && desk.bearer.standing == Standing::Unknown {
+        desk.bearer.standing = Standing::Suspect;
+    }
+    let token = match desk.exchange(&house.keys().keyring) {
         Exchanged::Token(token) => token,
         Exchanged::Answer(_) if observes => None,
         Exchanged::Answer(answer) => return Err(answer),
     };
     if visit.headers.contains_key(&ASKS_FOR_PLACE) {
-        return Err(Box::new(desk.told_place(&worker, ledger, token, &house.keyring())));
+        return Err(Box::new(desk.told_place(&worker, ledger, token, &house.keys().keyring)));
     }
     let (offered, rung) = class.offer(&desk.facts(token), now);
+    if class.is_pressed() && token.is_none() && desk.bearer.standing != Standing::Allowed {
+        site.signatures.note_surplus(visit, &seen, now);
+    }
     let answer = match offered {
         Offered::Admitted => {
             if rung == Rung::Open {
                 site.known.lock().note(Prefix::of_client(visit.client), now);
+                site.signatures.note_calm(visit, &seen, now);
             }
             return Ok(Pass::new(&worker, visit.site, place, now));
         }
@@ -93,7 +107,7 @@ pub(crate) async fn enter(
             }
         }
         Offered::Refused(refusal) => desk.refused(ledger, refusal),
-        Offered::Challenged(challenge) => desk.challenged(&worker, ledger, challenge, &house.keyring()),
+        Offered::Challenged(challenge) => desk.challenged(&worker, ledger, challenge, &house.keys().keyring),
     };
     Err(Box::new(answer))
 }
@@ -109,7 +123,14 @@ struct Bearer<'a> {
 }
 
 impl<'a> Bearer<'a> {
-    fn of(visit: &'a Visit, site: &SiteGates, keyring: &Keyring, purpose: Purpose, now: Timestamp) -> Self {
+    fn of(
+        worker: &Worker,
+        visit: &'a Visit,
+        site: &SiteGates,
+        keyring: &Keyring,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Self {
         let binding =
             Binding { site: site.tag, fingerprint: fingerprint(visit), generation: site.settings.generation };
         let credentials = Credentials::of(&visit.headers);
@@ -122,8 +143,19 @@ impl<'a> Bearer<'a> {
         };
         let tickets = credentials.tickets.iter().copied().chain(marked);
         let ticket = tickets.filter_map(|text| keyring.verify_ticket(text, &binding, now).ok()).next();
-        let standing = if purpose == Purpose::Revalidation || site.is_allowed(visit.client) {
+        let user_agent = visit.headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+        let crawler = worker.shared.gatehouse.crawler(visit.client, user_agent);
+        let probe = visit.headers.get(&PROBE).is_some_and(|text| {
+            keyring.verify_probe(text.as_bytes(), binding.site, binding.generation, now).is_ok()
+        });
+        let standing = if purpose == Purpose::Revalidation
+            || probe
+            || crawler == CrawlerStanding::Verified
+            || site.is_allowed(visit.client)
+        {
             Standing::Allowed
+        } else if crawler == CrawlerStanding::Refused {
+            Standing::Suspect
         } else if site.known.lock().is_known(Prefix::of_client(visit.client), now) {
             Standing::Known
         } else {
@@ -216,15 +248,16 @@ impl Desk<'_> {
         response
     }
 
-    fn refused(&self, ledger: &Ledger, refusal: Refusal) -> Response<Payload> {
+    fn refused(&self, ledger: &mut Ledger, refusal: Refusal) -> Response<Payload> {
         let sent_form = !matches!(self.visit.method, Method::GET | Method::HEAD);
-        pages::busy(&self.page(ledger, refusal.retry_after), refusal.reason, sent_form)
+        let page = self.page(ledger, refusal.reason.into(), refusal.retry_after);
+        pages::busy(&page, refusal.reason, sent_form)
     }
 
     fn challenged(
         &self,
         worker: &Worker,
-        ledger: &Ledger,
+        ledger: &mut Ledger,
         challenge: Challenge,
         keyring: &Keyring,
     ) -> Response<Payload> {
@@ -255,13 +288,23 @@ impl Desk<'_> {
 
     /// The page with the choice, or that of the waiting room. Either gives a ticket, so that whoever
     /// cannot or will not let his browser work has waited from the beginning.
-    fn shown(&self, worker: &Worker, ledger: &Ledger, keyring: &Keyring, shows: Shows) -> Response<Payload> {
+    fn shown(
+        &self,
+        worker: &Worker,
+        ledger: &mut Ledger,
+        keyring: &Keyring,
+        shows: Shows,
+    ) -> Response<Payload> {
         let Some((ticket, place)) = self.place_in_line(worker) else {
             let refusal = Refusal { reason: RefusalReason::OverShare, retry_after: TICKETS_RETRY };
             return self.refused(ledger, refusal);
         };
         let ticket = keyring.issue_ticket(&ticket);
-        let mut page = self.page(ledger, place.refresh);
+        let decided = match shows {
+            Shows::Choice => Decided::Choice,
+            Shows::WaitingRoom | Shows::Place => Decided::WaitingRoom,
+        };
+        let mut page = self.page(ledger, decided, place.refresh);
         let with_ticket;
         if self.keeps_no_cookies() {
             with_ticket = with_mark(self.visit.target.as_str(), &Mark::of_ticket(&ticket));
@@ -288,7 +331,7 @@ impl Desk<'_> {
     fn told_place(
         &self,
         worker: &Worker,
-        ledger: &Ledger,
+        ledger: &mut Ledger,
         token: Option<TokenClaims>,
         keyring: &Keyring,
     ) -> Response<Payload> {
@@ -328,10 +371,10 @@ impl Desk<'_> {
         matches!(self.visit.mark, Some(Mark::Redirected | Mark::Ticket(_)))
     }
 
-    fn page(&self, ledger: &Ledger, retry_after: Duration) -> OverloadPage<'_> {
+    fn page(&self, ledger: &mut Ledger, decided: Decided, retry_after: Duration) -> OverloadPage<'_> {
         OverloadPage {
             language: Language::of(self.visit.headers.get(ACCEPT_LANGUAGE)),
-            reference: reference(ledger),
+            reference: reference_on(ledger, self.visit.client, decided, self.class.rung()),
             target: self.visit.target.as_str(),
             retry_after,
         }

@@ -1,16 +1,18 @@
 //! The gates of all sites, and what they share: keys, who is known, who is always let in.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use floodwall_model::{GateStatus, PersonReport, Prefix, SiteId, Timestamp};
 use floodwall_policy::{
-    BudgetSettings, Gate, GateSettings, Keyring, KnownClients, Secret, SiteTag, never_challenged,
+    BudgetSettings, CrawlerStanding, Gate, GateSettings, Keyring, KnownClients, ReferenceKey, Secret,
+    SignatureRecord, SiteTag, never_challenged,
 };
 use parking_lot::Mutex;
 
 use super::class::PathClass;
 use super::person::Reports;
+use super::signatures::Signatures;
 use crate::config::SiteConfig;
 use crate::query::PathPattern;
 
@@ -74,23 +76,46 @@ pub(crate) struct SiteGates {
     classes: Vec<PathClass>,
     pub(super) known: Mutex<KnownClients>,
     pub(super) reports: Reports,
+    pub(super) signatures: Signatures,
+}
+
+/// Knows who is the crawler he says he is. Asked on a worker's thread: it must not wait.
+pub trait CrawlerRegister: Send + Sync {
+    /// Whether this visitor is the crawler that his `User-Agent` names.
+    fn standing(&self, address: std::net::IpAddr, user_agent: &[u8]) -> CrawlerStanding;
+}
+
+/// What is signed and sealed with.
+pub(crate) struct Keys {
+    secret: Secret,
+    pub(super) keyring: Keyring,
+    pub(crate) reference: ReferenceKey,
+}
+
+impl Keys {
+    fn new(secret: &Secret, now: Timestamp) -> Self {
+        Self {
+            secret: secret.clone(),
+            keyring: Keyring::new(secret, now),
+            reference: ReferenceKey::new(secret),
+        }
+    }
 }
 
 /// The gates of all sites.
 pub(crate) struct Gatehouse {
-    secret: Secret,
-    keyring: ArcSwap<Keyring>,
+    keys: ArcSwap<Keys>,
+    crawlers: OnceLock<Arc<dyn CrawlerRegister>>,
     /// In the order of their numbers; `None` for a site without gates.
     sites: Vec<Option<SiteGates>>,
 }
 
 impl Gatehouse {
-    pub(crate) fn new(sites: &[SiteConfig], secret: Secret, hash_seed: u64, now: Timestamp) -> Self {
+    pub(crate) fn new(sites: &[SiteConfig], secret: &Secret, hash_seed: u64, now: Timestamp) -> Self {
         let classes = sites.iter().map(|site| site.admission.classes.len() + 1).sum::<usize>();
         let sources_max = (SOURCES_ALL / classes.max(1)).clamp(SOURCES_MIN, SOURCES_MAX);
         let sites = sites.iter().map(|site| SiteGates::new(site, sources_max, hash_seed, now)).collect();
-        let keyring = ArcSwap::from_pointee(Keyring::new(&secret, now));
-        Self { secret, keyring, sites }
+        Self { keys: ArcSwap::from_pointee(Keys::new(secret, now)), crawlers: OnceLock::new(), sites }
     }
 
     pub(super) fn site(&self, site: SiteId) -> Option<&SiteGates> {
@@ -118,20 +143,43 @@ impl Gatehouse {
     }
 
     /// The keys in force.
-    pub(super) fn keyring(&self) -> arc_swap::Guard<Arc<Keyring>> {
-        self.keyring.load()
+    pub(crate) fn keys(&self) -> arc_swap::Guard<Arc<Keys>> {
+        self.keys.load()
+    }
+
+    /// From now on keys come of this secret.
+    pub(crate) fn use_secret(&self, secret: &Secret, now: Timestamp) {
+        self.keys.store(Arc::new(Keys::new(secret, now)));
+    }
+
+    /// Asks this register who is a crawler. The first one that is named stays.
+    pub(crate) fn use_crawlers(&self, register: Arc<dyn CrawlerRegister>) {
+        let _named_before = self.crawlers.set(register);
+    }
+
+    /// What a visitor is who may call himself a crawler.
+    pub(super) fn crawler(&self, client: std::net::IpAddr, user_agent: &[u8]) -> CrawlerStanding {
+        self.crawlers
+            .get()
+            .map_or(CrawlerStanding::NotClaimed, |register| register.standing(client, user_agent))
     }
 
     /// Derives the keys anew when their time is over.
     pub(super) fn renew_keys(&self, now: Timestamp) {
-        if !self.keyring.load().is_for(now) {
-            self.keyring.store(Arc::new(Keyring::new(&self.secret, now)));
+        let keys = self.keys.load();
+        if !keys.keyring.is_for(now) {
+            self.use_secret(&keys.secret, now);
         }
     }
 
     /// How many visitors of a site said that they are people and cannot get in, and the last of them.
     pub(crate) fn person_reports(&self, site: SiteId) -> (u64, Vec<PersonReport>) {
         self.site(site).map(|site| site.reports.all()).unwrap_or_default()
+    }
+
+    /// The rules of a site's signatures that live, and those that have ended lately.
+    pub(crate) fn signatures(&self, site: SiteId) -> Vec<SignatureRecord> {
+        self.site(site).map(|site| site.signatures.records()).unwrap_or_default()
     }
 
     /// Figures of a site's gates, for the operator.
@@ -164,6 +212,7 @@ impl SiteGates {
             classes: classes.collect(),
             known: Mutex::new(KnownClients::new(hash_seed)),
             reports: Reports::default(),
+            signatures: Signatures::new(hash_seed),
             settings: admission.clone(),
         })
     }

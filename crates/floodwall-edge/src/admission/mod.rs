@@ -11,11 +11,13 @@
 //! A place is held until the head of the origin's answer has come: who is slow to take an answer takes
 //! nobody's place. Whatever goes wrong here lets the visitor through.
 
+mod account;
 mod class;
 mod credentials;
 mod enter;
 mod gatehouse;
 mod person;
+mod signatures;
 mod ticker;
 mod waiting;
 
@@ -29,10 +31,11 @@ use http::StatusCode;
 use crate::upstream::OriginFailure;
 use crate::worker::Worker;
 
+pub use account::{EdgeAccounts, SiteAccount};
 pub(crate) use credentials::{Mark, has_own_cookie, is_own_cookie};
 pub(crate) use enter::{Purpose, at_once, enter};
 pub(crate) use gatehouse::Gatehouse;
-pub use gatehouse::{AdmissionMode, SiteAdmission};
+pub use gatehouse::{AdmissionMode, CrawlerRegister, SiteAdmission};
 pub(crate) use person::reported as person_reported;
 pub(crate) use ticker::run;
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use floodwall_model::{PersonReport, Prefix, ReferenceId, SiteId, Timestamp};
+use floodwall_policy::Decided;
 use http::header::ACCEPT_LANGUAGE;
 use http::{Method, Response};
 use parking_lot::Mutex;
@@ -40,18 +41,18 @@ impl Reports {
 }
 
 /// The answer to a report; `None` where the request is none.
-pub(crate) fn reported(ledger: &Ledger, visit: &Visit) -> Option<Response<Payload>> {
+pub(crate) fn reported(ledger: &mut Ledger, visit: &Visit) -> Option<Response<Payload>> {
     if visit.target.path() != PERSON_PATH {
         return None;
     }
     if visit.method != Method::POST {
-        return Some(pages::method_not_allowed(reference(ledger)));
+        return Some(pages::method_not_allowed(reference(ledger, visit.client, Decided::MethodNotAllowed)));
     }
     let told = visit.target.query().and_then(reference_of);
     note(&ledger.worker, visit.site, visit.client, told, ledger.received);
     let page = OverloadPage {
         language: Language::of(visit.headers.get(ACCEPT_LANGUAGE)),
-        reference: told.unwrap_or_else(|| reference(ledger)),
+        reference: told.unwrap_or_else(|| reference(ledger, visit.client, Decided::Answered)),
         target: "/",
         retry_after: Duration::ZERO,
     };

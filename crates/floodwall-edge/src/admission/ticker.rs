@@ -3,8 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use floodwall_model::Timestamp;
+use floodwall_model::{SiteId, Timestamp};
 
+use super::signatures;
 use crate::edge::Phase;
 use crate::worker::Worker;
 
@@ -29,9 +30,14 @@ pub(crate) async fn run(worker: Rc<Worker>) {
     }
 }
 
-fn tick(worker: &Worker, now: Timestamp) {
+fn tick(worker: &Rc<Worker>, now: Timestamp) {
     let house = &worker.shared.gatehouse;
     house.renew_keys(now);
+    for number in 0..worker.shared.config.sites.len() {
+        let Ok(site) = u16::try_from(number).map(SiteId) else { break };
+        let overloaded = house.classes().any(|(of, class)| of == site && class.is_pressed());
+        signatures::tick(worker, site, overloaded, now);
+    }
     for (site, class) in house.classes() {
         if let Some(rung) = class.tick(now) {
             let name = worker.shared.config.sites.get(usize::from(site.0)).map(|site| site.name.as_ref());

@@ -1,9 +1,10 @@
 //! What all pages have in common: the frame of the document and the answer's fields.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use floodwall_model::ReferenceId;
 use http::{HeaderValue, Response, StatusCode, header};
-use std::time::Duration;
 
 use super::Language;
 use crate::body::Payload;
@@ -71,13 +72,15 @@ impl Document {
         self
     }
 
-    /// Writes the reference and closes the document.
-    pub(super) fn close(mut self) -> String {
+    /// Writes the reference, the script if there is one, and closes the document.
+    pub(super) fn close(mut self, script: Option<&str>) -> String {
         let Addressee { language, reference } = self.to;
-        self.written(format_args!(
-            "<p>{} <code>{reference}</code></p>\n</main>\n</body>\n</html>\n",
-            language.texts().reference
-        ));
+        let before = language.texts().reference;
+        self.written(format_args!("<p>{before} <code>{reference}</code></p>\n</main>\n"));
+        if let Some(script) = script {
+            self.markup("<script>").markup(script).markup("</script>\n");
+        }
+        self.markup("</body>\n</html>\n");
         self.html
     }
 }

@@ -24,3 +24,6 @@ pub(crate) use refusals::{
     header_too_large, loop_detected, malformed_request, malformed_request_bytes, method_not_allowed,
     moved_to_https, not_cached, origin_failed, too_many_requests, unknown_host,
 };
+
+#[cfg(test)]
+mod tests;

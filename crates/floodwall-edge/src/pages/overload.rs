@@ -3,7 +3,7 @@
 //! They are written in the middle of a flood: one allocation of the right size, constant parts copied,
 //! no more. Each is one answer without anything to load afterwards.
 //!
-//! Without JavaScript the browser asks again by a `<meta>` in `<noscript>`; with it by [`SCRIPT`], which
+//! Without JavaScript the browser asks again by a `<meta>` in `<noscript>`; with it by [`LINE`], which
 //! asks in the background and changes only the words, so that nobody who listens to the page is thrown
 //! back to its beginning. They may be shown in frames: county sites embed a state's forms, and there is
 //! nothing on them that a click could be stolen for.
@@ -16,7 +16,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::Language;
 use super::document::{self, Addressee, Document};
-use super::script;
+use super::script::{LINE, Script, WORK};
 use super::target::{SafeTarget, ampersands_escaped};
 use super::texts::Texts;
 use crate::body::Payload;
@@ -28,6 +28,10 @@ pub(crate) const PERSON_PATH: &str = "/.well-known/floodwall/person";
 /// GET for [`OverloadPage::target`] that must not reach an origin. It is answered with [`place`] while
 /// the visitor waits; with anything but 429 and 5xx, such as the redirect or 204, when he may come in.
 pub(crate) static ASKS_FOR_PLACE: HeaderName = HeaderName::from_static("floodwall-place");
+
+/// Where the script says what has happened; `#heard`, which is not seen, takes what a screen reader is to
+/// say of the place in line.
+const SAID: &str = "<p id=\"said\" role=\"status\"></p>\n";
 
 /// A page that asks again for what must pass the gate does so at most this often.
 const BUSY_AGAIN_MIN_S: u64 = 5;
@@ -68,18 +72,14 @@ pub(crate) fn choice(
     let words = &texts.overload;
     let refresh = place.map_or(WaitingRoom::REFRESH, |place| place.refresh);
     let target = SafeTarget::new(page.target);
-    let mut document = page.open(words.choice_title, Some(refresh), &target);
+    let mut document = page.open(words.choice_title, Some(refresh), &target, &WORK);
     write_main(&mut document, refresh, Some(challenge), texts);
     document.element("h1", words.choice_title).element("p", words.why).element("p", words.no_fault);
-    document.written(format_args!(
-        "<section id=\"work\" aria-labelledby=\"work-title\" hidden>\n<h2 id=\"work-title\">{}</h2>\n<p>{}</p>\n\
-         <progress id=\"bar\" max=\"100\" value=\"0\" aria-label=\"{}\"></progress>\n<p id=\"share\"></p>\n\
-         <button id=\"switch\" type=\"button\">{}</button>\n</section>\n",
-        words.work_heading, words.work_what, words.work_bar, words.work_stop
-    ));
-    document.element("h2", words.wait_heading);
+    // The script fills it: text browsers know nothing of `hidden`.
+    document.markup("<section id=\"work\"></section>\n");
+    document.markup(SAID).element("h2", words.wait_heading);
     write_line(&mut document, place, refresh, &target, texts);
-    page.finish(document, StatusCode::SERVICE_UNAVAILABLE, true)
+    page.finish(document, StatusCode::SERVICE_UNAVAILABLE, Some(&WORK))
 }
 
 /// 503: the place in line.
@@ -87,12 +87,12 @@ pub(crate) fn waiting(page: &OverloadPage<'_>, place: &PlaceInLine) -> Response<
     let texts = page.texts();
     let words = &texts.overload;
     let target = SafeTarget::new(page.target);
-    let mut document = page.open(words.waiting_title, Some(place.refresh), &target);
+    let mut document = page.open(words.waiting_title, Some(place.refresh), &target, &LINE);
     write_main(&mut document, place.refresh, None, texts);
     document.element("h1", words.waiting_title);
     write_line(&mut document, Some(place), place.refresh, &target, texts);
-    document.element("p", words.why).element("p", words.no_fault);
-    page.finish(document, StatusCode::SERVICE_UNAVAILABLE, true)
+    document.markup(SAID).element("p", words.why).element("p", words.no_fault);
+    page.finish(document, StatusCode::SERVICE_UNAVAILABLE, Some(&LINE))
 }
 
 /// 503: the place in line in words only, for a request with [`ASKS_FOR_PLACE`]; `Refresh` says when and
@@ -100,7 +100,7 @@ pub(crate) fn waiting(page: &OverloadPage<'_>, place: &PlaceInLine) -> Response<
 pub(crate) fn place(page: &OverloadPage<'_>, place: &PlaceInLine) -> Response<Payload> {
     let words = (page.texts().overload.place)(place.ahead, place.expected);
     let mut response =
-        document::response(StatusCode::SERVICE_UNAVAILABLE, words, &script::POLICY, page.addressee());
+        document::response(StatusCode::SERVICE_UNAVAILABLE, words, &LINE.policy, page.addressee());
     page.set_retry_after(&mut response);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -126,7 +126,7 @@ pub(crate) fn busy(page: &OverloadPage<'_>, reason: RefusalReason, sent_form: bo
     let seconds = document::whole_seconds(page.retry_after);
     let again = seconds.max(BUSY_AGAIN_MIN_S);
     let refresh = (!sent_form).then_some(Duration::from_secs(again));
-    let mut document = page.open(words.title, refresh, &target);
+    let mut document = page.open(words.title, refresh, &target, &LINE);
     match refresh {
         Some(_) => document.written(format_args!("<main data-again=\"{again}\">\n")),
         None => document.markup("<main>\n"),
@@ -139,7 +139,7 @@ pub(crate) fn busy(page: &OverloadPage<'_>, reason: RefusalReason, sent_form: bo
         write_link(&mut document, &target, texts.overload.ask_again);
     }
     document.element("p", words.advice);
-    page.finish(document, status, !sent_form)
+    page.finish(document, status, (!sent_form).then_some(&*LINE))
 }
 
 /// 200: thanks for the report sent to [`PERSON_PATH`]. [`OverloadPage::target`] is where he came from,
@@ -151,7 +151,7 @@ pub(crate) fn person_reported(page: &OverloadPage<'_>) -> Response<Payload> {
     document.markup("<main>\n").element("h1", texts.thanks.title);
     document.element("p", texts.thanks.what).element("p", texts.thanks.advice);
     write_link(&mut document, &target, texts.back);
-    document::response(StatusCode::OK, document.close(), &script::POLICY, page.addressee())
+    document::response(StatusCode::OK, document.close(None), &LINE.policy, page.addressee())
 }
 
 impl OverloadPage<'_> {
@@ -164,7 +164,7 @@ impl OverloadPage<'_> {
     }
 
     /// Opens the document; without JavaScript it is loaded again after `refresh`.
-    fn open(&self, title: &str, refresh: Option<Duration>, target: &SafeTarget) -> Document {
+    fn open(&self, title: &str, refresh: Option<Duration>, target: &SafeTarget, script: &Script) -> Document {
         let refresh = refresh.map(|refresh| {
             let seconds = document::whole_seconds(refresh);
             // Without an address it is that of the page.
@@ -174,21 +174,29 @@ impl OverloadPage<'_> {
                 target.in_markup()
             )
         });
-        let capacity = 6_144 + script::SCRIPT.len();
+        let capacity = 5_120 + script.code.len();
         Document::open(self.addressee(), title, capacity, refresh.as_deref().unwrap_or_default())
     }
 
     /// Writes what every page ends with, and makes the answer.
-    fn finish(&self, mut document: Document, status: StatusCode, scripted: bool) -> Response<Payload> {
+    fn finish(
+        &self,
+        mut document: Document,
+        status: StatusCode,
+        script: Option<&Script>,
+    ) -> Response<Payload> {
         let person = &self.texts().person;
         document.written(format_args!(
             "<form method=\"post\" action=\"{PERSON_PATH}?reference={}\">\n<p>{}</p>\n<button>{}</button>\n</form>\n",
             self.reference, person.what, person.button
         ));
-        if scripted {
-            document.markup("<script>").markup(&script::SCRIPT).markup("</script>\n");
-        }
-        let mut response = document::response(status, document.close(), &script::POLICY, self.addressee());
+        let policy = &script.unwrap_or(&*LINE).policy;
+        let mut response = document::response(
+            status,
+            document.close(script.map(|it| it.code.as_str())),
+            policy,
+            self.addressee(),
+        );
         self.set_retry_after(&mut response);
         response
     }
@@ -214,8 +222,11 @@ fn write_main(document: &mut Document, refresh: Duration, challenge: Option<&Wor
         document.written(format_args!(
             " data-challenge='{{\"algorithm\":\"{algorithm}\",\"challenge\":\"{challenge}\",\
              \"maxnumber\":{number_max},\"salt\":\"{salt}\",\"signature\":\"{signature}\"}}' \
-             data-share=\"{}\" data-stop=\"{}\" data-start=\"{}\" data-solved=\"{}\" data-stopped=\"{}\" \
+             data-heading=\"{}\" data-what=\"{}\" data-bar=\"{}\" data-share=\"{}\" data-stop=\"{}\" data-start=\"{}\" data-solved=\"{}\" data-stopped=\"{}\" \
              data-failed=\"{}\" data-no-cookie=\"{}\" data-in-vain=\"{}\"",
+            words.work_heading,
+            words.work_what,
+            words.work_bar,
             words.work_share,
             words.work_stop,
             words.work_start,
@@ -229,7 +240,7 @@ fn write_main(document: &mut Document, refresh: Duration, challenge: Option<&Wor
     document.markup(">\n");
 }
 
-/// Writes the place in line, what happens next, and where the script says what changed.
+/// Writes the place in line and what happens next.
 fn write_line(
     document: &mut Document,
     place: Option<&PlaceInLine>,
@@ -246,7 +257,7 @@ fn write_line(
     document.markup("</strong></p>\n");
     document.element("p", &(words.wait_what)(document::whole_seconds(refresh)));
     write_link(document, target, words.ask_again);
-    document.markup("<p id=\"said\" role=\"status\"></p>\n<p id=\"heard\" role=\"status\"></p>\n");
+    document.markup("<p id=\"heard\" role=\"status\"></p>\n");
 }
 
 fn write_link(document: &mut Document, target: &SafeTarget, text: &str) {

@@ -116,7 +116,7 @@ fn malformed_html(what: &str, to: Addressee) -> String {
         }
     };
     document.element("p", words.advice);
-    document.close()
+    document.close(None)
 }
 
 /// What these pages may do: nothing.
@@ -130,7 +130,7 @@ fn page(status: StatusCode, words: Words, to: Addressee) -> Response<Payload> {
 fn answer(status: StatusCode, words: Words, advice: &str, to: Addressee) -> Response<Payload> {
     let mut document = open(words.title, to);
     document.element("p", words.what).element("p", advice);
-    document::response(status, document.close(), &POLICY, to)
+    document::response(status, document.close(None), &POLICY, to)
 }
 
 fn open(title: &str, to: Addressee) -> Document {

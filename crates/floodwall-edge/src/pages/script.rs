@@ -1,4 +1,4 @@
-//! The script of the pages, and the policy under which it and nothing else may run.
+//! The scripts of the pages, and the policy under which each, and nothing else, may run.
 
 use std::sync::LazyLock;
 
@@ -6,25 +6,46 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
-/// The script as it is sent: without comments, indentation and empty lines.
-pub(super) static SCRIPT: LazyLock<String> = LazyLock::new(|| {
-    let lines = include_str!("page.js").lines().map(str::trim);
-    let code = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
-    code.fold(String::new(), |script, line| script + line + "\n")
-});
+use super::document::STYLE;
 
-/// One script, by its hash; its worker, made of a blob; asking this site; sending a form to it.
-pub(super) static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let hash = |text: &str| {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-        STANDARD.encode(digest)
-    };
-    let policy = format!(
-        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; worker-src blob:; child-src blob:; \
-         connect-src 'self'; form-action 'self'; base-uri 'none'",
-        hash(&SCRIPT),
-        hash(super::document::STYLE),
-    );
-    // What it is made of is ASCII; were it not, nothing would be allowed.
-    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
-});
+/// Finds the number that solves a challenge.
+pub(super) const SOLVER: &str = include_str!("solver.js");
+
+/// A script as it is sent.
+pub(super) struct Script {
+    pub(super) code: String,
+    /// For the answer with it.
+    pub(super) policy: HeaderValue,
+}
+
+/// Asks for the place in line.
+pub(super) static LINE: LazyLock<Script> = LazyLock::new(|| Script::new(&[include_str!("line.js")]));
+
+/// The same, and works.
+pub(super) static WORK: LazyLock<Script> =
+    LazyLock::new(|| Script::new(&[include_str!("line.js"), SOLVER, include_str!("work.js")]));
+
+impl Script {
+    /// Without comments, indentation and empty lines; no string in it has any of them.
+    fn new(sources: &[&str]) -> Self {
+        let lines = sources.iter().flat_map(|source| source.lines()).map(str::trim);
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
+        let code = lines.fold("(function () {\n'use strict';\n".to_owned(), |code, line| code + line + "\n");
+        let code = code + "})();\n";
+        // This script and style by their hashes; its worker, made of a blob (`child-src` is for browsers
+        // that do not know `worker-src`); asking this site, and sending a form to it.
+        let policy = format!(
+            "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; worker-src blob:; \
+             child-src blob:; connect-src 'self'; form-action 'self'; base-uri 'none'",
+            hash(&code),
+            hash(STYLE),
+        );
+        // It is ASCII; were it not, nothing would be allowed.
+        let policy = HeaderValue::from_str(&policy);
+        Self { code, policy: policy.unwrap_or(HeaderValue::from_static("default-src 'none'")) }
+    }
+}
+
+fn hash(text: &str) -> String {
+    STANDARD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()))
+}

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 /// Bytes it may take in the page. A longer address is left out: in its place stands the empty one,
 /// which is that of the page itself.
-const MARKUP_BYTES_MAX: usize = 2_048;
+const MARKUP_BYTES_MAX: usize = 1_024;
 
 /// A path and query as they came, written so that it can stand in a header field or, by
 /// [`Self::in_markup`], in an attribute in quotes, and leads nowhere but to the same site.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floodwall_model::{Timestamp, Verdict};
+use floodwall_policy::Decided;
 use http::{Method, Response};
 
 use super::fetch::{self, Fetch};
@@ -58,7 +59,7 @@ pub(super) fn at_once(
 ) -> Option<Response<Payload>> {
     match found {
         LookUp::Fresh(copy) => Some(from_cache(ledger, visit, copy, served, now)),
-        LookUp::Unsatisfiable => Some(pages::not_cached(reference(ledger))),
+        LookUp::Unsatisfiable => Some(pages::not_cached(reference(ledger, visit.client, Decided::NotCached))),
         LookUp::Stale { response, may_serve_on_error: true, may_serve_while_revalidating, .. }
             if ledger.worker.shared.origins.all_down(visit.site)
                 || (!may_serve_while_revalidating && response.is_being_revalidated(now)) =>
@@ -234,7 +235,7 @@ pub(crate) fn refused(
         Verdict::Admit => None,
         Verdict::Refuse { reason: floodwall_model::Reason::PrefixRate, retry_after } => {
             counters(&ledger.worker, visit.site).refused_prefix_rate.add(1);
-            Some(pages::too_many_requests(retry_after, reference(ledger)))
+            Some(pages::too_many_requests(retry_after, reference(ledger, visit.client, Decided::PrefixRate)))
         }
     }
 }

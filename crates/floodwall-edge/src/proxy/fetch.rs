@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use floodwall_model::Timestamp;
+use floodwall_policy::Decided;
 use http::header::{CACHE_STATUS, CONTENT_LENGTH, RANGE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -143,7 +144,7 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
             }
             let instead = stand_in(ledger, visit, &fetch, OriginSaid::Nothing, was_slow).await;
             fetch.land(Landing::Failed);
-            instead.unwrap_or_else(|| pages::origin_failed(&failure, reference(ledger)))
+            instead.unwrap_or_else(|| origin_failed(ledger, visit, &failure))
         }
         Outcome::FailedWith(response) => {
             let said = OriginSaid::Status(response.status());
@@ -182,7 +183,7 @@ async fn part_of_large(ledger: &mut Ledger, visit: &Visit, forwarded: Forwarded)
     ledger.set_waits_for_origin(false);
     match outcome {
         Ok((response, _)) => passed_on(response, forwarded, Some(NotStored::TooLarge), None),
-        Err(failure) => pages::origin_failed(&failure, reference(ledger)),
+        Err(failure) => origin_failed(ledger, visit, &failure),
     }
 }
 
@@ -277,11 +278,11 @@ pub(crate) async fn pass_through_as_it_comes(
             return as_it_came(*answered, forwarded);
         }
         Ok(answered) => answered,
-        Err(failure) => return (pages::origin_failed(&failure, reference(ledger)), None),
+        Err(failure) => return (origin_failed(ledger, visit, &failure), None),
     };
     let response = match answered.into_response() {
         Ok(response) => response,
-        Err(failure) => return (pages::origin_failed(&failure, reference(ledger)), None),
+        Err(failure) => return (origin_failed(ledger, visit, &failure), None),
     };
     let request = visit.cache_request(has_body);
     let (status, received) = (response.status(), times.response_received);
@@ -490,6 +491,13 @@ async fn exchange_counted(
             Err(failure)
         }
     }
+}
+
+/// The page in place of an answer that did not come.
+fn origin_failed(ledger: &mut Ledger, visit: &Visit, failure: &OriginFailure) -> Response<Payload> {
+    let decided =
+        if matches!(failure, OriginFailure::Busy) { Decided::OriginBusy } else { Decided::OriginFailed };
+    pages::origin_failed(failure, reference(ledger, visit.client, decided))
 }
 
 /// The origin's own answer, streamed.

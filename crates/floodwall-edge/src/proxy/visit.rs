@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use floodwall_model::{Prefix, RequestFacts, SiteId, Timestamp};
-use http::Method;
+use floodwall_model::{Prefix, Protocol, RequestFacts, SiteId, Timestamp};
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::uri::PathAndQuery;
+use http::{Method, Version};
 
 use crate::admission::{Mark, has_own_cookie, is_own_cookie};
 use crate::cache::CacheRequest;
@@ -28,6 +28,7 @@ pub(crate) struct Visit {
     /// Whether the peer is a proxy whose forwarding fields are believed.
     pub(crate) peer_trusted: bool,
     pub(crate) https: bool,
+    pub(crate) protocol: Protocol,
     pub(crate) method: Method,
     pub(crate) target: PathAndQuery,
     pub(crate) headers: HeaderMap,
@@ -51,6 +52,7 @@ impl Visit {
         parts: Parts,
     ) -> Self {
         let target = origin_form(parts.uri.into_parts().path_and_query);
+        let protocol = protocol_of(parts.version);
         let (method, headers) = (parts.method, parts.headers);
         let told_host = if peer_trusted { forwarded::told_host(&headers, &authority) } else { None };
         Self {
@@ -60,6 +62,7 @@ impl Visit {
             peer,
             peer_trusted,
             https,
+            protocol,
             method,
             target,
             headers,
@@ -127,6 +130,12 @@ impl Visit {
     /// The header as the origin gets it: what is for one hop removed, and what claims to know who
     /// asks. Made from `fields`, which are the visitor's own or a copy of them.
     pub(crate) fn header_to_origin(&self, mut fields: HeaderMap) -> HeaderMap {
+        if self.introduction.is_some()
+            && headers::go_on_as_they_are(&fields, &self.authority, forwarded::is_strangers_claim)
+        {
+            fields.remove(header::CONNECTION);
+            return fields;
+        }
         headers::remove_hop_by_hop(&mut fields);
         let host_stands =
             fields.get(header::HOST).is_some_and(|host| host.as_bytes() == self.authority.as_bytes());
@@ -162,6 +171,15 @@ fn origin_form(target: Option<PathAndQuery>) -> PathAndQuery {
             PathAndQuery::from_maybe_shared(Bytes::from(["/", target.as_str()].concat())).unwrap_or(ROOT)
         }
         _ => ROOT,
+    }
+}
+
+/// The protocol by its version.
+pub(super) fn protocol_of(version: Version) -> Protocol {
+    match version {
+        Version::HTTP_2 => Protocol::Http2,
+        Version::HTTP_10 => Protocol::Http10,
+        _ => Protocol::Http11,
     }
 }
 

@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use floodwall_edge::{
-    AccessSink, BoundEdge, CacheSettings, EdgeConfig, EdgeHandle, OriginConfig, QueryRules, SiteAdmission,
-    SiteConfig, Timeouts,
+    AccessSink, BoundEdge, CacheSettings, CrawlerRegister, EdgeConfig, EdgeHandle, OriginConfig, QueryRules,
+    SiteAdmission, SiteConfig, Timeouts,
 };
 use floodwall_model::{AccessRecord, Clock, Timestamp};
-use floodwall_policy::{BudgetSettings, SitePolicy};
+use floodwall_policy::{BudgetSettings, Secret, SitePolicy};
 
 pub use origin::Origin;
 
@@ -76,7 +76,6 @@ pub fn config(origins: &[SocketAddr]) -> EdgeConfig {
         timeouts: Timeouts { origin_return: Duration::ZERO, ..Timeouts::default() },
         cache: CacheSettings::default(),
         kept: None,
-        secret: None,
     }
 }
 
@@ -109,6 +108,19 @@ pub fn start(config: EdgeConfig) -> EdgeHandle {
 pub fn start_with_clock(config: EdgeConfig) -> (EdgeHandle, Arc<TestClock>) {
     let clock = TestClock::standing();
     (BoundEdge::bind(config, clock.clone(), None).unwrap().start().unwrap(), clock)
+}
+
+/// With a clock that stands still, this secret, and this register of crawlers.
+pub fn start_with_secret(
+    config: EdgeConfig,
+    secret: &Secret,
+    crawlers: Arc<dyn CrawlerRegister>,
+) -> (EdgeHandle, Arc<TestClock>) {
+    let clock = TestClock::standing();
+    let bound = BoundEdge::bind(config, clock.clone(), None).unwrap();
+    bound.use_secret(secret);
+    bound.use_crawlers(crawlers);
+    (bound.start().unwrap(), clock)
 }
 
 pub fn start_with_log(config: EdgeConfig) -> (EdgeHandle, Arc<Records>) {

@@ -13,7 +13,7 @@ use clap::Args;
 use crate::commands::{EXIT_NO, EXIT_USAGE, fail, fail_to_serve, show_faults, tell};
 use crate::logging;
 use crate::serve::{self, Addresses, Ended, ServeError};
-use crate::settings::{Faults, Settings};
+use crate::settings::{Faults, Settings, VerifyCrawlers};
 
 /// What `floodwall demo` takes.
 #[derive(Args, Clone, Copy, Debug)]
@@ -174,6 +174,8 @@ fn settings(
     let origin = [format!("http://{origin}")];
     Settings::from_listen_and_origin(&[site.to_string()], &origin, Some(&admin.to_string()), state).map(
         |(mut settings, _warnings)| {
+            // On loopback nobody can be asked who an address is.
+            settings.server.verify_crawlers = VerifyCrawlers::Off;
             for site in &mut settings.sites {
                 "sample".clone_into(&mut site.name);
             }

@@ -117,6 +117,7 @@ impl ServerDraft {
         section.report_unknown(log);
         let state = section.get(log, &keys::STATE).map(|path| below(folder, path));
         let trusted_proxies = section.get(log, &keys::TRUSTED_PROXIES);
+        let verify_crawlers = section.value(log, &keys::VERIFY_CRAWLERS);
         let admin_hosts = section.get(log, &keys::ADMIN_HOSTS);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = given_or(log, &section, &keys::WORKERS, cores);
@@ -155,6 +156,7 @@ impl ServerDraft {
                 admin_hosts: plain(admin_hosts.as_ref())?,
                 state: draft.state.as_ref()?.value.clone(),
                 trusted_proxies: plain(trusted_proxies.as_ref())?,
+                verify_crawlers: verify_crawlers?,
                 interface: draft.interface.as_ref().map(|i| i.value.clone()),
                 workers: workers?,
                 connections_max: connections_max?,

@@ -8,7 +8,7 @@ use super::forms::{AddressPrefix, FilePath, ListOf, ListenAddress, OneOf, Period
 use super::path::{Class, SitePath};
 use super::query::Query;
 use super::target::{Host, HostName, OriginUrl};
-use super::{AccessLogFormat, AdmissionMode, Cleartext};
+use super::{AccessLogFormat, AdmissionMode, Cleartext, VerifyCrawlers};
 
 const SERVER: &str = "server";
 const TIMEOUTS: &str = "server.timeouts";
@@ -90,6 +90,8 @@ settings! {
     STATE: FilePath = SERVER.state, Toml("\"/var/lib/floodwall\""), "\"/var/lib/floodwall\"", FilePath;
     /// Proxies in front of Floodwall whose `X-Forwarded-For` or `Forwarded` is believed.
     TRUSTED_PROXIES: ListOf<AddressPrefix> = SERVER.trusted_proxies, Toml("[]"), "[\"192.0.2.0/24\"]", ListOf(AddressPrefix);
+    /// How search engines' crawlers are told from those who only call themselves so: `dns` asks this host's resolver for the names of their addresses, a few times a second at most and never while a visitor waits; `off` asks nobody.
+    VERIFY_CRAWLERS: OneOf<VerifyCrawlers> = SERVER.verify_crawlers, Toml("\"dns\""), "\"off\"", OneOf(VerifyCrawlers::WORDS);
     /// Network interface for the packet filter. Accepted, but without effect in this version.
     INTERFACE: Words = SERVER.interface, InWords("none"), "\"eth0\"", Words;
     /// Worker threads.

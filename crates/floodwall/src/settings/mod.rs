@@ -74,6 +74,8 @@ pub(crate) struct Server {
     pub(crate) state: PathBuf,
     /// Proxies whose word on a visitor's address is taken.
     pub(crate) trusted_proxies: Vec<Prefix>,
+    /// How crawlers are told from those who only call themselves so.
+    pub(crate) verify_crawlers: VerifyCrawlers,
     /// Interface for the packet filter; nothing is attached in this version.
     pub(crate) interface: Option<String>,
     /// Worker threads, at least one.
@@ -233,6 +235,19 @@ pub(crate) enum AdmissionMode {
 
 impl AdmissionMode {
     const WORDS: &[(&str, Self)] = &[("on", Self::On), ("observe", Self::Observe), ("off", Self::Off)];
+}
+
+/// How crawlers are told from those who only call themselves so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VerifyCrawlers {
+    /// By the names of their addresses.
+    Dns,
+    /// Not at all.
+    Off,
+}
+
+impl VerifyCrawlers {
+    const WORDS: &[(&str, Self)] = &[("dns", Self::Dns), ("off", Self::Off)];
 }
 
 /// What becomes of requests in clear text.

@@ -41,6 +41,7 @@ fn a_site_alone_is_a_whole_file() {
             admin_hosts: Vec::new(),
             state: "/var/lib/floodwall".into(),
             trusted_proxies: vec![],
+            verify_crawlers: VerifyCrawlers::Dns,
             interface: None,
             workers: cores,
             connections_max: 20_000,

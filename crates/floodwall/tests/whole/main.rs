@@ -15,6 +15,7 @@ mod access_log;
 mod bad_requests;
 mod demonstration;
 mod exits;
+mod explain;
 mod killed;
 mod outage;
 mod service;

@@ -71,12 +71,12 @@ pub(super) const TEXTS: Texts = Texts {
         choice_title: "One moment, please",
         waiting_title: "You are in line",
         why: "This site works. Right now very many people or programs are asking for this page, more than it can answer at once.",
-        no_fault: "You have done nothing wrong, and nothing about you is stored.",
-        work_heading: "Your browser is getting you in",
-        work_what: "It does a short calculation, so that we can tell it from programs that flood the site. This has started by itself and takes a few seconds. Then your page opens.",
+        no_fault: "You have done nothing wrong. This check stores nothing about you.",
+        work_heading: "The fast way in: a short calculation",
+        work_what: "It helps us tell your browser from programs that flood the site. It takes a few seconds, and then your page opens.",
         work_bar: "Calculation",
         work_share: "# percent of the possible answers tried",
-        work_stop: "Stop the calculation, just wait in line",
+        work_stop: "Stop it and just wait in line",
         work_start: "Start the calculation",
         work_solved: "Done. Your page is opening.",
         work_stopped: "The calculation is stopped. You are still in line.",
@@ -97,7 +97,7 @@ pub(super) const TEXTS: Texts = Texts {
         over_share: Words {
             title: "Too many requests from your network",
             what: "This site works, but it is very busy, and very many requests are coming from your network.",
-            advice: "You need not have done anything wrong: in an office, a library or on a mobile network, many people share one address. If waiting does not help, try another connection, for example mobile data in place of Wi-Fi.",
+            advice: "You may have done nothing wrong: in an office, a library or on a mobile network, many people share one address. If waiting does not help, try another connection, for example mobile data in place of Wi-Fi.",
         },
         busy_again,
         busy_form,
@@ -130,6 +130,7 @@ fn place(ahead: u64, expected: Duration) -> String {
     let before = match ahead {
         0 => "Nobody is before you.".to_owned(),
         1 => "One person is before you.".to_owned(),
+        2..=10 => format!("{ahead} people are before you."),
         _ => format!("About {} people are before you.", grouped(rounded(ahead))),
     };
     let takes = match Estimate::of(expected) {
@@ -157,7 +158,7 @@ fn busy_again(wait: u64) -> String {
 
 fn busy_form(wait: u64) -> String {
     format!(
-        "What you sent was not taken. Wait {}, then go back in your browser and send it again.",
+        "What you sent did not go through. Wait {}, then go back in your browser and send it again.",
         seconds(wait)
     )
 }

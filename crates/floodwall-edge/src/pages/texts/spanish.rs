@@ -72,12 +72,12 @@ pub(super) const TEXTS: Texts = Texts {
         choice_title: "Un momento, por favor",
         waiting_title: "Usted está en la fila",
         why: "Este sitio funciona. Ahora mismo muchísimas personas o programas están pidiendo esta página, más de lo que puede responder a la vez.",
-        no_fault: "Usted no ha hecho nada malo, y no se guarda nada sobre usted.",
-        work_heading: "Su navegador le está abriendo paso",
-        work_what: "Hace un cálculo breve, para que podamos distinguirlo de los programas que saturan el sitio. Ya empezó por sí solo y tarda unos segundos. Después se abre su página.",
+        no_fault: "Usted no ha hecho nada malo, y esta comprobación no guarda nada sobre usted.",
+        work_heading: "La entrada rápida: un cálculo breve",
+        work_what: "Nos ayuda a distinguir su navegador de los programas que saturan el sitio. Tarda unos segundos, y después se abre su página.",
         work_bar: "Cálculo",
-        work_share: "# por ciento de las respuestas posibles probado",
-        work_stop: "Detener el cálculo y solo esperar en la fila",
+        work_share: "Probado: # por ciento de las respuestas posibles",
+        work_stop: "Detenerlo y solo esperar en la fila",
         work_start: "Empezar el cálculo",
         work_solved: "Listo. Su página se está abriendo.",
         work_stopped: "El cálculo está detenido. Usted sigue en la fila.",
@@ -98,7 +98,7 @@ pub(super) const TEXTS: Texts = Texts {
         over_share: Words {
             title: "Demasiadas solicitudes desde su red",
             what: "Este sitio funciona, pero está muy ocupado, y desde su red llegan muchísimas solicitudes.",
-            advice: "No es necesario que usted haya hecho algo malo: en una oficina, una biblioteca o una red móvil, muchas personas comparten una dirección. Si esperar no ayuda, pruebe otra conexión, por ejemplo datos móviles en lugar de Wi-Fi.",
+            advice: "Usted no tiene por qué haber hecho nada malo: en una oficina, una biblioteca o una red móvil, muchas personas comparten una dirección. Si esperar no ayuda, pruebe otra conexión, por ejemplo datos móviles en lugar de Wi-Fi.",
         },
         busy_again,
         busy_form,
@@ -131,16 +131,17 @@ fn place(ahead: u64, expected: Duration) -> String {
     let before = match ahead {
         0 => "No hay nadie antes de usted.".to_owned(),
         1 => "Hay una persona antes de usted.".to_owned(),
+        2..=10 => format!("Hay {ahead} personas antes de usted."),
         _ => format!("Hay unas {} personas antes de usted.", grouped(rounded(ahead))),
     };
     let takes = match Estimate::of(expected) {
-        Estimate::FewSeconds => "Tardará unos segundos.".to_owned(),
-        Estimate::Seconds(seconds) => format!("Tardará unos {seconds} segundos."),
-        Estimate::Minutes(1) => "Tardará cerca de un minuto.".to_owned(),
-        Estimate::Minutes(minutes) => format!("Tardará unos {minutes} minutos."),
-        Estimate::Hours(1) => "Tardará cerca de una hora.".to_owned(),
-        Estimate::Hours(hours) => format!("Tardará hasta {hours} horas."),
-        Estimate::Long => "Tardará más de 2 horas. Quizás prefiera volver más tarde.".to_owned(),
+        Estimate::FewSeconds => "Faltan unos segundos.".to_owned(),
+        Estimate::Seconds(seconds) => format!("Faltan unos {seconds} segundos."),
+        Estimate::Minutes(1) => "Falta cerca de un minuto.".to_owned(),
+        Estimate::Minutes(minutes) => format!("Faltan unos {minutes} minutos."),
+        Estimate::Hours(1) => "Falta cerca de una hora.".to_owned(),
+        Estimate::Hours(hours) => format!("Pueden faltar hasta {hours} horas."),
+        Estimate::Long => "Faltan más de 2 horas. Quizás prefiera volver más tarde.".to_owned(),
     };
     format!("{before} {takes}")
 }
@@ -158,7 +159,7 @@ fn busy_again(wait: u64) -> String {
 
 fn busy_form(wait: u64) -> String {
     format!(
-        "Lo que usted envió no se recibió. Espere {}, vuelva atrás en su navegador y envíelo de nuevo.",
+        "Lo que usted envió no se procesó. Espere {}, vuelva atrás en su navegador y envíelo de nuevo.",
         seconds(wait)
     )
 }

@@ -1,0 +1,211 @@
+//! The socket in the state directory by which `floodwall explain`, `block` and `allow` speak with the
+//! running server: plain HTTP/1.1 over a Unix socket that only the server's own user and root reach.
+//!
+//! It has no listener on the network and no login: who may open the file may ask. Connections, their
+//! age and the size of a request are bounded; a request of a visitor never waits for any of it.
+
+pub(crate) mod client;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use floodwall_model::Clock;
+use floodwall_policy::{ReferenceKey, SignatureId, SignatureRecord};
+use http::{Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
+use tokio::net::UnixListener;
+use tokio::sync::Semaphore;
+
+use crate::crawler_watch::CrawlerWatch;
+use crate::explain::{AddressFacts, Explanation, Subject, explain_reference, signature_sentences};
+
+/// The file in the state directory.
+pub(crate) const FILE: &str = "admin.sock";
+/// Connections at once; further ones wait.
+const CONNECTIONS_MAX: usize = 8;
+const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
+const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// Whoever asks is one command that asks once.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(30);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the running server's data plane can tell.
+pub(crate) trait EdgeAccount: Send + Sync {
+    /// How an address stands now; `None` where no account of addresses is kept.
+    fn address(&self, address: IpAddr) -> Option<AddressFacts>;
+
+    /// The rules that live and have ended, with the names of their sites.
+    fn rules(&self) -> Vec<(String, SignatureRecord)>;
+}
+
+/// What the socket's requests are answered from.
+pub(crate) struct AdminDesk {
+    pub(crate) key: ReferenceKey,
+    /// Names of the settings' sites, in their order.
+    pub(crate) sites: Vec<String>,
+    pub(crate) account: Arc<dyn EdgeAccount>,
+    pub(crate) crawlers: Option<Arc<CrawlerWatch>>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// A request that is not answered with what it asked for.
+#[derive(Debug)]
+struct Fault(StatusCode, String);
+
+impl AdminDesk {
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let answered = match (request.method(), request.uri().path()) {
+            (&Method::GET, "/explain") => self.explain(request.uri()).and_then(|answer| json(&answer)),
+            (_, "/explain") => Err(Fault(StatusCode::METHOD_NOT_ALLOWED, "GET it".to_owned())),
+            _ => {
+                Err(Fault(StatusCode::NOT_FOUND, "there is GET /explain?subject=ID|ADDRESS|RULE".to_owned()))
+            }
+        };
+        let (status, body) = match answered {
+            Ok(body) => (StatusCode::OK, body),
+            Err(Fault(status, error)) => (status, serde_json::json!({ "error": error }).to_string()),
+        };
+        let mut response = Response::new(Full::new(Bytes::from(body)));
+        *response.status_mut() = status;
+        let kind = http::HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+
+    fn explain(&self, uri: &Uri) -> Result<Explanation, Fault> {
+        let fault = |message: String| Fault(StatusCode::BAD_REQUEST, message);
+        let (mut subject, mut from) = (None, None);
+        for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("subject", text)) => subject = Some(text.parse::<Subject>().map_err(fault)?),
+                Some(("from", text)) => {
+                    let address = text.parse::<IpAddr>();
+                    from = Some(address.map_err(|_| fault("`from` is not an address".to_owned()))?);
+                }
+                _ => return Err(fault("there are `subject` and `from`".to_owned())),
+            }
+        }
+        let subject = subject.ok_or_else(|| fault("`subject` is missing".to_owned()))?;
+        Ok(match subject {
+            Subject::Reference(id) => {
+                explain_reference(&self.key, id, Some(&self.sites), from, self.clock.now())
+            }
+            Subject::Address(address) => self.explain_address(address),
+            Subject::Rule(id) => self.explain_rule(id),
+        })
+    }
+
+    fn explain_rule(&self, id: SignatureId) -> Explanation {
+        let of_that_number = self.account.rules().into_iter().filter(|(_, record)| record.id == id);
+        let mut words: Vec<String> = Vec::new();
+        for (site, record) in of_that_number {
+            words.push(format!("Site {site}:"));
+            words.extend(signature_sentences(&record));
+        }
+        let found = !words.is_empty();
+        if !found {
+            words.push("No rule of this number lives, and none is among the last that ended.".to_owned());
+        }
+        Explanation { subject: id.to_string(), found, words, reference: None, address: None }
+    }
+
+    fn explain_address(&self, address: IpAddr) -> Explanation {
+        let mut facts = self.account.address(address);
+        let host = self.crawlers.as_ref().and_then(|crawlers| crawlers.verified_host(address));
+        if let (Some(facts), Some(host)) = (&mut facts, host) {
+            facts.allowed.get_or_insert_with(|| format!("DNS confirms that it is the crawler's host {host}"));
+        }
+        let nothing = || vec!["The server keeps no account of addresses.".to_owned()];
+        Explanation {
+            subject: address.to_string(),
+            found: facts.is_some(),
+            words: facts.as_ref().map_or_else(nothing, AddressFacts::sentences),
+            reference: None,
+            address: facts,
+        }
+    }
+}
+
+fn json(answer: &impl Serialize) -> Result<String, Fault> {
+    serde_json::to_string(answer).map_err(|error| Fault(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
+/// The socket, bound. Its file goes when this value does.
+#[derive(Debug)]
+pub(crate) struct AdminSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl AdminSocket {
+    /// Binds it in a state directory that is this process's own: what is there is a left-over.
+    pub(crate) fn bind(directory: &Path) -> io::Result<Self> {
+        let path = directory.join(FILE);
+        // Born where nobody else can reach it, so that there is no moment in which others may connect.
+        let cradle = tempfile::Builder::new().prefix(".admin-").tempdir_in(directory)?;
+        let born = cradle.path().join("s");
+        let listener = UnixListener::bind(&born)?;
+        std::fs::set_permissions(&born, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::rename(&born, &path)?;
+        Ok(Self { listener, path })
+    }
+
+    /// Serves until `shutdown` completes.
+    pub(crate) async fn serve(self, desk: Arc<AdminDesk>, shutdown: impl Future<Output = ()>) {
+        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let accepted = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                (place, self.listener.accept().await)
+            };
+            let (place, accepted) = tokio::select! {
+                biased;
+                () = &mut shutdown => return,
+                accepted = accepted => accepted,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "the admin socket could not accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let desk = desk.clone();
+            let service = service_fn(move |request: Request<Incoming>| {
+                let answer = desk.answer(&request);
+                async move { Ok::<_, std::convert::Infallible>(answer) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIME_MAX)
+                .max_buf_size(HEADER_BYTES_MAX)
+                .serve_connection(TokioIo::new(stream), service);
+            tokio::spawn(async move {
+                let _place = place;
+                // How it ended concerns only who asked, and sees it.
+                let _ended = tokio::time::timeout(CONNECTION_AGE_MAX, connection).await;
+            });
+        }
+    }
+}
+
+impl Drop for AdminSocket {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
