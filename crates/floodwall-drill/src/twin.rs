@@ -33,7 +33,7 @@ use floodwall_policy::{Admission, AdmissionPolicy, GateSettings, PrefixLimiter, 
 use serde::Serialize;
 
 use crate::agent::{FloodSeen, OriginSeen};
-use crate::measure::{Goodput, Record};
+use crate::measure::{Goodput, Promise, Record, promises};
 use crate::plan::Plan;
 use crate::scenario::{FloodKind, Scenario, Trouble};
 
@@ -105,6 +105,8 @@ pub struct Simulated {
     pub origin: OriginSeen,
     /// What the edge did.
     pub edge: EdgeSeen,
+    /// What people are promised in such trouble, and whether it was kept.
+    pub promises: Vec<Promise>,
     /// Events that were worked off.
     pub events: u64,
     /// What became of each want.
@@ -151,10 +153,12 @@ pub fn simulate(plan: &Plan, settings: &TwinSettings) -> Simulated {
     let edge = world.edge_seen();
     let records = world.people.records;
     let (duration_s, onset_s) = (plan.scenario.duration_s, plan.scenario.onset_s());
+    let goodput = Goodput::of(&records, duration_s, onset_s);
     Simulated {
+        promises: promises(&plan.scenario, &goodput, &world.origin.seen, None),
         scenario: plan.scenario.clone(),
         seed: plan.seed,
-        goodput: Goodput::of(&records, duration_s, onset_s),
+        goodput,
         left_out: world.floods.left_out(),
         floods: world.floods.seen(),
         origin: world.origin.seen,

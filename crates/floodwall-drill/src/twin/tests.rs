@@ -167,7 +167,12 @@ fn look_ups_of_a_class_of_their_own_have_a_gate_of_their_own() {
     let apart = simulate(&plan, &TwinSettings { look_ups_apart: true, ..settings() });
     let without = simulate(&plan, &TwinSettings { gate: None, ..settings() });
     let arrived = |seen: &Simulated| seen.goodput.under_trouble.arrived_percent().unwrap();
-    assert!(arrived(&together) > 99.0 && arrived(&apart) > 99.0, "{} {}", arrived(&together), arrived(&apart));
+    assert!(
+        arrived(&together) > 99.0 && arrived(&apart) > 99.0,
+        "{} {}",
+        arrived(&together),
+        arrived(&apart)
+    );
     assert!(arrived(&without) < 98.0, "{}", arrived(&without));
     assert_ne!(together.edge, apart.edge);
     assert_eq!((without.edge.rung_max, without.goodput.under_trouble.detours.proved), (0, 0));
