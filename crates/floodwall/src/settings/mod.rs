@@ -36,6 +36,14 @@ pub(crate) use quantity::format_size;
 pub(crate) use query::QueryRule;
 pub(crate) use target::{HostPattern, Origin};
 
+/// Reads a duration as settings write it (`80ms`), for the command line.
+///
+/// # Errors
+/// In words: what is wrong with it.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    quantity::parse_duration(text).map_err(|fault| format!("{}; {}", fault.problem, fault.fix))
+}
+
 use draft::Draft;
 use section::Log;
 
