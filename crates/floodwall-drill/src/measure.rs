@@ -5,6 +5,7 @@
 //! wanted, so that a generator or a server that falls behind cannot hide it.
 
 mod met;
+mod promise;
 mod record;
 mod share;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 use crate::plan::Wanted;
 use crate::scenario::VisitorKind;
 pub use met::{COMPARABLE_PERCENT, FloodMet, met_percent, not_comparable};
+pub use promise::{Promise, promises};
 pub use record::{Outcome, Record, Way};
 pub use share::{Detours, Share, Spread};
 
@@ -60,9 +62,9 @@ const PROTECTED_PERCENT: f64 = 99.0;
 /// Their 99th percentile, without what pages said to wait or to work, may be this many times the calm
 /// one.
 const PROTECTED_TIMES_CALM: f64 = 3.0;
-/// Latencies this small are as good as the calm one's: three times what a look-up takes in the calm. So
-/// it does not matter whether there was one in a calm of few seconds.
-const PROTECTED_MS: f64 = 300.0;
+/// The calm one's is this at least, milliseconds: what a look-up takes in the calm. So it does not matter
+/// whether there was one in a calm of few seconds.
+const CALM_MS: f64 = 100.0;
 /// Seconds looked at together: one second has too few wants for a 99th percentile.
 const WINDOW_S: usize = 5;
 
@@ -119,7 +121,7 @@ fn second(group: &[&Record]) -> Second {
 /// The first second after which every window is protected, counted from the onset.
 fn time_to_protect(groups: &[Vec<&Record>], onset_s: u32, calm_p99_ms: f64) -> Option<u32> {
     let onset = usize::try_from(onset_s).ok()?;
-    let allowed_ms = (calm_p99_ms * PROTECTED_TIMES_CALM).max(PROTECTED_MS);
+    let allowed_ms = calm_p99_ms.max(CALM_MS) * PROTECTED_TIMES_CALM;
     let after = groups.get(onset..)?;
     let protected = |window: &[Vec<&Record>]| {
         let share = Share::of(window.iter().flatten().copied());

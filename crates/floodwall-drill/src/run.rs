@@ -23,7 +23,7 @@ use crate::edges::{Edge, EdgeCommand, EdgeError, Label, Place, TlsPlace};
 use crate::hosts::{Host, Hosts, HostsError, Network};
 pub use crate::machine::Held;
 use crate::machine::{Use, held_at, processor_used_s, raise_open_files, use_of};
-use crate::measure::{FloodMet, Goodput, not_comparable};
+use crate::measure::{FloodMet, Goodput, Promise, not_comparable, promises};
 use crate::plan::Plan;
 use crate::random::Seed;
 use crate::requirements::{self, Unmet};
@@ -102,6 +102,8 @@ pub struct Outcome {
     /// What the edge itself says of its admission, by the names of its metrics: of counters the end, of
     /// gauges the peak. Empty where it says nothing.
     pub admission: Counters,
+    /// What people are promised in such trouble, and whether it was kept.
+    pub promises: Vec<Promise>,
     /// Whether the generators kept up.
     pub generators: Generators,
     /// Why the measurement does not count, where it does not.
@@ -338,12 +340,15 @@ impl Drill<'_> {
         let plan = Planned::of(&Plan::new(self.scenario, self.seed), self.network);
         let met = self.scenario.floods.iter().zip(&floods);
         let floods_met: Vec<_> = met.map(|(flood, seen)| FloodMet::of(flood, seen)).collect();
+        let goodput = Goodput::of(&seen.records, self.scenario.duration_s, self.scenario.onset_s());
+        let memory = Some(edge_use.memory_peak_bytes);
         Outcome {
+            promises: promises(self.scenario, &goodput, &origin, memory),
             void: void(&generators, &plan, seen),
             not_comparable: not_comparable(&floods_met),
             floods_met,
             plan,
-            goodput: Goodput::of(&seen.records, self.scenario.duration_s, self.scenario.onset_s()),
+            goodput,
             scenario: self.scenario.clone(),
             seed: self.seed.0,
             edge: self.edge.label(),

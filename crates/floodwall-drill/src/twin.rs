@@ -10,8 +10,8 @@
 //! Limits
 //! - The edge's own work, the network and the operating system cost a fixed quarter of a
 //!   millisecond: the twin shows what decisions do, not what a machine can carry.
-//! - Nobody hashes: how many numbers a proof of work takes is drawn by chance, and its time charged. All
-//!   paths are of one class, and nobody is known from earlier days.
+//! - Nobody hashes: how many numbers a proof of work takes is drawn by chance, and its time charged. Nobody is
+//!   known from earlier days.
 //! - Floods that only hold connections ([`FloodKind::Connections`], slow headers, bodies and readers)
 //!   mean nothing without connections. They are left out, and [`Simulated::left_out`] names them.
 //! - The cache forgets what was not used for longest, once it holds 32,768 copies (256 MiB of pages
@@ -29,11 +29,11 @@ mod people;
 use std::time::Duration;
 
 use floodwall_model::Timestamp;
-use floodwall_policy::{Admission, AdmissionPolicy, GateSettings, PrefixLimiter, RateLimit, SitePolicy};
+use floodwall_policy::{Admission, AdmissionPolicy, GateSettings, PrefixLimiter, SitePolicy};
 use serde::Serialize;
 
 use crate::agent::{FloodSeen, OriginSeen};
-use crate::measure::{Goodput, Record};
+use crate::measure::{Goodput, Promise, Record, promises};
 use crate::plan::Plan;
 use crate::scenario::{FloodKind, Scenario, Trouble};
 
@@ -63,19 +63,28 @@ pub struct TwinSettings {
     pub copies_max: usize,
     /// The gate before the origin, where there is one.
     pub gate: Option<GateSettings>,
+    /// Whether look-ups are of a class of their own, with a gate of their own.
+    pub look_ups_apart: bool,
 }
 
-/// What Floodwall does without a settings file: 20 requests a second to the origin for each prefix,
-/// 200 at once.
+/// What Floodwall does without a settings file: a gate, and no limit for each prefix.
 impl Default for TwinSettings {
     fn default() -> Self {
-        let origin_limit = RateLimit::from_numbers(20, 200).ok();
         Self {
-            policy: SitePolicy { origin_limit, request_limit: None },
+            policy: SitePolicy { origin_limit: None, request_limit: None },
             tracked_prefixes: 1 << 20,
             copies_max: COPIES_MAX,
             gate: Some(GateSettings::default()),
+            look_ups_apart: false,
         }
+    }
+}
+
+impl TwinSettings {
+    fn gatehouses(&self, seed: u64) -> Vec<Gatehouse> {
+        let classes = 0..1 + u64::from(self.look_ups_apart);
+        let gates = self.gate.map(|gate| classes.map(move |class| Gatehouse::new(gate, class, seed)));
+        gates.into_iter().flatten().collect()
     }
 }
 
@@ -96,6 +105,8 @@ pub struct Simulated {
     pub origin: OriginSeen,
     /// What the edge did.
     pub edge: EdgeSeen,
+    /// What people are promised in such trouble, and whether it was kept.
+    pub promises: Vec<Promise>,
     /// Events that were worked off.
     pub events: u64,
     /// What became of each want.
@@ -142,10 +153,12 @@ pub fn simulate(plan: &Plan, settings: &TwinSettings) -> Simulated {
     let edge = world.edge_seen();
     let records = world.people.records;
     let (duration_s, onset_s) = (plan.scenario.duration_s, plan.scenario.onset_s());
+    let goodput = Goodput::of(&records, duration_s, onset_s);
     Simulated {
+        promises: promises(&plan.scenario, &goodput, &world.origin.seen, None),
         scenario: plan.scenario.clone(),
         seed: plan.seed,
-        goodput: Goodput::of(&records, duration_s, onset_s),
+        goodput,
         left_out: world.floods.left_out(),
         floods: world.floods.seen(),
         origin: world.origin.seen,
@@ -165,7 +178,9 @@ struct World<'a> {
     requests: Requests,
     admission: Admission,
     policy: AdmissionPolicy,
-    gatehouse: Option<Gatehouse>,
+    /// One for each class of paths; none where the settings say so.
+    gatehouses: Vec<Gatehouse>,
+    is_waking: bool,
     cache: Cache,
     flights: Flights,
     turns: Turns,
@@ -185,7 +200,8 @@ impl<'a> World<'a> {
             requests: Requests::default(),
             admission: Admission::new(PrefixLimiter::new(settings.tracked_prefixes, hash_seed)),
             policy: AdmissionPolicy::new(vec![settings.policy]),
-            gatehouse: settings.gate.map(|gate| Gatehouse::new(gate, plan.seed)),
+            gatehouses: settings.gatehouses(plan.seed),
+            is_waking: false,
             cache: Cache::new(settings.copies_max),
             flights: Flights::default(),
             turns: Turns::default(),
@@ -265,16 +281,17 @@ impl<'a> World<'a> {
 
     fn edge_seen(&self) -> EdgeSeen {
         let seen = EdgeSeen { pages_lost: self.cache.pages_lost, ..self.seen };
-        let Some(house) = &self.gatehouse else { return seen };
-        let counts = house.counts();
-        EdgeSeen {
-            rung_max: house.rung_max,
-            challenged_redirect: counts.challenged_redirect,
-            challenged_choice: counts.challenged_choice,
-            challenged_waiting_room: counts.challenged_waiting_room,
-            no_room: counts.refused_all(),
-            ..seen
-        }
+        self.gatehouses.iter().fold(seen, |seen, house| {
+            let counts = house.counts();
+            EdgeSeen {
+                rung_max: seen.rung_max.max(house.rung_max),
+                challenged_redirect: seen.challenged_redirect + counts.challenged_redirect,
+                challenged_choice: seen.challenged_choice + counts.challenged_choice,
+                challenged_waiting_room: seen.challenged_waiting_room + counts.challenged_waiting_room,
+                no_room: seen.no_room + counts.refused_all(),
+                ..seen
+            }
+        })
     }
 
     /// The present as policy takes it.

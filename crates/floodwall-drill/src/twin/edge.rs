@@ -359,7 +359,7 @@ impl World<'_> {
         let Some(state) = self.requests.get(id).map(|request| request.state) else { return };
         match state {
             State::AtEdge | State::Follows => {}
-            State::WaitsAtGate(wait) => self.stop_waiting_at_gate(wait),
+            State::WaitsAtGate(wait) => self.stop_waiting_at_gate(id, wait),
             State::WaitsForTurn => self.turns.stop_waiting(),
             State::AtOrigin(_) => self.leave_origin(id),
         }

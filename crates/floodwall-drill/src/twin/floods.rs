@@ -199,7 +199,7 @@ impl World<'_> {
             self.floods.ended(flood, second, Some(answer));
             return;
         };
-        if works && let Some(house) = self.gatehouse.as_mut() {
+        if works && let Some(house) = self.gatehouses.first_mut() {
             let mut bag = self.floods.bag(flood, source);
             bag.work = Some(house.worked(&bag, now_us + after_us));
             self.floods.put_bag(flood, source, bag);

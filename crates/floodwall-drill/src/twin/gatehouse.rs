@@ -1,16 +1,17 @@
 //! The gate before the origin: what `floodwall-edge` does in its `admission`, with the gate, the keys
-//! and the waiting room of the policy itself. One class of paths, as where the settings name none.
+//! and the waiting room of the policy itself. All paths are of one class, or look-ups have one of their own.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use floodwall_model::SiteId;
+use floodwall_model::{SiteId, Timestamp};
 use floodwall_policy::{
     Challenge, Decision, Difficulty, Gate, GateCounts, GateFacts, GateSettings, Keyring, Outcome, ProofKind,
     Refusal, RefusalReason, RequestKind, Rung, SealedText, Secret, Standing, Ticket, TokenClaims, TokenId,
     Turn, WaitId, WaitingRoom, Wake,
 };
 
+use super::cache::Target;
 use super::credentials::{Bag, Mark};
 use super::edge::{Answer, Asker, RequestId, State};
 use super::{World, timestamp};
@@ -24,14 +25,13 @@ const TICKETS_RETRY_S: u64 = 10;
 /// Pages that say that there is no room load themselves again after this long at least.
 const BUSY_AGAIN_MIN_S: u64 = 5;
 
-/// The gate and what belongs to it.
+/// The gate of one class of paths, and what belongs to it.
 pub(super) struct Gatehouse {
     gate: Gate,
     room: WaitingRoom,
     ring: Keyring,
     chance: Chance,
     waiting: BTreeMap<WaitId, RequestId>,
-    is_waking: bool,
     pub(super) rung_max: u8,
 }
 
@@ -44,18 +44,18 @@ struct Bearer {
 }
 
 impl Gatehouse {
-    pub(super) fn new(settings: GateSettings, seed: u64) -> Self {
-        let mut chance = Seed(seed).stream("gatehouse", 0);
+    /// The gate of the class of that number. All of them have the same keys.
+    pub(super) fn new(settings: GateSettings, class: u64, seed: u64) -> Self {
+        let (mut keys, mut chance) = (Seed(seed).stream("keys", 0), Seed(seed).stream("gatehouse", class));
         let now = timestamp(0);
         let mut secret = [0; 32];
-        secret.iter_mut().for_each(|byte| *byte = chance.number().to_le_bytes()[0]);
+        secret.iter_mut().for_each(|byte| *byte = keys.number().to_le_bytes()[0]);
         Self {
             gate: Gate::new(settings, chance.number(), now),
             room: WaitingRoom::new(now),
             ring: Keyring::new(&Secret::new(secret), now),
             chance,
             waiting: BTreeMap::new(),
-            is_waking: false,
             rung_max: 0,
         }
     }
@@ -135,13 +135,14 @@ impl World<'_> {
     pub(super) fn passes_gate(&mut self, id: RequestId) -> bool {
         let now = self.now();
         let Some(request) = self.requests.get(id).copied() else { return false };
-        let Some(house) = self.gatehouse.as_mut() else { return true };
+        let class = self.class_of(request.target);
+        let Some(house) = self.gatehouses.get_mut(class) else { return true };
         if house.gate.admit_calmly() {
             self.give_pass(id);
             return true;
         }
         let mut bag = self.bag(request.asker);
-        let Some(house) = self.gatehouse.as_mut() else { return true };
+        let Some(house) = self.gatehouses.get_mut(class) else { return true };
         let is_own = matches!(request.asker, Asker::Beside | Asker::Probe);
         let Some(bearer) = house.exchange(&mut bag, self.now_us) else {
             self.put_bag(request.asker, bag);
@@ -185,6 +186,12 @@ impl World<'_> {
         passes
     }
 
+    /// The class of a target; the first where there is one for all.
+    fn class_of(&self, target: Target) -> usize {
+        let apart = matches!(target, Target::LookUp(_)) && self.gatehouses.len() > 1;
+        usize::from(apart)
+    }
+
     fn challenged(
         &mut self,
         id: RequestId,
@@ -193,9 +200,9 @@ impl World<'_> {
         waits: Option<Ticket>,
     ) -> Answer {
         let (now_us, now) = (self.now_us, self.now());
-        let Some((house, request)) = self.gatehouse.as_mut().zip(self.requests.get(id)) else {
-            return Answer::ServerError;
-        };
+        let Some(request) = self.requests.get(id).copied() else { return Answer::ServerError };
+        let class = self.class_of(request.target);
+        let Some(house) = self.gatehouses.get_mut(class) else { return Answer::ServerError };
         if challenge == Challenge::Redirect {
             let claims = house.claims(bag, ProofKind::Redirect, REDIRECT_LIFETIME, now_us);
             if bag.keeps_cookies {
@@ -248,16 +255,19 @@ impl World<'_> {
         if !std::mem::take(&mut request.pass) {
             return;
         }
+        let target = request.target;
         let now = self.now();
-        if let Some(house) = self.gatehouse.as_mut() {
+        let class = self.class_of(target);
+        if let Some(house) = self.gatehouses.get_mut(class) {
             house.gate.on_release(outcome, now);
         }
         self.wake();
     }
 
     /// One who waits goes away.
-    pub(super) fn stop_waiting_at_gate(&mut self, wait: WaitId) {
-        if let Some(house) = self.gatehouse.as_mut() {
+    pub(super) fn stop_waiting_at_gate(&mut self, id: RequestId, wait: WaitId) {
+        let class = self.requests.get(id).map_or(0, |request| self.class_of(request.target));
+        if let Some(house) = self.gatehouses.get_mut(class) {
             house.waiting.remove(&wait);
             house.gate.abandon(wait);
         }
@@ -268,11 +278,10 @@ impl World<'_> {
     pub(super) fn wake(&mut self) {
         let now = self.now();
         // Whoever is let in may make room for the next at once: that is this loop's to see.
-        match self.gatehouse.as_mut() {
-            Some(house) if !house.is_waking => house.is_waking = true,
-            _ => return,
+        if std::mem::replace(&mut self.is_waking, true) {
+            return;
         }
-        while let Some((wake, id)) = self.next_wake(now) {
+        while let Some((class, wake, id)) = self.next_wake(now) {
             match (wake, id) {
                 (Wake::Admit(_), Some(id)) => {
                     self.give_pass(id);
@@ -280,29 +289,29 @@ impl World<'_> {
                 }
                 (Wake::Refuse(_, refusal), Some(id)) => self.turn_away(id, busy(refusal)),
                 (Wake::Admit(_), None) => {
-                    if let Some(house) = self.gatehouse.as_mut() {
+                    if let Some(house) = self.gatehouses.get_mut(class) {
                         house.gate.on_release(Outcome::Unknown, now);
                     }
                 }
                 (Wake::Refuse(..), None) => {}
             }
         }
-        if let Some(house) = self.gatehouse.as_mut() {
-            house.is_waking = false;
-        }
+        self.is_waking = false;
     }
 
-    fn next_wake(&mut self, now: floodwall_model::Timestamp) -> Option<(Wake, Option<RequestId>)> {
-        let house = self.gatehouse.as_mut()?;
-        let wake = house.gate.next_wake(now)?;
-        let (Wake::Admit(wait) | Wake::Refuse(wait, _)) = wake;
-        Some((wake, house.waiting.remove(&wait)))
+    /// The next to be told, and by the gate of which class.
+    fn next_wake(&mut self, now: Timestamp) -> Option<(usize, Wake, Option<RequestId>)> {
+        self.gatehouses.iter_mut().enumerate().find_map(|(class, house)| {
+            let wake = house.gate.next_wake(now)?;
+            let (Wake::Admit(wait) | Wake::Refuse(wait, _)) = wake;
+            Some((class, wake, house.waiting.remove(&wait)))
+        })
     }
 
     /// A second has passed.
     pub(super) fn gate_ticks(&mut self) {
         let now = self.now();
-        if let Some(house) = self.gatehouse.as_mut() {
+        for house in &mut self.gatehouses {
             let _ = house.gate.tick(now);
             let let_in = house.gate.let_in_per_second();
             house.room.tick(let_in, now);

@@ -226,7 +226,7 @@ impl World<'_> {
 
     /// A visitor who was shown something asks again.
     pub(super) fn person_asks_again(&mut self, place: usize) {
-        let (now_us, house) = (self.now_us, self.gatehouse.as_mut());
+        let (now_us, house) = (self.now_us, self.gatehouses.first_mut());
         let Some(person) = self.people.people.get_mut(place) else { return };
         let ends_us = person.patience_ends_us();
         if now_us >= ends_us {

@@ -1,5 +1,6 @@
 use std::fmt::Write;
 
+use floodwall_policy::RateLimit;
 use proptest::prelude::*;
 
 use super::*;
@@ -156,6 +157,25 @@ fn floods_that_only_hold_connections_are_left_out_and_named() {
     let seen = run(&shipped("slow-headers").unwrap().shortened(20), 1);
     assert_eq!(seen.left_out, [FloodKind::SlowHeaders]);
     assert!(seen.floods[0].seconds.iter().all(|second| second.begun == 0));
+}
+
+/// Cheap pages and dear look-ups in one class teach the gate a calm that no look-up keeps to.
+#[test]
+fn look_ups_of_a_class_of_their_own_have_a_gate_of_their_own() {
+    let plan = Plan::new(&shipped("flood-with-cookies").unwrap().shortened(30), Seed(2));
+    let together = simulate(&plan, &settings());
+    let apart = simulate(&plan, &TwinSettings { look_ups_apart: true, ..settings() });
+    let without = simulate(&plan, &TwinSettings { gate: None, ..settings() });
+    let arrived = |seen: &Simulated| seen.goodput.under_trouble.arrived_percent().unwrap();
+    assert!(
+        arrived(&together) > 99.0 && arrived(&apart) > 99.0,
+        "{} {}",
+        arrived(&together),
+        arrived(&apart)
+    );
+    assert!(arrived(&without) < 98.0, "{}", arrived(&without));
+    assert_ne!(together.edge, apart.edge);
+    assert_eq!((without.edge.rung_max, without.goodput.under_trouble.detours.proved), (0, 0));
 }
 
 #[test]

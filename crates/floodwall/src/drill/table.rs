@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use floodwall_drill::Scenario;
 use floodwall_drill::agent::{FloodSecond, FloodSeen};
-use floodwall_drill::measure::{FloodMet, Goodput, Outcome as Fate, Share, met_percent};
+use floodwall_drill::measure::{FloodMet, Goodput, Outcome as Fate, Promise, Share, met_percent};
 use floodwall_drill::report::{between, parts};
 use floodwall_drill::run::Outcome;
 use floodwall_drill::scenario::{Flood, Skill};
@@ -32,6 +32,9 @@ pub(super) fn render(outcomes: &[Outcome], left_out: &[LeftOut]) -> String {
             megabytes(used.memory_peak_bytes)
         );
         losses(&mut text, &outcome.goodput);
+        if outcome.edge.name == "floodwall" {
+            broken(&mut text, &outcome.promises);
+        }
         for (flood, seen) in outcome.scenario.floods.iter().zip(&outcome.floods) {
             let _ = writeln!(text, "  {}", flooded(flood, seen));
         }
@@ -83,6 +86,7 @@ pub(super) fn render_simulated(outcomes: &[Simulated]) -> String {
         let floods_met: Vec<_> = floods.map(|(flood, seen)| FloodMet::of(flood, seen)).collect();
         let _ = writeln!(text, "{row} {:>6} {:>7}", met(&floods_met), outcome.origin.requests);
         losses(&mut text, &outcome.goodput);
+        broken(&mut text, &outcome.promises);
         for kind in &outcome.left_out {
             let _ = writeln!(
                 text,
@@ -116,6 +120,13 @@ fn losses(text: &mut String, goodput: &Goodput) {
                 visits - whole
             );
         }
+    }
+}
+
+/// What was promised to people and not kept.
+fn broken(text: &mut String, promises: &[Promise]) {
+    for promise in promises.iter().filter(|promise| !promise.kept) {
+        let _ = writeln!(text, "  FALLS SHORT: {promise}");
     }
 }
 
