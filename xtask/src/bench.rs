@@ -15,6 +15,7 @@ mod load;
 mod machine;
 mod outage;
 mod process;
+mod replay;
 mod servers;
 mod sources;
 
@@ -33,6 +34,7 @@ Examples:
   cargo xtask bench kill --rounds 50
   cargo xtask bench outage
   cargo xtask bench policy
+  cargo xtask bench replay
   cargo xtask bench goodput --seconds 20 --seeds 1,2,3
 
 Exit status: 0 when every target is reached, 1 when one is not or a figure could not be taken.";
@@ -71,6 +73,8 @@ enum Bench {
     Outage,
     /// What a decision costs: tokens verified, requests judged, from a thousand sources to ten million
     Policy,
+    /// Lines of log a second, from the file to the verdict, on one core
+    Replay(replay::ReplayArguments),
 }
 
 /// Runs one benchmark.
@@ -84,7 +88,7 @@ pub(crate) fn run(shell: &xshell::Shell, arguments: &BenchArguments) -> Result<(
         Bench::Edge(edge) => packages.extend(edge::packages(edge)),
         Bench::Connections(_) | Bench::Sources(_) => packages.push(("nginx", "nginx-light")),
         Bench::Goodput(_) => packages.extend(goodput::PACKAGES),
-        Bench::Kill { .. } | Bench::Outage | Bench::Policy => {}
+        Bench::Kill { .. } | Bench::Outage | Bench::Policy | Bench::Replay(_) => {}
     }
     setup::require_packages(shell, &packages)?;
     let floodwall = match &arguments.floodwall {
@@ -105,6 +109,7 @@ pub(crate) fn run(shell: &xshell::Shell, arguments: &BenchArguments) -> Result<(
         Bench::Goodput(goodput) => return goodput::run(goodput, &floodwall, &mut say),
         Bench::Outage => return outage::run(&floodwall),
         Bench::Policy => return Ok(()),
+        Bench::Replay(replay) => replay::run(replay, &floodwall, &mut say)?,
     };
     if json {
         print(&serde_json::to_string_pretty(&document).map_err(|error| error.to_string())?);

@@ -13,7 +13,8 @@ use crate::target_directory;
 pub(crate) type Need<'a> = (&'a str, &'a str);
 
 const FOR_BUILDING: [Need<'static>; 2] = [("cc", "gcc"), ("c++", "g++")];
-const FOR_BROWSER_TESTS: [Need<'static>; 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+const FOR_BROWSER_TESTS: [Need<'static>; 3] =
+    [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("w3m", "w3m")];
 /// The drill makes hosts of its own.
 const FOR_HOSTS: [Need<'static>; 2] = [("ip", "iproute2"), ("setpriv", "util-linux")];
 
@@ -37,7 +38,7 @@ pub(crate) fn for_building(shell: &Shell) -> Result<(), String> {
 /// # Errors
 /// What is missing and how to install it by hand.
 pub(crate) fn for_tests(shell: &Shell) -> Result<(), String> {
-    let mut needs = [FOR_BUILDING, FOR_BROWSER_TESTS, FOR_HOSTS].concat();
+    let mut needs = [&FOR_BUILDING[..], &FOR_BROWSER_TESTS, &FOR_HOSTS].concat();
     let axe = axe_file()?;
     if !axe.exists() {
         needs.push(("npm", "npm"));

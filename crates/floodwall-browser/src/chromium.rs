@@ -83,7 +83,12 @@ fn capabilities(profile: &TempDir) -> Capabilities {
         "--disable-sync",
         &profile,
     ];
-    let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } });
+    let capabilities = json!({
+        "browserName": "chrome",
+        // A test's own certificates.
+        "acceptInsecureCerts": true,
+        "goog:chromeOptions": { "args": arguments },
+    });
     capabilities.as_object().unwrap().clone()
 }
 
@@ -147,6 +152,11 @@ impl Browser {
     /// Whether pages may run scripts; [`Self::run`] may not either while they may not.
     pub async fn set_scripts(&self, enabled: bool) {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": !enabled })).await;
+    }
+
+    /// Whether scripts of pages can set and read cookies.
+    pub async fn set_script_cookies(&self, kept: bool) {
+        self.devtools("Emulation.setDocumentCookieDisabled", json!({ "disabled": !kept })).await;
     }
 
     /// Runs a script in the page and gives back what it returns.

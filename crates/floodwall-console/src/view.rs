@@ -255,6 +255,7 @@ mod tests {
                 hosts: Vec::new(),
                 role: None,
                 counts: TrafficCounts::default(),
+                gates: Vec::new(),
                 origins: origins.iter().map(origin).collect(),
             },
             last_second: TrafficCounts::default(),

@@ -3,21 +3,31 @@
 //!
 //! An agent ends when its standard input does: whatever becomes of the drill, none is left behind.
 
+mod answer;
 mod client;
+mod counters;
 mod flood;
 mod h2;
 mod handshakes;
+mod introduction;
+mod jar;
 mod lateness;
 mod packets;
+mod page;
 mod slow;
+#[cfg(test)]
+mod standin;
 mod tls;
 mod visitors;
+mod work;
 
 use std::io::{BufRead, Write};
 
 use serde::{Deserialize, Serialize};
 
+pub use counters::{Counters, run as run_counters};
 pub use flood::{FloodSecond, FloodSeen};
+pub(crate) use introduction::{FLOODERS_USER_AGENT, user_agent};
 pub use tls::TlsOrders;
 pub use visitors::VisitorsSeen;
 
@@ -40,9 +50,9 @@ pub struct Orders {
     pub scenario: Scenario,
     /// The seed.
     pub seed: u64,
-    /// The edge's port.
+    /// The port that it serves, or connects to.
     pub port: u16,
-    /// Its port with TLS, where the scenario needs it.
+    /// The edge's port with TLS, where the scenario needs it.
     pub tls: Option<TlsOrders>,
     /// The site's host name, for `Host`.
     pub site: String,

@@ -26,6 +26,12 @@ impl Moment {
         Self(self.0.saturating_add(micros.saturating_mul(1_000)))
     }
 
+    /// The moment so much later.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// The time since an earlier moment; zero when it is not earlier.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -73,6 +73,11 @@ pub trait Edge {
         true
     }
 
+    /// Whether it shows figures of its admission as Floodwall does.
+    fn tells_of_admission(&self) -> bool {
+        false
+    }
+
     /// Writes its configuration for that place and says how to run it.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ pub mod edges;
 pub mod hosts;
 mod machine;
 pub mod measure;
+pub mod patience;
 pub mod plan;
 pub mod random;
 pub mod report;

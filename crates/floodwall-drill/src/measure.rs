@@ -5,118 +5,18 @@
 //! wanted, so that a generator or a server that falls behind cannot hide it.
 
 mod met;
+mod record;
+mod share;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::plan::Wanted;
 use crate::scenario::VisitorKind;
 pub use met::{COMPARABLE_PERCENT, FloodMet, met_percent, not_comparable};
-
-/// What became of one want.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// The wanted page came.
-    Arrived,
-    /// 401, 403 or 429: somebody took a visitor for an attacker, or for too many.
-    Refused,
-    /// 5xx.
-    ServerError,
-    /// Another page, another status, or a circle of redirects.
-    Wrong,
-    /// Nothing within a person's patience.
-    TimedOut,
-    /// No connection.
-    NoConnection,
-    /// The browser does not accept the certificate, and shows a warning in the page's place.
-    Certificate,
-    /// The connection ended before the page was whole.
-    BrokeOff,
-    /// Not asked for: the visitor had given up before.
-    NotReached,
-}
-
-/// One want and what became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    /// Who wanted it.
-    pub kind: VisitorKind,
-    /// The session's begin, microseconds: with the kind its name.
-    pub session: u64,
-    /// When it was wanted, microseconds from the scenario's start.
-    pub wanted_us: u64,
-    /// How long it took to become what it became.
-    pub latency_us: u64,
-    /// What that is.
-    pub outcome: Outcome,
-    /// Pages between: redirects, waiting rooms, challenges.
-    pub detours: u32,
-}
-
-/// What visitors of one kind, or all of them, got.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Share {
-    /// Things wanted.
-    pub wants: u64,
-    /// How many became what.
-    pub outcomes: BTreeMap<Outcome, u64>,
-    /// Sessions, and those in which everything arrived.
-    pub sessions: u64,
-    /// Sessions in which everything that was wanted arrived.
-    pub sessions_whole: u64,
-    /// Arrived by way of a waiting room, a challenge or a redirect.
-    pub detoured: u64,
-    /// Latency of what arrived, milliseconds: median.
-    pub p50_ms: f64,
-    /// 99th percentile.
-    pub p99_ms: f64,
-    /// 99.9th percentile.
-    pub p999_ms: f64,
-}
-
-impl Share {
-    fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Self {
-        let mut share = Self::default();
-        let mut latencies = Vec::new();
-        let mut sessions: BTreeMap<(VisitorKind, u64), bool> = BTreeMap::new();
-        for record in records {
-            let arrived = record.outcome == Outcome::Arrived;
-            share.wants += 1;
-            *share.outcomes.entry(record.outcome).or_default() += 1;
-            share.detoured += u64::from(arrived && record.detours > 0);
-            *sessions.entry((record.kind, record.session)).or_insert(true) &= arrived;
-            if arrived {
-                latencies.push(record.latency_us);
-            }
-        }
-        latencies.sort_unstable();
-        share.sessions = count(sessions.len());
-        share.sessions_whole = count(sessions.values().filter(|whole| **whole).count());
-        share.p50_ms = quantile_ms(&latencies, 50, 100);
-        share.p99_ms = quantile_ms(&latencies, 99, 100);
-        share.p999_ms = quantile_ms(&latencies, 999, 1000);
-        share
-    }
-
-    /// How many had this outcome.
-    #[must_use]
-    pub fn count(&self, outcome: Outcome) -> u64 {
-        self.outcomes.get(&outcome).copied().unwrap_or(0)
-    }
-
-    /// Share of wants that arrived, percent; `None` when nothing was wanted.
-    #[must_use]
-    pub fn arrived_percent(&self) -> Option<f64> {
-        percent(self.count(Outcome::Arrived), self.wants)
-    }
-
-    /// Share of sessions in which everything arrived, percent.
-    #[must_use]
-    pub fn sessions_percent(&self) -> Option<f64> {
-        percent(self.sessions_whole, self.sessions)
-    }
-}
+pub use record::{Outcome, Record, Way};
+pub use share::{Detours, Share, Spread};
 
 /// One second of the scenario, by when things were wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -138,18 +38,27 @@ pub struct Goodput {
     pub under_trouble: Share,
     /// Everybody, before the onset.
     pub before: Share,
+    /// Of that, what a cache can keep: pages, style sheets, pictures.
+    pub documents: Share,
+    /// Of that, what the origin has to work for.
+    pub look_ups: Share,
+    /// Of that, people whose browsers run scripts.
+    pub with_script: Share,
+    /// Of that, people whose browsers run none.
+    pub without_script: Share,
     /// From the onset to the end, by kind.
     pub by_kind: BTreeMap<VisitorKind, Share>,
     /// Every second.
     pub seconds: Vec<Second>,
-    /// Seconds from the onset until visitors were protected for good; `None` if never, or if there
+    /// Seconds from the onset until visitors were protected for good, stated waits left out; `None` if never, or if there
     /// was no onset.
     pub time_to_protect_s: Option<u32>,
 }
 
 /// Of all wants, at least this share must arrive for visitors to be protected.
 const PROTECTED_PERCENT: f64 = 99.0;
-/// Their 99th percentile may be this many times the calm one.
+/// Their 99th percentile, without what pages said to wait or to work, may be this many times the calm
+/// one.
 const PROTECTED_TIMES_CALM: f64 = 3.0;
 /// Latencies this small are as good as the calm one's: three times what a look-up takes in the calm. So
 /// it does not matter whether there was one in a calm of few seconds.
@@ -162,15 +71,23 @@ impl Goodput {
     #[must_use]
     pub fn of(records: &[Record], duration_s: u32, onset_s: Option<u32>) -> Self {
         let onset_us = u64::from(onset_s.unwrap_or(0)) * 1_000_000;
-        let under: Vec<&Record> = records.iter().filter(|record| record.wanted_us >= onset_us).collect();
+        // What a visit came to only after the end was not asked for.
+        let records = || records.iter().filter(|record| record.outcome != Outcome::AfterTheEnd);
+        let under: Vec<&Record> = records().filter(|record| record.wanted_us >= onset_us).collect();
+        let those =
+            |is: &dyn Fn(&Record) -> bool| Share::of(under.iter().copied().filter(|record| is(record)));
         let kinds: BTreeSet<VisitorKind> = under.iter().map(|record| record.kind).collect();
-        let of_kind = |kind| Share::of(under.iter().copied().filter(|record| record.kind == kind));
-        let before = Share::of(records.iter().filter(|record| record.wanted_us < onset_us));
-        let groups = by_second(records, duration_s);
+        let has_script = |kind: VisitorKind| kind.hashes_per_second().is_some();
+        let before = Share::of(records().filter(|record| record.wanted_us < onset_us));
+        let groups = by_second(records(), duration_s);
         let time_to_protect_s = onset_s.and_then(|onset| time_to_protect(&groups, onset, before.p99_ms));
         Self {
             under_trouble: Share::of(under.iter().copied()),
-            by_kind: kinds.into_iter().map(|kind| (kind, of_kind(kind))).collect(),
+            documents: those(&|record| record.what != Wanted::LookUp),
+            look_ups: those(&|record| record.what == Wanted::LookUp),
+            with_script: those(&|record| has_script(record.kind)),
+            without_script: those(&|record| record.kind.is_person() && !has_script(record.kind)),
+            by_kind: kinds.into_iter().map(|kind| (kind, those(&|record| record.kind == kind))).collect(),
             before,
             seconds: groups.iter().map(|group| second(group)).collect(),
             time_to_protect_s,
@@ -178,7 +95,7 @@ impl Goodput {
     }
 }
 
-fn by_second(records: &[Record], duration_s: u32) -> Vec<Vec<&Record>> {
+fn by_second<'a>(records: impl Iterator<Item = &'a Record>, duration_s: u32) -> Vec<Vec<&'a Record>> {
     let mut groups = vec![Vec::new(); usize::try_from(duration_s).unwrap_or(0)];
     for record in records {
         let second = usize::try_from(record.wanted_us / 1_000_000).unwrap_or(usize::MAX);
@@ -207,7 +124,7 @@ fn time_to_protect(groups: &[Vec<&Record>], onset_s: u32, calm_p99_ms: f64) -> O
     let protected = |window: &[Vec<&Record>]| {
         let share = Share::of(window.iter().flatten().copied());
         share.arrived_percent().is_none_or(|percent| percent >= PROTECTED_PERCENT)
-            && share.p99_ms <= allowed_ms
+            && share.p99_untold_ms <= allowed_ms
     };
     let last_bad = after.windows(WINDOW_S.min(after.len()).max(1)).rposition(|window| !protected(window));
     match last_bad {
@@ -218,23 +135,13 @@ fn time_to_protect(groups: &[Vec<&Record>], onset_s: u32, calm_p99_ms: f64) -> O
     }
 }
 
-/// The value below which `part` of `whole` lie (nearest rank), in milliseconds; 0 of nothing.
-fn quantile_ms(sorted_us: &[u64], part: usize, whole: usize) -> f64 {
-    let rank = sorted_us.len().saturating_mul(part).div_ceil(whole).max(1);
-    sorted_us.get(rank - 1).map_or(0.0, |micros| to_f64(*micros) / 1_000.0)
-}
-
-fn percent(part: u64, whole: u64) -> Option<f64> {
+pub(crate) fn percent(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| to_f64(part) * 100.0 / to_f64(whole))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts and microseconds of one drill fit 53 bits")]
 pub(crate) fn to_f64(n: u64) -> f64 {
     n as f64
-}
-
-fn count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -249,7 +156,8 @@ mod tests {
             wanted_us,
             latency_us: latency_ms * 1_000,
             outcome,
-            detours: 0,
+            what: Wanted::Page,
+            way: Way::default(),
         }
     }
 
@@ -261,20 +169,6 @@ mod tests {
                 std::iter::repeat_n(record(second, latency, outcome), 100)
             })
             .collect()
-    }
-
-    #[test]
-    fn shares_and_quantiles() {
-        let mut records: Vec<_> = (1..=1_000).map(|n| record(0, n, Outcome::Arrived)).collect();
-        records.extend([record(1, 5, Outcome::Refused), record(1, 10_000, Outcome::TimedOut)]);
-        let share = Share::of(records.iter());
-        assert_eq!(
-            (share.wants, share.count(Outcome::Arrived), share.count(Outcome::Refused)),
-            (1_002, 1_000, 1)
-        );
-        assert_eq!((share.p50_ms, share.p99_ms, share.p999_ms), (500.0, 990.0, 999.0));
-        assert_eq!((share.sessions, share.sessions_whole), (2, 1));
-        assert_eq!(Share::of([].iter()).arrived_percent(), None);
     }
 
     #[test]

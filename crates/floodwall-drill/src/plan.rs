@@ -12,7 +12,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::Serialize;
 
 pub use flood::{FloodArrival, FloodArrivals, NOBODY_FROM};
-pub use session::{ASSETS, PAGES, Session, Step, Want};
+pub(crate) use session::page;
+pub use session::{ASSETS, PAGES, Session, Step, Want, Wanted};
 
 use crate::random::{Chance, Seed};
 use crate::scenario::{Scenario, Surge, VisitorKind, Visitors};
@@ -156,22 +157,26 @@ impl Source {
     }
 }
 
+/// Addresses from which phones come, and as many to which they move.
+const PHONES: u16 = 0x4000;
+
 /// The address of a visitor: kinds do not share addresses, and those with one address for all have
 /// it at the beginning of their range.
 fn source_of(kind: VisitorKind, number: u64) -> Source {
-    const OFFICES: u64 = 2;
     let spread = |first: u16, size: u64| {
         let step = u16::try_from(number % size).unwrap_or(0);
         Source::V4(first.saturating_add(step))
     };
     match kind {
         // .0.0 is the network's own name.
-        VisitorKind::Office => spread(0x0001, OFFICES),
+        VisitorKind::Office => spread(0x0001, 1),
         VisitorKind::Crawler => spread(0x0011, 1),
         VisitorKind::Monitor => spread(0x0021, 1),
-        VisitorKind::Browser => spread(0x0100, 0x6000),
-        VisitorKind::BrowserNoScript => spread(0x6100, 0x1000),
-        VisitorKind::Phone => spread(0x7100, 0x4000),
+        VisitorKind::Browser => spread(0x0100, 0x4000),
+        VisitorKind::BrowserNoScript => spread(0x4100, 0x1000),
+        VisitorKind::NoCookies => spread(0x5100, 0x1000),
+        VisitorKind::SlowPhone => spread(0x6100, 0x1000),
+        VisitorKind::Phone => spread(0x7100, PHONES.into()),
         VisitorKind::Ipv6 => Source::V6(u16::try_from(1 + number % 0xfff0).unwrap_or(1)),
     }
 }

@@ -2,6 +2,7 @@
 //! flood behind it. One HTML file without scripts or anything from elsewhere.
 
 mod chart;
+mod words;
 
 use askama::Template;
 
@@ -9,6 +10,7 @@ use crate::measure::{Outcome as Fate, met_percent, to_f64};
 use crate::run::Outcome;
 use crate::scenario::Scenario;
 use chart::Chart;
+pub use words::{between, parts};
 
 /// Where and when it was measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct Circumstances {
 struct Row {
     edge: String,
     arrived: String,
+    cached: String,
+    look_ups: String,
     sessions: String,
     refused: u64,
     failed: u64,
@@ -43,6 +47,7 @@ struct Part {
     anchor: String,
     chart: Chart,
     kinds: Vec<Kind>,
+    between: Option<String>,
     generators: String,
 }
 
@@ -50,7 +55,14 @@ struct Kind {
     name: &'static str,
     wants: u64,
     arrived: String,
+    visits: u64,
+    whole: String,
+    redirected: u64,
+    proved: u64,
+    waited: u64,
+    shown_a_page: u64,
     p99: String,
+    p99_untold: String,
 }
 
 /// One scenario with everything that was put through it.
@@ -111,6 +123,8 @@ fn row(outcome: &Outcome) -> Row {
     Row {
         edge: format!("{} {}", outcome.edge.name, outcome.edge.version),
         arrived: percent(share.arrived_percent()),
+        cached: percent(outcome.goodput.documents.arrived_percent()),
+        look_ups: percent(outcome.goodput.look_ups.arrived_percent()),
         sessions: percent(share.sessions_percent()),
         refused: share.count(Fate::Refused),
         failed: share.wants - share.count(Fate::Arrived) - share.count(Fate::Refused),
@@ -136,7 +150,14 @@ fn part(outcome: &Outcome, number: u32) -> Part {
         name: kind.as_str(),
         wants: share.wants,
         arrived: percent(share.arrived_percent()),
+        visits: share.sessions,
+        whole: percent(share.sessions_percent()),
+        redirected: share.detours.redirected,
+        proved: share.detours.proved,
+        waited: share.detours.waited,
+        shown_a_page: share.detours.sessions_shown_a_page,
         p99: latency(share.p99_ms),
+        p99_untold: latency(share.p99_untold_ms),
     });
     let generators = &outcome.generators;
     Part {
@@ -144,6 +165,7 @@ fn part(outcome: &Outcome, number: u32) -> Part {
         anchor: format!("drill-{number}"),
         chart: Chart::of(outcome),
         kinds: kinds.collect(),
+        between: between(&outcome.goodput.under_trouble),
         generators: format!(
             "The generators used {:.0} % of their processor, {:.0} % while a flood was on; sessions began at most {:.1} ms late (99th \
              percentile {:.1} ms), the flood at most {:.1} ms (99th percentile {:.1} ms).",

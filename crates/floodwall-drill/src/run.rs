@@ -15,7 +15,7 @@ use agents::Agent;
 use verdict::{share_flooded, void};
 use watch::Watch;
 
-use crate::agent::{FloodSeen, Orders, OriginSeen, TlsOrders, VisitorsSeen};
+use crate::agent::{Counters, FloodSeen, Orders, OriginSeen, TlsOrders, VisitorsSeen};
 use crate::certificates::{CertificateError, Certificates};
 use crate::clock::Moment;
 use crate::directory;
@@ -37,11 +37,18 @@ pub const SITE: &str = "www.vote.example";
 const EDGE_PORT: u16 = 8080;
 /// The edge's with TLS.
 const EDGE_TLS_PORT: u16 = 8443;
+/// Where Floodwall shows its own figures, on its host alone.
+pub(crate) const ADMIN_PORT: u16 = 9_800;
+/// The agent that reads them.
+const COUNTERS: &str = "counters";
 /// The origin's port.
 pub const ORIGIN_PORT: u16 = 8081;
 
-/// Agents say `ready` within this time, and print their result within this time after the end.
+/// Agents say `ready` within this time.
 const AGENT_PATIENCE: Duration = Duration::from_secs(40);
+/// They print their result within this time after the end: somebody may go on for a minute for what they
+/// wanted in the last second ([`crate::patience`]), and then for its parts.
+const RESULT_PATIENCE: Duration = Duration::from_secs(100);
 
 /// From "all are ready" to the first arrival.
 const LEAD_US: u64 = 200_000;
@@ -92,6 +99,9 @@ pub struct Outcome {
     /// What its system held at each second's mark: whether a connection that flooders hold is also
     /// one that the edge holds.
     pub edge_held: Vec<Held>,
+    /// What the edge itself says of its admission, by the names of its metrics: of counters the end, of
+    /// gauges the peak. Empty where it says nothing.
+    pub admission: Counters,
     /// Whether the generators kept up.
     pub generators: Generators,
     /// Why the measurement does not count, where it does not.
@@ -148,6 +158,8 @@ pub struct Generators {
     pub visitors_late_us: (u64, u64),
     /// How late the flood was, likewise; the worst of several.
     pub flood_late_us: (u64, u64),
+    /// How late visitors' proofs of work were computed, likewise.
+    pub proofs_late_us: (u64, u64),
     /// Sessions that this network cannot have.
     pub sessions_left_out: u64,
     /// Whether the edge's processor, and not theirs, worked on the packets that they sent.
@@ -213,21 +225,25 @@ impl Drill<'_> {
         let certificates = self.certificates(directory.path())?;
         let edge = self.edge_command(directory.path(), certificates.as_ref())?;
 
-        let agent = |host| {
+        let agent = |host: Host| {
+            let name = if host == Host::Edge { COUNTERS } else { host.as_str() };
             let mut command = hosts.command(host, &self.program);
-            command.args(["drill-agent", host.as_str()]);
-            Agent::start(host, command, Some(&self.orders(host, certificates.as_ref())), directory.path())
+            command.args(["drill-agent", name]);
+            let orders = self.orders(host, certificates.as_ref());
+            Agent::start((host, name), command, Some(&orders), directory.path())
         };
         let mut origin = agent(Host::Origin)?;
         origin.ready(self.stop)?;
         let mut edge_command = hosts.command(Host::Edge, &edge.program);
         edge_command.args(&edge.arguments);
-        let mut edge = Agent::start(Host::Edge, edge_command, None, directory.path())?;
+        let mut edge = Agent::start((Host::Edge, "edge"), edge_command, None, directory.path())?;
         let _watch = Watch::over(&edge, directory.path())?;
         let (mut visitors, mut flood) = (agent(Host::Visitors)?, agent(Host::Flood)?);
         // The visitors are ready once the edge has answered them.
         visitors.ready_beside(&mut edge, self.stop)?;
         flood.ready(self.stop)?;
+        let mut counters = if self.edge.tells_of_admission() { Some(agent(Host::Edge)?) } else { None };
+        counters.as_mut().map_or(Ok(()), |counters| counters.ready(self.stop))?;
 
         let start = self.start(planned)?;
         let before = (use_of(edge.pid()), generators_cpu(&[&origin, &visitors, &flood]));
@@ -248,15 +264,23 @@ impl Drill<'_> {
             generators_s.push(generators_cpu(&[&origin, &visitors, &flood]).max(last_s));
             progress(second);
         }
-        let seen: VisitorsSeen = visitors.result(AGENT_PATIENCE, self.stop)?;
-        let floods: Vec<FloodSeen> = flood.result(AGENT_PATIENCE, self.stop)?;
+        let seen: VisitorsSeen = visitors.result(RESULT_PATIENCE, self.stop)?;
+        let floods: Vec<FloodSeen> = flood.result(RESULT_PATIENCE, self.stop)?;
         origin.tell(&"end")?;
-        let origin: OriginSeen = origin.result(AGENT_PATIENCE, self.stop)?;
+        let origin: OriginSeen = origin.result(RESULT_PATIENCE, self.stop)?;
+        let admission = counters.as_mut().map(|counters| self.told_of_admission(counters));
         if let Some(words) = edge.ended_early() {
             return Err(DrillError::Agent { host: "edge", what: words });
         }
         let steered = hosts.are_steered();
-        Ok(self.outcome(&seen, floods, origin, (used, held), (&generators_s, steered)))
+        let outcome = self.outcome(&seen, floods, origin, (used, held), (&generators_s, steered));
+        Ok(Outcome { admission: admission.unwrap_or_default(), ..outcome })
+    }
+
+    /// What the edge said of its admission; nothing where it said nothing, which is no failure.
+    fn told_of_admission(&self, counters: &mut Agent) -> Counters {
+        let told = counters.tell(&"end").and_then(|()| counters.result(RESULT_PATIENCE, self.stop));
+        told.unwrap_or_default()
     }
 
     /// The site's certificate, where the scenario needs one.
@@ -307,6 +331,7 @@ impl Drill<'_> {
             cpu_share_flooded: share_flooded(self.scenario, generators_s),
             visitors_late_us: seen.schedule_error_us,
             flood_late_us: late.fold((0, 0), |worst, one| (worst.0.max(one.0), worst.1.max(one.1))),
+            proofs_late_us: seen.proofs_late_us,
             sessions_left_out: seen.sessions_left_out,
             are_packets_steered,
         };
@@ -327,6 +352,7 @@ impl Drill<'_> {
             origin,
             edge_use,
             edge_held,
+            admission: Counters::new(),
             generators,
         }
     }
@@ -346,7 +372,11 @@ impl Drill<'_> {
             host,
             scenario: self.scenario.clone(),
             seed: self.seed.0,
-            port: if host == Host::Origin { ORIGIN_PORT } else { EDGE_PORT },
+            port: match host {
+                Host::Origin => ORIGIN_PORT,
+                Host::Edge => ADMIN_PORT,
+                Host::Visitors | Host::Flood => EDGE_PORT,
+            },
             site: SITE.to_owned(),
         }
     }

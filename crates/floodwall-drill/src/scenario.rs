@@ -21,6 +21,8 @@
 //! from_s  = 15
 //! until_s = 45
 //! pulse   = { on_s = 30, off_s = 30 }                                # optional
+//! skill   = "solves"        # what it does with challenges; "plain" where it is not written
+//! proofs_per_second = 5.0
 //!
 //! [[origin]]
 //! trouble = "down"
@@ -33,11 +35,13 @@
 pub mod bounds;
 mod flood;
 mod shipped;
+mod visitors;
 
 use serde::{Deserialize, Serialize};
 
-pub use flood::{Flood, FloodKind, Pulse};
+pub use flood::{Flood, FloodKind, Pulse, Skill};
 pub use shipped::{SHIPPED, shipped};
+pub use visitors::{Surge, VisitorKind, Visitors};
 
 /// A checked scenario. Times are whole seconds from its start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,95 +83,6 @@ struct Draft {
     flood: Vec<Flood>,
     #[serde(default)]
     origin: Vec<OriginTrouble>,
-}
-
-/// Visitors of one kind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Visitors {
-    /// Who they are.
-    pub kind: VisitorKind,
-    /// Sessions that begin per second, before any surge. They do not wait for one another.
-    pub sessions_per_second: f64,
-    /// When more come.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub surge: Option<Surge>,
-}
-
-impl Visitors {
-    /// Who visits a public office's site on an ordinary day: 8 sessions a second of all kinds.
-    #[must_use]
-    pub fn usual() -> Vec<Self> {
-        let mix = [
-            (VisitorKind::Browser, 3.0),
-            (VisitorKind::BrowserNoScript, 0.5),
-            (VisitorKind::Phone, 1.5),
-            (VisitorKind::Office, 1.5),
-            (VisitorKind::Ipv6, 1.0),
-            (VisitorKind::Crawler, 0.2),
-            (VisitorKind::Monitor, 0.3),
-        ];
-        mix.map(|(kind, sessions_per_second)| Self { kind, sessions_per_second, surge: None }).to_vec()
-    }
-}
-
-/// More visitors than before.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Surge {
-    /// When the rate begins to rise.
-    pub from_s: u32,
-    /// How long it rises, in a straight line; then it stays.
-    pub ramp_s: u32,
-    /// How many times the rate before it.
-    pub times: f64,
-}
-
-/// Kinds of visitors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum VisitorKind {
-    /// A browser with JavaScript, one address each.
-    Browser,
-    /// A browser without JavaScript, one address each.
-    BrowserNoScript,
-    /// A phone that changes its address in mid-session.
-    Phone,
-    /// One of 500 people behind one address.
-    Office,
-    /// A browser over IPv6, in a /64 of its own.
-    Ipv6,
-    /// A search engine's crawler: pages only, one address.
-    Crawler,
-    /// A monitoring probe: the home page, from one address.
-    Monitor,
-}
-
-impl VisitorKind {
-    /// All of them, in the order in which tables show them.
-    pub const ALL: [Self; 7] = [
-        Self::Browser,
-        Self::BrowserNoScript,
-        Self::Phone,
-        Self::Office,
-        Self::Ipv6,
-        Self::Crawler,
-        Self::Monitor,
-    ];
-
-    /// As in scenario files and reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Browser => "browser",
-            Self::BrowserNoScript => "browser-no-script",
-            Self::Phone => "phone",
-            Self::Office => "office",
-            Self::Ipv6 => "ipv6",
-            Self::Crawler => "crawler",
-            Self::Monitor => "monitor",
-        }
-    }
 }
 
 /// What befalls the origin for a while.

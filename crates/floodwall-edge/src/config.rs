@@ -7,6 +7,7 @@ use std::time::Duration;
 use floodwall_model::Prefix;
 use floodwall_policy::SitePolicy;
 
+use crate::admission::SiteAdmission;
 use crate::cache::CacheSettings;
 use crate::kept::KeptSettings;
 use crate::query::QueryRules;
@@ -57,6 +58,8 @@ pub struct SiteConfig {
     pub stale_if_error: Option<Duration>,
     /// Which query parameters its pages read.
     pub query: QueryRules,
+    /// Who is let to the origin when there is not room for all.
+    pub admission: SiteAdmission,
     /// Whether requests in clear text are sent to the same address over HTTPS, save those by which a
     /// certificate authority checks the host (RFC 8555 section 8.3).
     pub https_only: bool,

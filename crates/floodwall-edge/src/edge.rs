@@ -6,10 +6,13 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use floodwall_model::{AccessRecord, Clock, EdgeCounts, SiteId, SiteSnapshot, TrafficCounts};
-use floodwall_policy::{Admission, AdmissionPolicy, ConnectionShares, PrefixLimiter};
+use floodwall_model::{AccessRecord, Clock, EdgeCounts, PersonReport, SiteId, SiteSnapshot, TrafficCounts};
+use floodwall_policy::{
+    Admission, AdmissionPolicy, ConnectionShares, PrefixLimiter, Secret, SignatureRecord,
+};
 use tokio::sync::watch;
 
+use crate::admission::{CrawlerRegister, EdgeAccounts, Gatehouse};
 use crate::cache::{PurgeDepth, PurgeTarget, ResponseCache};
 use crate::config::EdgeConfig;
 use crate::counters::Counters;
@@ -44,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) sites: SiteTable,
     pub(crate) admission: Admission,
+    pub(crate) gatehouse: Gatehouse,
     pub(crate) policy: AdmissionPolicy,
     pub(crate) cache: ResponseCache,
     /// Set at the start, where copies are kept.
@@ -124,9 +128,9 @@ impl BoundEdge {
                 worker.push(Listener { socket, tls });
             }
         }
-        let mut seed = [0_u8; 16];
-        getrandom::fill(&mut seed).map_err(|error| EdgeError::Entropy(error.to_string()))?;
-        let shared = Arc::new(build_shared(config, clock, access, tls, u128::from_le_bytes(seed)));
+        let seed = u128::from_le_bytes(random()?);
+        let secret = Secret::new(random()?);
+        let shared = Arc::new(build_shared(config, clock, access, tls, seed, &secret));
         Ok(Self { shared, workers, addresses, certificates })
     }
 
@@ -134,6 +138,17 @@ impl BoundEdge {
     #[must_use]
     pub fn addresses(&self) -> &BoundAddresses {
         &self.addresses
+    }
+
+    /// Signs what visitors are given with this secret, instead of one that was drawn for this process
+    /// alone: what they have outlives a restart, and counts at every edge that has the same.
+    pub fn use_secret(&self, secret: &Secret) {
+        self.shared.gatehouse.use_secret(secret, self.shared.clock.now());
+    }
+
+    /// Asks this register who is the crawler he says he is. The first one that is named stays.
+    pub fn use_crawlers(&self, register: Arc<dyn CrawlerRegister>) {
+        self.shared.gatehouse.use_crawlers(register);
     }
 
     /// Starts one thread per worker, and opens the directory of kept copies: not before, so that whoever
@@ -170,6 +185,13 @@ impl BoundEdge {
     }
 }
 
+/// Random bytes of the operating system.
+fn random<const N: usize>() -> Result<[u8; N], EdgeError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| EdgeError::Entropy(error.to_string()))?;
+    Ok(bytes)
+}
+
 /// The seed in four parts, so that what is shown (the instance) says nothing about what is secret.
 fn seed_words(seed: u128) -> [u32; 4] {
     let bytes = seed.to_le_bytes();
@@ -187,6 +209,7 @@ fn build_shared(
     access: Option<Arc<dyn AccessSink>>,
     tls: Option<Arc<rustls::ServerConfig>>,
     seed: u128,
+    secret: &Secret,
 ) -> Shared {
     let [instance, .., low, high] = seed_words(seed);
     let hash_seed = (u64::from(high) << 32) | u64::from(low);
@@ -194,6 +217,7 @@ fn build_shared(
     Shared {
         sites: SiteTable::new(&config.sites),
         admission: Admission::new(PrefixLimiter::new(config.tracked_prefixes, hash_seed)),
+        gatehouse: Gatehouse::new(&config.sites, secret, hash_seed, clock.now()),
         policy,
         cache: ResponseCache::new(config.cache.clone()),
         kept: OnceLock::new(),
@@ -264,9 +288,28 @@ impl EdgeHandle {
                     role: site.role.clone(),
                     counts,
                     origins: self.shared.origins.status(id),
+                    gates: self.shared.gatehouse.status(id),
                 }
             })
             .collect()
+    }
+
+    /// Tells of addresses and rules, for whoever asks while the edge runs.
+    #[must_use]
+    pub fn accounts(&self) -> EdgeAccounts {
+        EdgeAccounts::new(self.shared.clone())
+    }
+
+    /// The rules of a site's signatures that live, and those that have ended lately.
+    #[must_use]
+    pub fn signatures(&self, site: SiteId) -> Vec<SignatureRecord> {
+        self.shared.gatehouse.signatures(site)
+    }
+
+    /// How many visitors of a site said that they are people and cannot get in, and the last of them.
+    #[must_use]
+    pub fn person_reports(&self, site: SiteId) -> (u64, Vec<PersonReport>) {
+        self.shared.gatehouse.person_reports(site)
     }
 
     /// The edge's own figures as of now. `access_records_dropped` is left at zero: the sink's owner

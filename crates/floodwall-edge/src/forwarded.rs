@@ -237,6 +237,11 @@ impl Introduction {
     }
 }
 
+/// Whether [`remove_strangers_claims`] removes a field.
+pub(crate) fn is_strangers_claim(name: &HeaderName) -> bool {
+    is_claim(name.as_str())
+}
+
 /// Removes what a peer that is not trusted claims about who asks for what.
 pub(crate) fn remove_strangers_claims(headers: &mut HeaderMap) {
     remove_claims(headers, false);

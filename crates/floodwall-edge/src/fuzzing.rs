@@ -17,6 +17,7 @@ use crate::cache::{
 };
 use crate::forwarded::{HOPS_MAX, append_forwarding, client_address};
 use crate::kept;
+use crate::pages::{self, Language, OverloadPage, PlaceInLine};
 use crate::query::{PathPattern, QueryRule, QueryRules};
 use crate::request_guard::{BodyStep, FaultKind, GuardLimits, RequestGuard};
 use crate::upstream::answer::{AnswerFault, AnswerHead, HeadReader, announced};
@@ -413,5 +414,37 @@ pub fn origin_answer(data: &[u8]) {
     if *keeps_alive && at_once.whole && method == Method::GET && !chunked {
         let without = matches!(*status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         assert!(lengths == 1 || without, "kept open without a length");
+    }
+}
+
+/// A page of an overloaded site is the same page whatever it is asked for again: no markup comes into
+/// it, no link leads elsewhere, and it stays small. `data` is `Accept-Language`, a line break, and the
+/// target.
+pub fn page(data: &[u8]) {
+    let Some((field, target)) = data.iter().position(|byte| *byte == b'\n').map(|at| data.split_at(at))
+    else {
+        return;
+    };
+    let language = HeaderValue::from_bytes(field).ok();
+    let language = Language::of(language.as_ref());
+    let target = String::from_utf8_lossy(target);
+    let place = PlaceInLine { ahead: 2, expected: Duration::ZERO, refresh: Duration::ZERO };
+    let html = |target| {
+        let reference = floodwall_model::ReferenceId::from_random(7);
+        let page = OverloadPage { language, reference, target, retry_after: Duration::ZERO };
+        let body = pages::waiting(&page, &place).into_body();
+        let crate::body::Payload::Whole(html) = body else { return String::new() };
+        String::from_utf8_lossy(&html).into_owned()
+    };
+    for target in [target.trim_start_matches('\n'), &format!("/{}", target.trim_start())] {
+        let (html, calm) = (html(target), html("/calm"));
+        assert!(html.len() < calm.len() + 2_048, "an address made the page long");
+        for mark in ["<", ">", "\"", "'", "&", "\n"] {
+            let others =
+                html.matches(mark).count() - html.matches("&amp;").count() * usize::from(mark == "&");
+            assert_eq!(others, calm.matches(mark).count(), "an address changed the page: {html}");
+        }
+        let link = html.split("id=\"again\" href=\"").nth(1).unwrap_or_default();
+        assert!(link.starts_with("\"") || link.starts_with('/') && !link.starts_with("//"), "{link}");
     }
 }

@@ -23,6 +23,35 @@ fn is_for_the_edge(name: &HeaderName) -> bool {
     )
 }
 
+/// Whether the fields of a request go to the origin as they are, save for a `Connection` that asks for
+/// nothing but to be kept: one `Host`, which is `authority`, one `Cookie` at the most, and nothing that
+/// [`remove_hop_by_hop`] or `removes` takes out. That is so of nearly all, and one look tells.
+pub(crate) fn go_on_as_they_are(
+    headers: &HeaderMap,
+    authority: &str,
+    removes: impl Fn(&HeaderName) -> bool,
+) -> bool {
+    let (mut hosts, mut cookies, mut connections) = (0, 0, 0);
+    for (name, value) in headers {
+        if *name == header::HOST {
+            hosts += 1;
+            if value.as_bytes() != authority.as_bytes() {
+                return false;
+            }
+        } else if *name == header::COOKIE {
+            cookies += 1;
+        } else if *name == header::CONNECTION {
+            connections += 1;
+            if !value.as_bytes().eq_ignore_ascii_case(b"keep-alive") {
+                return false;
+            }
+        } else if is_for_the_edge(name) || removes(name) {
+            return false;
+        }
+    }
+    hosts == 1 && cookies <= 1 && connections <= 1
+}
+
 /// Removes from a request what is for one hop: the fields above, and those that `Connection` names.
 /// Answers come without them; see `upstream/answer/head.rs`.
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {

@@ -9,6 +9,7 @@
 //!   request ever waits for it.
 //! - [`EdgeHandle::shut_down`] drains.
 
+mod admission;
 mod authority;
 mod body;
 mod cache;
@@ -29,6 +30,7 @@ mod listen;
 mod outgoing;
 mod pages;
 mod place;
+mod plain;
 mod proxy;
 mod query;
 mod request_guard;
@@ -38,6 +40,7 @@ pub mod tls;
 mod upstream;
 mod worker;
 
+pub use admission::{AdmissionMode, CrawlerRegister, EdgeAccounts, SiteAccount, SiteAdmission};
 pub use cache::{CacheSettings, PurgeDepth, PurgeTarget};
 pub use config::{EdgeConfig, OriginConfig, SiteConfig, Timeouts};
 pub use edge::{AccessSink, BoundAddresses, BoundEdge, EdgeHandle};

@@ -65,6 +65,8 @@ impl Outgoing {
         }
         self.text.clear();
         self.text_written = 0;
+        // Without a byte it would still hold the memory that it was a part of.
+        self.part = Bytes::new();
         Poll::Ready(Ok(()))
     }
 

@@ -25,7 +25,7 @@ pub enum PathPattern {
 
 impl PathPattern {
     /// Compared with percent-encodings undone, since the origin undoes them too.
-    fn matches(&self, path: &str) -> bool {
+    pub(crate) fn matches(&self, path: &str) -> bool {
         match self {
             Self::Exact(whole) => decoded(path).eq(whole.bytes()),
             Self::Below(start) => {

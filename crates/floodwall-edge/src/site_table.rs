@@ -85,6 +85,7 @@ mod tests {
                 query: crate::query::QueryRules::default(),
                 https_only: false,
                 hsts: None,
+                admission: crate::admission::SiteAdmission::default(),
             })
             .collect();
         SiteTable::new(&sites)

@@ -13,6 +13,9 @@ use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
+/// What is sent at once of a usual page with its head.
+const SMALL_BYTES_MAX: usize = 16 * 1024;
+
 /// See the module's head.
 #[derive(Debug)]
 pub(crate) struct Socket(TcpStream);
@@ -63,15 +66,21 @@ impl Socket {
         }
     }
 
+    /// Sends `bytes`. The runtime is asked for room only once there was none, which a call finds out
+    /// as well; not so for large parts, for it is by asking that those who send much give others a turn.
     fn poll_send(
         &self,
         cx: &mut Context<'_>,
+        bytes: usize,
         mut send: impl FnMut(&TcpStream) -> rustix::io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
+        let mut asks = bytes > SMALL_BYTES_MAX;
         loop {
-            ready!(self.0.poll_write_ready(cx))?;
+            if asks {
+                ready!(self.0.poll_write_ready(cx))?;
+            }
             match self.0.try_io(Interest::WRITABLE, || Ok(send(&self.0)?)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => asks = true,
                 outcome => return Poll::Ready(outcome),
             }
         }
@@ -90,7 +99,7 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_send(cx, |stream| rustix::net::send(stream, buf, SendFlags::NOSIGNAL))
+        self.poll_send(cx, buf.len(), |stream| rustix::net::send(stream, buf, SendFlags::NOSIGNAL))
     }
     fn poll_write_vectored(
         self: Pin<&mut Self>,
@@ -98,7 +107,8 @@ impl AsyncWrite for Socket {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         // The standard library ignores SIGPIPE from the start, so that this only fails.
-        self.poll_send(cx, |stream| rustix::io::writev(stream, bufs))
+        let bytes = bufs.iter().map(|part| part.len()).fold(0, usize::saturating_add);
+        self.poll_send(cx, bytes, |stream| rustix::io::writev(stream, bufs))
     }
     fn is_write_vectored(&self) -> bool {
         true

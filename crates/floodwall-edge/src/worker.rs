@@ -18,6 +18,7 @@ use slab::Slab;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use crate::admission;
 use crate::connection::{self, CoarseTime, ConnectionState, Order, TICK};
 use crate::counters::Counters;
 use crate::edge::{Phase, Shared};
@@ -110,15 +111,20 @@ impl Worker {
         self.tls.clone()
     }
 
-    /// A reference ID for one request: `SplitMix64` (Steele, Lea, Flood 2014), seeded per worker. It
-    /// needs to be unlikely to repeat, not to be a secret.
+    /// A reference ID for one request. It needs to be unlikely to repeat, not to be a secret.
     pub(crate) fn next_reference(&self) -> ReferenceId {
+        ReferenceId::from_random(self.next_random())
+    }
+
+    /// 64 bits that are unlikely to repeat, and no secret: `SplitMix64` (Steele, Lea, Flood 2014), seeded
+    /// per worker.
+    pub(crate) fn next_random(&self) -> u64 {
         let next = self.random.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
         self.random.set(next);
         let mut mixed = next;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ReferenceId::from_random(mixed ^ (mixed >> 31))
+        mixed ^ (mixed >> 31)
     }
 
     /// Puts a connection under the reaper's eyes until the returned value is dropped.
@@ -202,6 +208,7 @@ pub(crate) fn run(
             tokio::task::spawn_local(accept(worker.clone(), socket, listener.tls));
         }
         if first {
+            tokio::task::spawn_local(admission::run(worker.clone()));
             tokio::task::spawn_local(probe::run(worker.clone()));
         }
         watch_over(&worker).await;

@@ -1,3 +1,13 @@
+//! Access logs, both ways.
+//!
+//! # Reading
+//!
+//! [`LogReader`] reads lines of the formats that are in use ([`LogFormat`]), each into a [`LogRecord`]
+//! that borrows from it. Nothing a line holds is trusted: what cannot be read is a [`LineFault`], to be
+//! counted.
+//!
+//! # Writing
+//!
 //! One access record as one line: in the combined format that Apache and nginx write, or as JSON.
 //!
 //! **Combined**: `client - - [08/Nov/2022:14:02:07 +0000] "GET /x HTTP/1.1" 200 123 "referer" "agent"`.
@@ -13,7 +23,16 @@
 //! text is cut after [`TEXT_BYTES_MAX`] bytes and ends in `...` then: who asks does not choose how
 //! much disk one request takes.
 
+mod combined;
+mod counts;
 mod escape;
+mod haproxy;
+mod json;
+mod lines;
+mod reader;
+mod record;
+mod times;
+mod w3c;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -22,6 +41,8 @@ use floodwall_model::{AccessRecord, Timestamp};
 use jiff::tz::Offset;
 
 use escape::{push_json_text, push_quoted};
+pub use reader::{LINE_BYTES_MAX, LogFormat, LogReader, UnknownFormat, parse_utc_offset};
+pub use record::{CountRecord, Line, LineFault, LogRecord, OriginUse};
 
 /// Bytes of one text (target, `Referer`, `User-Agent`, ...) that a line holds at most, before
 /// escaping; an escaped one takes up to six times as much.
@@ -117,5 +138,7 @@ fn push(line: &mut Vec<u8>, value: impl Display) {
     let _ = write!(line, "{value}");
 }
 
+#[cfg(test)]
+mod reading_tests;
 #[cfg(test)]
 mod tests;

@@ -4,3 +4,6 @@
 //! here, at the border, so that no reader of a file or terminal is misled by them.
 
 pub mod access_log;
+pub mod flow;
+#[doc(hidden)]
+pub mod fuzzing;

@@ -4,6 +4,8 @@
 //! or disk format: crates that store or send them convert at their own border.
 
 mod access;
+mod incident;
+mod judgement;
 mod prefix;
 mod reference;
 mod request;
@@ -12,9 +14,16 @@ mod traffic;
 mod verdict;
 
 pub use access::AccessRecord;
+pub use incident::{Incident, IncidentId, IncidentState, IncidentToll, Onset, TopSource};
+pub use judgement::{
+    Ground, GroundKind, GroundUnit, Judgement, Likelihoods, RoutineCause, TrafficVerdict, Vector,
+};
 pub use prefix::{ParsePrefixError, Prefix};
 pub use reference::{ParseReferenceError, ReferenceId};
 pub use request::{Protocol, RequestFacts, SiteId};
 pub use time::{Clock, Timestamp};
-pub use traffic::{EdgeCounts, MinuteTraffic, OriginHealth, OriginStatus, SiteSnapshot, TrafficCounts};
+pub use traffic::{
+    AdmissionCounts, EdgeCounts, GateStatus, MinuteTraffic, OriginHealth, OriginStatus, PersonReport,
+    SiteSnapshot, TrafficCounts,
+};
 pub use verdict::{Reason, Verdict};

@@ -68,6 +68,19 @@ impl Prefix {
     }
 }
 
+impl Prefix {
+    /// The client's prefix that has this [`client_key`](Self::client_key): a /32 in IPv4, a /64 in
+    /// IPv6.
+    #[must_use]
+    pub fn of_client_key(key: u64) -> Self {
+        let v4 = key.checked_sub(0x0000_0001_0000_0000).and_then(|bits| u32::try_from(bits).ok());
+        match v4 {
+            Some(bits) => Self::of_client(IpAddr::V4(bits.into())),
+            None => Self::of_client(IpAddr::V6(Ipv6Addr::from(u128::from(key) << 64))),
+        }
+    }
+}
+
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -141,6 +154,14 @@ mod tests {
         let v4 = Prefix::of_client("0.0.0.1".parse().unwrap());
         let v6 = Prefix::of_client("::1:0:0:0:1".parse().unwrap());
         assert_ne!(v4.client_key(), v6.client_key());
+    }
+
+    #[test]
+    fn a_client_key_leads_back_to_its_prefix() {
+        for address in ["192.0.2.7", "255.255.255.255", "0.0.0.0", "2001:db8:1:2::", "fe80::"] {
+            let prefix = Prefix::of_client(address.parse().unwrap());
+            assert_eq!(Prefix::of_client_key(prefix.client_key()), prefix);
+        }
     }
 
     #[test]

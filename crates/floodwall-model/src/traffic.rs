@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{SiteId, Timestamp};
+use crate::{Prefix, ReferenceId, SiteId, Timestamp};
 
 macro_rules! counts {
     ($(#[$meta:meta])* $name:ident { $($(#[doc = $doc:literal])+ $field:ident,)+ }) => {
@@ -124,6 +124,76 @@ counts! {
     }
 }
 
+counts! {
+    /// What a gate decided since the server started. Every figure only grows.
+    AdmissionCounts {
+        /// Requests let to the origin, at once or after a wait.
+        admitted,
+        /// Requests that had to wait.
+        waited,
+        /// Requests whose visitor went away while waiting.
+        abandoned,
+        /// Requests of sources that asked for more than their share.
+        over_share,
+        /// Requests refused for want of room.
+        refused_no_room,
+        /// Requests refused for want of room, their source being over its share.
+        refused_over_share,
+        /// Requests refused after a wait, for somebody better proven.
+        refused_displaced,
+        /// Requests refused after the longest wait.
+        refused_waited_out,
+        /// Pages answered with the invisible redirect.
+        challenged_redirect,
+        /// Pages answered with the choice between work and waiting.
+        challenged_choice,
+        /// Pages answered with the waiting room.
+        challenged_waiting_room,
+        /// Sources forgotten before they were within their share again.
+        sources_forgotten,
+        /// Tickets too old or too new to be counted in the line.
+        tickets_uncounted,
+    }
+}
+
+/// State of the gate before one path class of a site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GateStatus {
+    /// The path class.
+    pub class: Arc<str>,
+    /// The rung of the ladder, 0 to 4.
+    pub rung: u8,
+    /// What it asks of visitors, in a word.
+    pub rung_name: &'static str,
+    /// Requests that may be at the origin at once, as learned.
+    pub limit: u32,
+    /// Requests that are there.
+    pub in_flight: u32,
+    /// Requests a second the origin can answer, as learned.
+    pub capacity_per_second: u64,
+    /// Requests that wait for their turn.
+    pub waiting: u32,
+    /// Tickets in the waiting room's line.
+    pub in_waiting_room: u64,
+    /// The origin's latency in calm times, as far as it was learned.
+    pub calm_latency: Option<std::time::Duration>,
+    /// Bytes of memory the gate takes at most.
+    pub memory_bytes_max: u64,
+    /// Counted since the start.
+    pub counts: AdmissionCounts,
+}
+
+/// A visitor said that he is a person and cannot get in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PersonReport {
+    /// The reference on the page he was shown.
+    pub reference: Option<ReferenceId>,
+    /// Where he is.
+    pub client: Prefix,
+    /// When he said so.
+    pub at: Timestamp,
+}
+
 /// Whether an origin answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OriginHealth {
@@ -175,6 +245,8 @@ pub struct SiteSnapshot {
     pub counts: TrafficCounts,
     /// Its origins.
     pub origins: Vec<OriginStatus>,
+    /// Its gates, one for each path class; none where admission is off.
+    pub gates: Vec<GateStatus>,
 }
 
 /// One site's traffic in one wall-clock minute: what the store keeps.

@@ -7,7 +7,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use floodwall_model::{Reason, RequestFacts, SiteId, Timestamp, Verdict};
+use floodwall_model::{Prefix, Reason, RequestFacts, SiteId, Timestamp, Verdict};
 
 use crate::prefix_limiter::{Meter, PrefixLimiter};
 use crate::rate_limit::RateLimit;
@@ -78,6 +78,32 @@ impl Admission {
         Verdict::Admit
     }
 
+    /// How long until a site's limits let a client's next request in; zero where they do now. Asking counts
+    /// as a request.
+    #[must_use]
+    pub fn limited_for(
+        &self,
+        policy: &AdmissionPolicy,
+        site: SiteId,
+        client: Prefix,
+        now: Timestamp,
+    ) -> std::time::Duration {
+        let Some(limits) = policy.site(site) else { return std::time::Duration::ZERO };
+        let metered = [(Meter::AllRequests, limits.request_limit), (Meter::OriginBound, limits.origin_limit)];
+        let waits = metered
+            .into_iter()
+            .filter_map(|(meter, limit)| self.limiter.check(meter, site, client, limit?, now).err());
+        waits.max().unwrap_or_default()
+    }
+
+    /// Whether a client may be given one more ticket for the waiting room: one a second and sixty at
+    /// once, which do for an office; more than that would be one address taking the whole line.
+    #[must_use]
+    pub fn may_take_ticket(&self, site: SiteId, client: Prefix, now: Timestamp) -> bool {
+        let Ok(limit) = RateLimit::from_numbers(1, 60) else { return true };
+        self.limiter.check(Meter::Tickets, site, client, limit, now).is_ok()
+    }
+
     /// The table of prefixes, for its gauges.
     #[must_use]
     pub fn limiter(&self) -> &PrefixLimiter {
@@ -95,8 +121,6 @@ impl Admission {
 mod tests {
     use std::net::IpAddr;
     use std::time::Duration;
-
-    use floodwall_model::Prefix;
 
     use super::*;
 

@@ -43,6 +43,18 @@ impl Rung {
         }
     }
 
+    /// What it asks of visitors, in a word for logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "nothing",
+            Self::Collapse => "collapse",
+            Self::Redirect => "redirect",
+            Self::Choice => "choice",
+            Self::WaitingRoom => "waiting_room",
+        }
+    }
+
     /// The next higher one; the highest stays.
     #[must_use]
     pub fn up(self) -> Self {

@@ -180,14 +180,17 @@ impl SourceLedger {
         slot.level = (slot.level + 1.0).min(share.burst * BURSTS_MAX);
         slot.behind.rate += 1.0 / RATE_SECONDS;
         set.store(way, slot);
-        let over = slot.level - share.burst;
-        if over <= 0.0 {
-            return Charge { excess: Excess(0), recovers_s: 0.0 };
-        }
-        let times = (slot.behind.rate / share.per_second).log2().clamp(0.0, 16.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 16, cut to 7")]
-        let excess = (1 + times as u8).min(Excess::MAX.0);
-        Charge { excess: Excess(excess), recovers_s: (over + 1.0) / share.per_second }
+        slot.over(share)
+    }
+
+    /// How far over its share a source is now, without being charged; `None` of which nothing is known.
+    #[must_use]
+    pub fn standing(&self, key: SourceKey, share: FairShare, now: Timestamp) -> Option<Charge> {
+        let hash = self.hash(key);
+        let set = self.sets.get(self.place(hash)?)?;
+        let mut slot = set.load(set.find(hash)?);
+        slot.age(tick_of(now), share);
+        Some(slot.over(share.times(slot.behind.weight)))
     }
 
     /// How many visitors' shares a source has.
@@ -283,6 +286,20 @@ impl Slot {
             behind.free = [0, if last { behind.free[0] } else { 0 }];
             behind.weigh();
         }
+    }
+}
+
+impl Slot {
+    /// How far over a share, that of all visitors behind it, the source is.
+    fn over(&self, share: FairShare) -> Charge {
+        let over = self.level - share.burst;
+        if over <= 0.0 {
+            return Charge { excess: Excess(0), recovers_s: 0.0 };
+        }
+        let times = (self.behind.rate / share.per_second).log2().clamp(0.0, 16.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 16, cut to 7")]
+        let excess = (1 + times as u8).min(Excess::MAX.0);
+        Charge { excess: Excess(excess), recovers_s: (over + 1.0) / share.per_second }
     }
 }
 

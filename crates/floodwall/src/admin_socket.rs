@@ -51,19 +51,6 @@ pub(crate) trait EdgeAccount: Send + Sync {
     fn rules(&self) -> Vec<(String, SignatureRecord)>;
 }
 
-/// Where no account is kept.
-pub(crate) struct NoAccount;
-
-impl EdgeAccount for NoAccount {
-    fn address(&self, _address: IpAddr) -> Option<AddressFacts> {
-        None
-    }
-
-    fn rules(&self) -> Vec<(String, SignatureRecord)> {
-        Vec::new()
-    }
-}
-
 /// What the socket's requests are answered from.
 pub(crate) struct AdminDesk {
     pub(crate) key: ReferenceKey,

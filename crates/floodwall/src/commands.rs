@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use floodwall_edge::EdgeError;
 
 use crate::settings::{Faults, Settings, TextForm};
-use crate::{check, demo, doctor, drill, explain, logging, serve};
+use crate::{check, demo, doctor, drill, explain, logging, replay, serve};
 
 /// The answer is no, or something failed.
 pub(crate) const EXIT_NO: u8 = 1;
@@ -88,6 +88,17 @@ Examples:
 Everything happens on hosts that the drill makes itself: network namespaces as root, loopback
 otherwise. Exit status: 0 measured, 1 a measurement is void or failed, 2 usage or configuration.")]
     Drill(drill::DrillArguments),
+    /// Past traffic through detection and admission: what would have been said and refused
+    #[command(after_help = "\
+Examples:
+  floodwall replay /var/log/nginx/access.log
+  floodwall replay --json /var/log/nginx/access.log*
+  floodwall replay --format counts requests-per-minute.csv
+  floodwall replay --origin-capacity 40 --config /etc/floodwall/floodwall.toml access.log.1.gz access.log
+  journalctl -u caddy -o cat | floodwall replay -
+
+Exit status: 0 replayed, whatever was found, 1 of a file no line could be read, 2 usage or configuration.")]
+    Replay(replay::ReplayArguments),
     /// A process of the drill
     #[command(hide = true)]
     DrillAgent(drill::AgentArguments),
@@ -155,6 +166,10 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
         Command::Drill(arguments) => {
             drop((out, err));
             drill::run(&arguments)
+        }
+        Command::Replay(arguments) => {
+            drop((out, err));
+            replay::run(&arguments)
         }
         Command::DrillAgent(arguments) => {
             drop((out, err));

@@ -200,6 +200,7 @@ mod tests {
             role: None,
             counts: TrafficCounts { requests, ..TrafficCounts::default() },
             origins: vec![OriginStatus { url: "http://o".into(), health, since: None, last_failure: None }],
+            gates: Vec::new(),
         }
     }
 

@@ -82,8 +82,8 @@ enum Only {
 /// What `floodwall drill-agent` takes.
 #[derive(Args, Debug)]
 pub(crate) struct AgentArguments {
-    /// Which host it is
-    #[arg(value_parser = ["origin", "visitors", "flood"])]
+    /// Which of them
+    #[arg(value_parser = ["origin", "visitors", "flood", "counters"])]
     host: String,
 }
 
@@ -91,6 +91,7 @@ pub(crate) struct AgentArguments {
 pub(crate) fn run_agent(arguments: &AgentArguments) -> ExitCode {
     let ended = match arguments.host.as_str() {
         "origin" => origin_agent::run(),
+        "counters" => floodwall_drill::agent::run_counters().map_err(|error| error.to_string()),
         "flood" => floodwall_drill::agent::run(Host::Flood).map_err(|error| error.to_string()),
         _ => floodwall_drill::agent::run(Host::Visitors).map_err(|error| error.to_string()),
     };

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use floodwall_edge::tls::CertificateFiles;
 use floodwall_edge::{
-    CacheSettings, EdgeConfig, KeptSettings, OriginConfig, PathPattern, QueryRule, QueryRules, SiteConfig,
-    Timeouts,
+    AdmissionMode, CacheSettings, EdgeConfig, KeptSettings, OriginConfig, PathPattern, QueryRule, QueryRules,
+    SiteAdmission, SiteConfig, Timeouts,
 };
-use floodwall_policy::{RateLimit, SitePolicy};
+use floodwall_policy::{BudgetSettings, RateLimit, SitePolicy};
 
 use crate::settings::{self, Cleartext, HostPattern, Settings, Site};
 
@@ -65,7 +65,8 @@ fn site_config(site: &Site) -> SiteConfig {
             .map(|origin| OriginConfig {
                 host: origin.host.clone(),
                 port: origin.port,
-                requests_max: ORIGIN_REQUESTS_MAX,
+                requests_max: ORIGIN_REQUESTS_MAX
+                    .max(usize::try_from(site.admission.origin_requests.1).unwrap_or(usize::MAX)),
             })
             .collect(),
         policy: SitePolicy {
@@ -76,7 +77,35 @@ fn site_config(site: &Site) -> SiteConfig {
         query: QueryRules::new(site.query.iter().map(query_rule).collect()),
         https_only: site.cleartext == Cleartext::Redirect,
         hsts: site.hsts.filter(|span| !span.is_zero()),
+        admission: site_admission(&site.admission),
     }
+}
+
+fn site_admission(admission: &settings::Admission) -> SiteAdmission {
+    let (least, most) = admission.origin_requests;
+    SiteAdmission {
+        mode: match admission.mode {
+            settings::AdmissionMode::On => AdmissionMode::On,
+            settings::AdmissionMode::Observe => AdmissionMode::Observe,
+            settings::AdmissionMode::Off => AdmissionMode::Off,
+        },
+        classes: admission
+            .classes
+            .iter()
+            .map(|class| (class.name.as_str().into(), class.paths.iter().map(path_pattern).collect()))
+            .collect(),
+        // A checked file has them in order.
+        budget: BudgetSettings::new(least, most).unwrap_or_default(),
+        wait_max: admission.wait_max,
+        essential: admission.essential.iter().map(path_pattern).collect(),
+        allow: admission.allow.clone(),
+        generation: admission.generation,
+    }
+}
+
+fn path_pattern(pattern: &settings::PathPattern) -> PathPattern {
+    let path = pattern.path.as_str().into();
+    if pattern.below { PathPattern::Below(path) } else { PathPattern::Exact(path) }
 }
 
 fn query_rule(rule: &settings::QueryRule) -> QueryRule {

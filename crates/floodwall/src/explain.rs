@@ -16,7 +16,7 @@ use floodwall_model::{Prefix, ReferenceId, Timestamp};
 use floodwall_policy::{ReferenceKey, RefusalNote, SignatureId};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use address::{AddressFacts, signature_sentences};
+pub(crate) use address::{AddressFacts, SiteStanding, signature_sentences};
 pub(crate) use command::{ExplainArguments, run};
 #[cfg(test)]
 pub(crate) use tests::sample_rule;

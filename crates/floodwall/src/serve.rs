@@ -19,15 +19,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::access_log::{AccessLog, AccessLogError, AccessLogHandle};
-use crate::admin_socket::{AdminDesk, AdminSocket, NoAccount};
+use crate::admin_socket::{AdminDesk, AdminSocket};
 use crate::certificates::CertificateWatch;
 use crate::clock::SystemClock;
 use crate::control::{Command, Control, Event, Figures};
 use crate::crawler_watch::CrawlerWatch;
+use crate::edge_account::RunningEdge;
 use crate::edge_config::edge_config;
 use crate::history::StoreHistory;
 use crate::service_manager::ServiceManager;
-use crate::settings::Settings;
+use crate::settings::{Settings, VerifyCrawlers};
 use crate::state_secret::{self, SecretError};
 
 /// How often traffic is handed to the store. Twice a second and not once, so that a killed process
@@ -140,15 +141,23 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         let state = &settings.server.state;
         let store = open_store(state)?;
         let secret = state_secret::read_or_make(state)?;
+        bound.use_secret(&secret);
+        let crawlers = match settings.server.verify_crawlers {
+            VerifyCrawlers::Dns => watch_crawlers(&clock),
+            VerifyCrawlers::Off => None,
+        };
+        if let Some(crawlers) = &crawlers {
+            bound.use_crawlers(crawlers.clone());
+        }
+        let admin_socket = open_admin_socket(state);
+        let edge = bound.start()?;
         let desk = AdminDesk {
             key: ReferenceKey::new(&secret),
             sites: settings.sites.iter().map(|site| site.name.clone()).collect(),
-            account: Arc::new(NoAccount),
-            crawlers: watch_crawlers(&clock),
+            account: Arc::new(RunningEdge(edge.accounts())),
+            crawlers,
             clock: clock.clone(),
         };
-        let admin_socket = open_admin_socket(state);
-        let edge = bound.start()?;
         let addresses = Addresses { edge: edge.addresses().clone(), admin: admin_address };
         let certificates = edge.certificates().map(CertificateWatch::start);
         let driver = Driver {

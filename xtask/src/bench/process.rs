@@ -138,6 +138,14 @@ fn pid(id: u32) -> Option<Pid> {
 /// `/proc/ID/stat` behind the process's name, which may hold anything.
 struct Stat(String);
 
+/// CPU time of all programs this one has started and waited for, user and system, in seconds.
+pub(super) fn children_cpu_seconds() -> Result<f64, String> {
+    let ticks = stat_fields(std::process::id()).and_then(|stat| Some(stat.number(15)? + stat.number(16)?));
+    let ticks = ticks.ok_or("/proc/self/stat cannot be read")?;
+    #[expect(clippy::cast_precision_loss, reason = "ticks of a few hours are far below 2^52")]
+    Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
 fn stat_fields(id: u32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     text.rsplit_once(") ").map(|(_, fields)| Stat(fields.to_owned()))

@@ -91,6 +91,7 @@ fn site(id: u16, name: &str, requests: u64, origins: Vec<OriginStatus>) -> SiteF
             role: Some("voter information; unreachable means people cannot look up where to vote".into()),
             counts: traffic(requests),
             origins,
+            gates: Vec::new(),
         },
         last_second: traffic(requests / 10_000),
         last_minute: traffic(requests / 200),

@@ -1,13 +1,11 @@
-//! A visitor's HTTP client: one connection, a cookie jar, redirects and `Refresh`, and nothing but
-//! the edge to connect to.
+//! A visitor's HTTP client: one connection, a cookie jar, redirects, challenges and waiting rooms as people
+//! and their browsers take them, and nothing but the edge to connect to.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{COOKIE, HOST, HeaderMap, LOCATION, SET_COOKIE};
+use http::header::{COOKIE, HOST, HeaderMap};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
@@ -16,48 +14,73 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 
 use super::Post;
+use super::answer::{Again, Said, judge};
+use super::introduction::introduce;
+use super::jar::Jar;
 use super::tls::{Tls, is_certificate_fault};
-use crate::clock::Moment;
-use crate::measure::Outcome;
-use crate::plan::Want;
+use super::work::{Challenge, Solver, WORK_COOKIE};
+use crate::clock::{Moment, until};
+use crate::measure::{Outcome, Way};
+use crate::patience::{ANSWER, IN_ALL, before_reload};
+use crate::plan::{Want, Wanted};
+use crate::scenario::VisitorKind;
 
 /// The largest page that is read.
 const BODY_BYTES_MAX: usize = 1 << 20;
-/// Redirects followed for one page.
-const HOPS_MAX: u32 = 10;
-/// Cookies kept.
-const COOKIES_MAX: usize = 50;
+/// Redirects followed without anything being shown between.
+const REDIRECTS_MAX: u32 = 10;
+/// Pages shown in place of the wanted one: in [`IN_ALL`] that is one in two seconds.
+const PAGES_MAX: u32 = 30;
+/// Proofs of work for one page: one that was right and asked for again, and one for bad luck. Then the
+/// page's other offer is taken, to wait.
+const PROOFS_MAX: u32 = 3;
 
 /// One visitor's browser.
 #[derive(Debug)]
 pub(crate) struct Client<'a> {
     post: &'a Post,
     source: IpAddr,
-    agent: &'static str,
+    kind: VisitorKind,
+    solver: Option<Solver>,
     connection: Option<SendRequest<Empty<Bytes>>>,
     tls: Option<Arc<ClientConfig>>,
-    cookies: BTreeMap<String, String>,
+    jar: Jar,
 }
 
 /// How a page came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Got {
     pub(crate) outcome: Outcome,
-    /// Pages between that said to wait or to go elsewhere.
-    pub(crate) detours: u32,
+    /// What lay between.
+    pub(crate) way: Way,
 }
 
-/// What one answer says to do.
-enum Next {
-    Done(Outcome),
-    GoTo(String),
-    WaitFor(Duration, Option<String>),
+/// How long the visitor goes on, for one want.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// Until when an answer must be there.
+    answer_by: Moment,
+    ends: Moment,
+}
+
+impl Patience {
+    fn from(wanted: Moment) -> Self {
+        Self { answer_by: wanted.after(ANSWER), ends: wanted.after(IN_ALL) }
+    }
+
+    /// Stays until then, and looks at nothing again from there. `None` where patience is over before.
+    async fn stay(&mut self, until_when: Moment) -> Option<()> {
+        until(until_when.min(self.ends)).await;
+        let now = Moment::now();
+        self.answer_by = now.after(ANSWER).min(self.ends);
+        (now < self.ends).then_some(())
+    }
 }
 
 impl<'a> Client<'a> {
-    pub(crate) fn new(post: &'a Post, source: IpAddr, agent: &'static str) -> Self {
+    pub(crate) fn new(post: &'a Post, source: IpAddr, kind: VisitorKind, solver: Option<Solver>) -> Self {
         let tls = post.tls.as_ref().map(Tls::of_visitor);
-        Self { post, source, agent, connection: None, tls, cookies: BTreeMap::new() }
+        Self { post, source, kind, solver, connection: None, tls, jar: Jar::default() }
     }
 
     /// Goes on from another address, with the same cookies.
@@ -66,58 +89,139 @@ impl<'a> Client<'a> {
         self.connection = None;
     }
 
-    /// Asks for a page until it comes or `patience` from `wanted` on is over.
-    pub(crate) async fn get(&mut self, want: &Want, wanted: Moment, patience: Duration) -> Got {
-        let left = patience.saturating_sub(Moment::now().since(wanted));
-        let mut detours = 0;
-        match tokio::time::timeout(left, self.follow(want, &mut detours)).await {
-            Ok(outcome) => Got { outcome, detours },
-            Err(_) => {
-                self.connection = None;
-                Got { outcome: Outcome::TimedOut, detours }
+    /// Asks for a page until it comes or patience is over.
+    pub(crate) async fn get(&mut self, want: &Want, wanted: Moment) -> Got {
+        let mut way = Way::default();
+        let outcome = self.follow(want, Patience::from(wanted), &mut way).await;
+        Got { outcome, way }
+    }
+
+    async fn follow(&mut self, want: &Want, mut patience: Patience, way: &mut Way) -> Outcome {
+        let mut target = want.target.clone();
+        let (mut redirects, mut pages) = (0, 0);
+        loop {
+            let Some(said) = self.ask_in_time(want, &target, patience).await else {
+                return Outcome::TimedOut;
+            };
+            if let Said::GoTo(other) = said {
+                (redirects, way.redirects) = (redirects + 1, way.redirects + 1);
+                if redirects > REDIRECTS_MAX {
+                    return Outcome::Wrong;
+                }
+                target = other;
+                continue;
             }
+            (redirects, pages) = (0, pages + 1);
+            if let Said::Done(Outcome::Refused)
+            | Said::Error { outcome: Outcome::Refused, .. }
+            | Said::Page { refuses: true, .. } = said
+            {
+                way.refusals += 1;
+            }
+            target = match said {
+                Said::Done(outcome) => return outcome,
+                _ if pages > PAGES_MAX => return Outcome::Wrong,
+                // Nobody sees a page that comes in place of a style sheet.
+                Said::Page { .. } if want.what == Wanted::Part => return Outcome::ServerError,
+                Said::Page { again, challenge, .. } => {
+                    match self.take_page(&target, again, challenge.as_deref(), &mut patience, way).await {
+                        Ok(next) => next,
+                        Err(outcome) => return outcome,
+                    }
+                }
+                Said::Error { outcome, retry_after } => {
+                    let span = before_reload(way.reloads, retry_after);
+                    let Some(span) = span.filter(|_| self.kind.is_person() && want.what != Wanted::Part)
+                    else {
+                        return outcome;
+                    };
+                    way.reloads += 1;
+                    way.reloading_us = way.reloading_us.saturating_add(micros(span));
+                    // What is over then was the server's error all the same.
+                    if patience.stay(Moment::now().after(span)).await.is_none() {
+                        return outcome;
+                    }
+                    want.target.clone()
+                }
+                Said::GoTo(other) => other,
+            };
         }
     }
 
-    async fn follow(&mut self, want: &Want, detours: &mut u32) -> Outcome {
-        let mut target = want.target.clone();
-        loop {
-            let (status, headers, body) = match self.ask(&target).await {
-                Ok(answer) => answer,
-                Err(outcome) => return outcome,
-            };
-            self.keep_cookies(&headers);
-            match judge(want, status, &headers, &body) {
-                Next::Done(outcome) => return outcome,
-                Next::GoTo(other) => target = other,
-                Next::WaitFor(span, other) => {
-                    tokio::time::sleep(span).await;
-                    target = other.unwrap_or(target);
-                }
-            }
-            *detours += 1;
-            if *detours > HOPS_MAX {
-                return Outcome::Wrong;
+    /// What is asked for next after a page that asks for proof or says to wait.
+    ///
+    /// # Errors
+    /// What has become of the wanted page: patience is over, or this visitor can do nothing with it.
+    async fn take_page(
+        &mut self,
+        target: &str,
+        again: Option<Again>,
+        challenge: Option<&Challenge>,
+        patience: &mut Patience,
+        way: &mut Way,
+    ) -> Result<String, Outcome> {
+        let shown = Moment::now();
+        if let (Some(challenge), Some(speed), Some(solver)) =
+            (challenge, self.kind.hashes_per_second(), &self.solver)
+            && way.proofs < PROOFS_MAX
+        {
+            let answer = solver.solve(challenge, speed).await;
+            let now = Moment::now();
+            way.working_us = way.working_us.saturating_add(now.us_since(shown));
+            if let Some(answer) = answer {
+                way.proofs += 1;
+                self.jar.put(WORK_COOKIE, &answer);
+                return patience.stay(now).await.map(|()| target.to_owned()).ok_or(Outcome::TimedOut);
             }
         }
+        let again = again.filter(|_| self.kind.is_person()).ok_or(Outcome::ServerError)?;
+        way.waits += 1;
+        let stayed = patience.stay(shown.after(again.after)).await;
+        way.waiting_us = way.waiting_us.saturating_add(Moment::now().us_since(shown));
+        stayed.ok_or(Outcome::TimedOut)?;
+        Ok(again.target.unwrap_or_else(|| target.to_owned()))
+    }
+
+    /// One request and what its answer says; `None` where nothing came in time.
+    async fn ask_in_time(&mut self, want: &Want, target: &str, patience: Patience) -> Option<Said> {
+        let left = patience.answer_by.since(Moment::now());
+        let Ok(answer) = tokio::time::timeout(left, self.ask(want, target)).await else {
+            self.connection = None;
+            return None;
+        };
+        Some(match answer {
+            Ok((status, headers, body)) => {
+                if self.kind.keeps_cookies() {
+                    self.jar.take_in(&headers, self.post.is_over_tls());
+                }
+                judge(want, (&self.post.site, target), status, &headers, &body)
+            }
+            Err(Outcome::Certificate) => Said::Done(Outcome::Certificate),
+            // The browser's own error page.
+            Err(outcome) => Said::Error { outcome, retry_after: None },
+        })
     }
 
     /// One request and its whole answer. A kept connection that turns out to be closed is replaced
     /// once, as browsers do.
-    async fn ask(&mut self, target: &str) -> Result<(StatusCode, HeaderMap, Bytes), Outcome> {
+    async fn ask(&mut self, want: &Want, target: &str) -> Result<(StatusCode, HeaderMap, Bytes), Outcome> {
         let reused = self.connection.is_some();
-        match self.ask_once(target).await {
-            Err(Outcome::BrokeOff) if reused => self.ask_once(target).await,
+        match self.ask_once(want, target).await {
+            Err(Outcome::BrokeOff) if reused => self.ask_once(want, target).await,
             answer => answer,
         }
     }
 
-    async fn ask_once(&mut self, target: &str) -> Result<(StatusCode, HeaderMap, Bytes), Outcome> {
+    async fn ask_once(
+        &mut self,
+        want: &Want,
+        target: &str,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), Outcome> {
         let mut connection = match self.connection.take() {
             Some(connection) if !connection.is_closed() => connection,
             _ => self.connect().await?,
         };
-        let response = self.send(&mut connection, target).await.map_err(|_| Outcome::BrokeOff)?;
+        let response = self.send(&mut connection, want, target).await.map_err(|_| Outcome::BrokeOff)?;
         let (parts, body) = response.into_parts();
         let whole = Limited::new(body, BODY_BYTES_MAX);
         #[expect(clippy::disallowed_methods, reason = "limited to BODY_BYTES_MAX in the line above")]
@@ -139,108 +243,23 @@ impl<'a> Client<'a> {
     async fn send(
         &self,
         connection: &mut SendRequest<Empty<Bytes>>,
+        want: &Want,
         target: &str,
     ) -> hyper::Result<Response<Incoming>> {
         connection.ready().await?;
-        let mut request = Request::get(target)
-            .header(HOST, &self.post.site)
-            .header("user-agent", self.agent)
-            .header("accept", "text/html,*/*;q=0.8")
-            .header("accept-language", "en");
-        if !self.cookies.is_empty() {
-            let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            request = request.header(COOKIE, pairs.join("; "));
+        let request = Request::get(target).header(HOST, &self.post.site);
+        let mut request = introduce(request, self.kind, want.what, self.post.is_over_tls());
+        if let Some(cookies) = self.jar.field() {
+            request = request.header(COOKIE, cookies);
         }
         let request = request.body(Empty::new()).unwrap_or_default();
         connection.send_request(request).await
     }
-
-    fn keep_cookies(&mut self, headers: &HeaderMap) {
-        for field in headers.get_all(SET_COOKIE) {
-            let pair = field.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
-            if let Some((name, value)) = pair.split_once('=')
-                && (self.cookies.len() < COOKIES_MAX || self.cookies.contains_key(name.trim()))
-            {
-                self.cookies.insert(name.trim().to_owned(), value.trim().to_owned());
-            }
-        }
-    }
 }
 
-/// What an answer means to a person: only the wanted page is a success, whatever the status.
-fn judge(want: &Want, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Next {
-    let found = || want.words.is_empty() || contains(body, want.words.as_bytes());
-    if status == StatusCode::OK && found() {
-        return Next::Done(Outcome::Arrived);
-    }
-    if status.is_redirection() {
-        let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
-        return match location.and_then(own_path) {
-            Some(path) => Next::GoTo(path),
-            None => Next::Done(Outcome::Wrong),
-        };
-    }
-    if let Some((span, target)) = headers.get("refresh").and_then(|value| refresh(value.to_str().ok()?)) {
-        return Next::WaitFor(span, target);
-    }
-    Next::Done(match status.as_u16() {
-        401 | 403 | 429 => Outcome::Refused,
-        500..=599 => Outcome::ServerError,
-        _ => Outcome::Wrong,
-    })
-}
-
-/// The path and query of a redirect's target. Whatever host it names, only the edge is asked.
-fn own_path(location: &str) -> Option<String> {
-    let uri: http::Uri = location.parse().ok()?;
-    let path = uri.path_and_query()?.as_str();
-    path.starts_with('/').then(|| path.to_owned())
-}
-
-/// `Refresh: 5` or `Refresh: 5; url=/elsewhere`.
-fn refresh(field: &str) -> Option<(Duration, Option<String>)> {
-    let (seconds, rest) = field.split_once(';').unwrap_or((field, ""));
-    let span = Duration::from_secs(seconds.trim().parse::<u64>().ok()?.min(600));
-    let target = rest.trim().strip_prefix("url=").and_then(own_path);
-    Some((span, target))
-}
-
-fn contains(body: &[u8], words: &[u8]) -> bool {
-    body.windows(words.len()).any(|window| window == words)
+fn micros(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_wanted_page_is_a_success() {
-        let want = Want { target: "/".into(), words: "<h1>Hello" };
-        let told = |status: u16, fields: &[(&'static str, &'static str)], body: &str| {
-            let headers = fields
-                .iter()
-                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-                .collect::<HeaderMap>();
-            match judge(&want, StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes()) {
-                Next::Done(outcome) => format!("{outcome:?}"),
-                Next::GoTo(target) => format!("go to {target}"),
-                Next::WaitFor(span, target) => format!("wait {span:?} for {target:?}"),
-            }
-        };
-        for (status, fields, body, next) in [
-            (200, &[][..], "<h1>Hello</h1>", "Arrived"),
-            (200, &[], "<h1>Checking your browser</h1>", "Wrong"),
-            (503, &[("refresh", "5")], "", "wait 5s for None"),
-            (200, &[("refresh", "2; url=/x?y")], "", "wait 2s for Some(\"/x?y\")"),
-            (302, &[("location", "/?proof=1")], "", "go to /?proof=1"),
-            (302, &[("location", "http://elsewhere.test/a")], "", "go to /a"),
-            (302, &[], "", "Wrong"),
-            (429, &[], "<h1>Hello", "Refused"),
-            (403, &[], "", "Refused"),
-            (502, &[], "", "ServerError"),
-            (404, &[], "", "Wrong"),
-        ] {
-            assert_eq!(told(status, fields, body), next, "{status} {fields:?} {body}");
-        }
-    }
-}
+mod tests;

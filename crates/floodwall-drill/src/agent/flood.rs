@@ -1,16 +1,18 @@
 //! The flood's host: every arrival of every flood at its time, within the scenario's bounds.
 
+mod requests;
+mod skilled;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
-use http::header::HOST;
-use http_body_util::{BodyExt, Empty};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
+use http_body_util::Empty;
+use hyper::client::conn::http1::SendRequest;
 use serde::{Deserialize, Serialize};
 
 use super::lateness::Lateness;
@@ -20,6 +22,8 @@ use super::{AgentError, Post, h2, handshakes, slow};
 use crate::clock::{Moment, until};
 use crate::plan::FloodArrival;
 use crate::scenario::{Flood, FloodKind};
+use requests::ask;
+use skilled::Skilled;
 
 /// Idle connections that one source keeps.
 const KEPT_PER_SOURCE: usize = 8;
@@ -33,10 +37,19 @@ const PACKETS_AT_ONCE: u32 = 64;
 pub struct FloodSecond {
     /// Requests, connections or handshakes begun, or packets sent.
     pub begun: u64,
-    /// Requests answered with the page (2xx, 3xx), handshakes answered, connections that were still
+    /// Requests answered with the page (2xx), handshakes answered, connections that were still
     /// open when the flood ended as far as the flooder can see. A reader that takes next to nothing
     /// sees no end that is queued behind data: what the edge still held says `Outcome::edge_held`.
     pub served: u64,
+    /// Requests answered with a redirect in the end, which nobody followed or which led nowhere.
+    #[serde(default)]
+    pub redirected: u64,
+    /// Requests that followed from an answer to another one, beside those begun.
+    #[serde(default)]
+    pub followed: u64,
+    /// Proofs of work done.
+    #[serde(default)]
+    pub proofs: u64,
     /// Refused by status (4xx), or a connection closed by the edge.
     pub refused: u64,
     /// Of these, connections of HTTP/2 that the edge ended with a GOAWAY.
@@ -77,6 +90,7 @@ pub(super) struct Running {
     start: Moment,
     /// When the flood is over.
     pub(super) ends: Moment,
+    skilled: Skilled,
     kept: Mutex<Kept>,
     state: Mutex<State>,
 }
@@ -99,6 +113,7 @@ struct State {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
     Served,
+    Redirected,
     Refused,
     ToldToGo,
     ServerError,
@@ -150,6 +165,7 @@ async fn run_one(prepared: Prepared, start: Moment) -> FloodSeen {
         hello,
         start,
         ends: start.plus_us(u64::from(flood.until_s) * 1_000_000),
+        skilled: Skilled::of(&flood),
         kept: Mutex::default(),
         state: Mutex::new(State { seconds: vec![FloodSecond::default(); duration_s], ..State::default() }),
         post,
@@ -195,10 +211,15 @@ impl Running {
 
     /// Notes what a connection has sent just now.
     pub(super) fn sent(&self, count: u64) {
+        self.note(|counts| counts.sent += count);
+    }
+
+    /// Counts something in the second that it is now.
+    fn note(&self, note: impl FnOnce(&mut FloodSecond)) {
         let second = usize::try_from(Moment::now().us_since(self.start) / 1_000_000).unwrap_or(usize::MAX);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(counts) = state.seconds.get_mut(second) {
-            counts.sent += count;
+            note(counts);
         }
     }
 
@@ -215,7 +236,8 @@ impl Running {
         let mut seconds = state.seconds.clone();
         let are_packets = self.flood.kind.is_packets();
         for second in seconds.iter_mut().filter(|_| !are_packets) {
-            let told = second.served + second.refused + second.server_errors + second.failed;
+            let answered = second.served + second.redirected + second.refused + second.server_errors;
+            let told = answered + second.failed;
             second.unfinished = second.begun.saturating_sub(told);
         }
         FloodSeen { seconds, schedule_error_us, connections_peak: state.peak }
@@ -240,6 +262,7 @@ impl Running {
         if let Some(counts) = state.seconds.get_mut(second) {
             match fate {
                 Fate::Served => counts.served += 1,
+                Fate::Redirected => counts.redirected += 1,
                 Fate::Refused => counts.refused += 1,
                 Fate::ToldToGo => {
                     counts.refused += 1;
@@ -299,38 +322,4 @@ async fn attack(running: &Running, arrival: &FloodArrival) -> Fate {
         // Packets are sent without a task of their own.
         FloodKind::SynSpoofed | FloodKind::Udp => Fate::Failed,
     }
-}
-
-/// One request over a connection of that source.
-async fn ask(running: &Running, source: IpAddr, target: &str) -> Option<Fate> {
-    let address = running.post.own.edge(source, running.post.port);
-    let mut connection = match running.take(source) {
-        Some(connection) => connection,
-        None => {
-            let stream = running.post.connect(source, Tls::of_flooder).await.ok()?;
-            let (connection, driver) = handshake(TokioIo::new(stream)).await.ok()?;
-            tokio::spawn(driver);
-            connection
-        }
-    };
-    let host = match running.flood.kind {
-        FloodKind::BareAddress => address.socket().to_string(),
-        _ => running.post.site.clone(),
-    };
-    let request = Request::get(target)
-        .header(HOST, host)
-        .header("user-agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36")
-        .header("accept", "*/*");
-    let response = connection.send_request(request.body(Empty::new()).ok()?).await.ok()?;
-    let status = response.status().as_u16();
-    let mut body = response.into_body();
-    while let Some(frame) = body.frame().await {
-        frame.ok()?;
-    }
-    running.keep(source, connection);
-    Some(match status {
-        200..=399 => Fate::Served,
-        400..=499 => Fate::Refused,
-        _ => Fate::ServerError,
-    })
 }

@@ -135,6 +135,11 @@ impl Tls {
 }
 
 impl Post {
+    /// Whether the scenario's visitors and HTTP floods come over TLS.
+    pub(crate) fn is_over_tls(&self) -> bool {
+        self.tls.is_some() && self.plan.scenario.tls
+    }
+
     /// A connection to the edge as the scenario's visitors and HTTP floods have it.
     pub(crate) async fn connect(
         &self,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::{Edge, EdgeCommand, EdgeError, Label, Place, write};
+use crate::run::ADMIN_PORT;
 
 /// Floodwall in the edge's place.
 #[derive(Clone, Debug)]
@@ -21,6 +22,10 @@ pub struct Floodwall {
 impl Edge for Floodwall {
     fn label(&self) -> Label {
         Label { name: "floodwall".to_owned(), version: self.version.clone() }
+    }
+
+    fn tells_of_admission(&self) -> bool {
+        true
     }
 
     fn prepare(&self, place: &Place<'_>) -> Result<EdgeCommand, EdgeError> {
@@ -46,12 +51,14 @@ fn put_in_place(mut settings: Table, place: &Place<'_>) -> Result<Table, String>
     server.insert("http".into(), texts(place.listen.iter().map(ToString::to_string).collect()));
     // On loopback another Floodwall may have this machine's usual address.
     let own = place.listen.iter().map(SocketAddr::ip).find(IpAddr::is_loopback);
-    let admin = SocketAddr::new(own.unwrap_or(Ipv4Addr::LOCALHOST.into()), 9800);
+    let admin = SocketAddr::new(own.unwrap_or(Ipv4Addr::LOCALHOST.into()), ADMIN_PORT);
     server.insert("admin".into(), Value::String(admin.to_string()));
     server.insert("state".into(), Value::String(place.directory.join("state").display().to_string()));
     for elsewhere in ["https", "interface", "trusted_proxies", "access_log"] {
         server.remove(elsewhere);
     }
+    // A drill reaches nobody: no resolver either.
+    server.insert("verify_crawlers".into(), Value::String("off".into()));
     if let Some(tls) = place.tls {
         server.insert("https".into(), texts(tls.listen.iter().map(ToString::to_string).collect()));
     }

@@ -1,8 +1,8 @@
 //! A visitor's session: what a person does on a voter-information site, step by step.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Source, micros, source_of};
+use super::{PHONES, Source, micros, source_of};
 use crate::random::Chance;
 use crate::scenario::VisitorKind;
 
@@ -23,9 +23,23 @@ pub const ASSETS: [&str; 2] = ["/assets/site.css", "/assets/seal.svg"];
 /// Words of a look-up's answer.
 const LOOK_UP_WORDS: &str = "<h1>Your polling place";
 
+/// What kind of thing is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wanted {
+    /// A page that a cache can keep.
+    Page,
+    /// A part of a page, which a cache can keep.
+    Part,
+    /// A page that the origin has to work for.
+    LookUp,
+}
+
 /// What is wanted: a target, and words that show that it came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Want {
+    /// Of what kind.
+    pub what: Wanted,
     /// Path and query.
     pub target: String,
     /// What the body must contain; empty where the status is enough.
@@ -83,7 +97,7 @@ pub(super) fn plan(
     };
     let second_source = match (kind, source_of(kind, number)) {
         // The other half of the phones' range.
-        (VisitorKind::Phone, Source::V4(n)) => Source::V4(n.wrapping_add(0x4000)),
+        (VisitorKind::Phone, Source::V4(n)) => Source::V4(n.wrapping_add(PHONES)),
         (_, source) => source,
     };
     Session { kind, start_us, source: source_of(kind, number), second_source, steps }
@@ -91,7 +105,8 @@ pub(super) fn plan(
 
 /// Home page, perhaps another page, the look-up form, the look-up: why people come.
 fn person(kind: VisitorKind, place: u64, number: u64, chance: &mut Chance) -> Vec<Step> {
-    let assets = ASSETS.map(|target| Want { target: target.to_owned(), words: "" }).to_vec();
+    let assets =
+        ASSETS.map(|target| Want { what: Wanted::Part, target: target.to_owned(), words: "" }).to_vec();
     let mut at_s = 0.0;
     let mut steps = vec![step(at_s, page(0), assets)];
     if chance.unit() < 0.4 {
@@ -105,7 +120,7 @@ fn person(kind: VisitorKind, place: u64, number: u64, chance: &mut Chance) -> Ve
     // Each person's own address: what one person looks up helps no other from the cache.
     let house = 1 + chance.below(9_999);
     let target = format!("/polling-place/lookup?address={house}+Oak+Street+{place}-{number}");
-    steps.push(step(at_s, Want { target, words: LOOK_UP_WORDS }, Vec::new()));
+    steps.push(step(at_s, Want { what: Wanted::LookUp, target, words: LOOK_UP_WORDS }, Vec::new()));
     if kind == VisitorKind::Phone
         && let Some(last_but_one) = steps.iter_mut().rev().nth(1)
     {
@@ -132,9 +147,9 @@ fn think(chance: &mut Chance) -> f64 {
     0.5 + chance.exponential(1.0).min(4.0)
 }
 
-fn page(place: usize) -> Want {
+pub(crate) fn page(place: usize) -> Want {
     let (target, words) = PAGES.get(place).copied().unwrap_or(("/", ""));
-    Want { target: target.to_owned(), words }
+    Want { what: Wanted::Page, target: target.to_owned(), words }
 }
 
 fn step(at_s: f64, page: Want, assets: Vec<Want>) -> Step {

@@ -20,12 +20,12 @@ fn a_seed_gives_the_same_plan_again_and_another_seed_another() {
 #[test]
 fn arrivals_are_as_many_as_the_rates_say() {
     let calm = plan("calm", 3);
-    // 8 sessions a second for 60 s; four standard deviations of a Poisson count to each side.
-    assert!((392..568).contains(&calm.sessions.len()), "{}", calm.sessions.len());
+    // 11.2 sessions a second for 60 s; four standard deviations of a Poisson count to each side.
+    assert!((568..776).contains(&calm.sessions.len()), "{}", calm.sessions.len());
     let crowd = plan("crowd", 3);
     let late = crowd.sessions.iter().filter(|session| session.start_us >= micros(150.0)).count();
-    // 7.5 people's sessions a second, twentyfold, for the last 60 s.
-    assert!((8_600..9_500).contains(&late), "{late}");
+    // 6.7 people's sessions a second, twentyfold, and the office's 1.5, fourfold, for the last 60 s.
+    assert!((8_060..8_800).contains(&late), "{late}");
     let flood = plan("many-light", 3);
     let arrivals: Vec<_> = flood.flood(0).unwrap().collect();
     assert!((148_000..152_000).contains(&arrivals.len()), "{}", arrivals.len());
@@ -86,7 +86,7 @@ fn sessions_are_what_people_do() {
     }
     let office: BTreeSet<_> =
         plan.sessions.iter().filter(|s| s.kind == VisitorKind::Office).map(|s| s.source).collect();
-    assert_eq!(office.len(), 2);
+    assert_eq!(office.len(), 1);
 }
 
 #[test]

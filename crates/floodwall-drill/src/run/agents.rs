@@ -34,14 +34,14 @@ pub(super) struct Agent {
 
 impl Agent {
     /// Starts it and gives it its orders, if it takes any. What it writes to standard error goes
-    /// to a file in `directory`.
+    /// to a file of its `name` in `directory`.
     pub(super) fn start(
-        host: Host,
+        (host, name): (Host, &str),
         mut command: Command,
         orders: Option<&Orders>,
         directory: &Path,
     ) -> Result<Self, DrillError> {
-        let errors = directory.join(format!("{}.stderr", host.as_str()));
+        let errors = directory.join(format!("{name}.stderr"));
         let failed = |what: String| DrillError::Agent { host: host.as_str(), what };
         let file = std::fs::File::create(&errors).map_err(DrillError::Directory)?;
         // A group of its own: Ctrl-C reaches the drill, which ends its processes in order.

@@ -7,6 +7,9 @@ use crate::scenario::Scenario;
 
 /// Sessions and floods may begin this much late (99th percentile) before the measurement is void.
 const SCHEDULE_ERROR_US_MAX: u64 = 50_000;
+/// Proofs of work may be computed this much later than the visitors' devices would have had them. It is
+/// more than for sessions, because a proof takes that long itself.
+const PROOF_LATE_US_MAX: u64 = 250_000;
 /// Generators together may use this share of their processor before the measurement is void.
 const GENERATOR_CPU_MAX: f64 = 0.95;
 
@@ -23,6 +26,12 @@ pub(super) fn void(generators: &Generators, plan: &Planned, seen: &VisitorsSeen)
         if late > SCHEDULE_ERROR_US_MAX {
             return Some(format!("the {who} schedule: 99th percentile {} ms late", late / 1_000));
         }
+    }
+    if generators.proofs_late_us.0 > PROOF_LATE_US_MAX {
+        return Some(format!(
+            "visitors' proofs of work were computed late: 99th percentile {} ms",
+            generators.proofs_late_us.0 / 1_000
+        ));
     }
     let share = generators.cpu_share.max(generators.cpu_share_flooded);
     (share > GENERATOR_CPU_MAX).then(|| {

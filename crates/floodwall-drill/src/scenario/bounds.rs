@@ -1,7 +1,7 @@
 //! The bounds that every scenario keeps, shipped or somebody's own. They are part of what makes the
 //! drill safe to run: no file and no option lifts them.
 
-use super::{Scenario, ScenarioFault};
+use super::{Scenario, ScenarioFault, Skill};
 
 /// The longest scenario, seconds.
 pub const DURATION_S_MAX: u32 = 600;
@@ -17,6 +17,8 @@ pub const FLOOD_SOURCES_MAX: u32 = 0x7fff;
 pub const FLOOD_CONNECTIONS_MAX: u32 = 20_000;
 /// How long a flooder waits at the longest, seconds.
 pub const FLOOD_PATIENCE_S_MAX: u32 = 10;
+/// Proofs of work that one flood does per second.
+pub const FLOOD_PROOFS_PER_SECOND_MAX: f64 = 50.0;
 /// Entries of one list: visitors, floods, origin troubles.
 pub const LIST_MAX: usize = 16;
 /// Characters of title and reason.
@@ -104,6 +106,13 @@ fn floods(check: &mut Check, scenario: &Scenario) {
             let together = connections * f64::from(frames);
             let name = format!("connections_max × {frames} frames a second");
             check.within(&key(&name), together, 1.0, FLOOD_RATE_MAX);
+        }
+        check.within(&key("proofs_per_second"), flood.proofs_per_second, 0.0, FLOOD_PROOFS_PER_SECOND_MAX);
+        if flood.skill != Skill::Plain && !flood.kind.asks_the_site() {
+            check.fault(
+                &key("skill"),
+                "only pages, look-ups and cache-bust meet challenges; leave it out".to_owned(),
+            );
         }
         if flood.ipv6 && !flood.kind.is_packets() {
             check.fault(&key("ipv6"), "only packets come over IPv6; leave it out".to_owned());

@@ -29,9 +29,61 @@ pub struct Flood {
     /// Over IPv6, each source in a /64 of its own. For floods of packets.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ipv6: bool,
+    /// What they do with redirects, cookies and challenges. For floods of requests to the site.
+    #[serde(default, skip_serializing_if = "Skill::is_plain")]
+    pub skill: Skill,
+    /// Proofs of work that all sources together do per second, for those who do any.
+    #[serde(default = "Flood::proofs_default")]
+    pub proofs_per_second: f64,
+}
+
+/// What flooders do with redirects, cookies and challenges, least first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Skill {
+    /// Nothing: the answer is not even looked at.
+    #[default]
+    Plain,
+    /// They keep cookies and follow redirects, each source its own.
+    Cookies,
+    /// They solve proofs of work as well, with a native solver, and keep what they get for it.
+    Solves,
+    /// They do the same with one jar for all: one token for thousands of sources.
+    SharedToken,
+}
+
+impl Skill {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Plain, Self::Cookies, Self::Solves, Self::SharedToken];
+
+    /// As in scenario files and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Cookies => "cookies",
+            Self::Solves => "solves",
+            Self::SharedToken => "shared-token",
+        }
+    }
+
+    /// Whether they solve proofs of work.
+    #[must_use]
+    pub fn solves(self) -> bool {
+        self >= Self::Solves
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+    fn is_plain(&self) -> bool {
+        *self == Self::Plain
+    }
 }
 
 impl Flood {
+    fn proofs_default() -> f64 {
+        5.0
+    }
+
     fn connections_default() -> u32 {
         12_000
     }
@@ -154,6 +206,12 @@ impl FloodKind {
     pub fn holds_connections(self) -> bool {
         self.is_h2()
             || matches!(self, Self::Connections | Self::SlowHeaders | Self::SlowBody | Self::SlowRead)
+    }
+
+    /// Whether it asks the site for pages or look-ups, so that it can meet challenges.
+    #[must_use]
+    pub fn asks_the_site(self) -> bool {
+        matches!(self, Self::Pages | Self::LookUps | Self::CacheBust)
     }
 
     /// Whether it is one of the floods of HTTP/2 frames.

@@ -61,7 +61,7 @@ fn the_documentation_names_every_scenario_kind_and_bound() {
     let text = include_str!("../../../../docs/drill.md");
     let kinds =
         VisitorKind::ALL.map(VisitorKind::as_str).into_iter().chain(FloodKind::ALL.map(FloodKind::as_str));
-    let names = kinds.chain(SHIPPED.iter().map(|(name, _)| *name));
+    let names = kinds.chain(Skill::ALL.map(Skill::as_str)).chain(SHIPPED.iter().map(|(name, _)| *name));
     let missing: Vec<_> = names.filter(|name| !text.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "{missing:?}");
     for (key, bound) in [
@@ -71,6 +71,7 @@ fn the_documentation_names_every_scenario_kind_and_bound() {
         ("flood.rate", format!("0 to {}", bounds::FLOOD_RATE_MAX)),
         ("flood.connections_max", format!("1 to {}", bounds::FLOOD_CONNECTIONS_MAX)),
         ("flood.patience_s", format!("1 to {}", bounds::FLOOD_PATIENCE_S_MAX)),
+        ("flood.proofs_per_second", format!("0 to {}", bounds::FLOOD_PROOFS_PER_SECOND_MAX)),
         ("title", format!("1 to {} characters", bounds::TEXT_MAX)),
         ("[[flood]]", format!("at most {}", bounds::LIST_MAX)),
     ] {
@@ -134,6 +135,29 @@ fn a_flood_fits_its_connections_when_nothing_is_answered_and_only_packets_come_o
             (Ok(()), Ok(())) => {}
             (Err(faults), Err(words)) => assert!(faults[0].to_string().contains(words), "{faults:?}"),
             (read, _) => panic!("{kind} {more}: {read:?}"),
+        }
+    }
+}
+
+#[test]
+fn only_who_asks_the_site_has_a_skill_and_proofs_are_bounded() {
+    for (kind, more, expected) in [
+        ("look-ups", "skill = \"solves\"\nproofs_per_second = 50.0", None),
+        ("pages", "skill = \"cookies\"", None),
+        ("udp", "skill = \"plain\"", None),
+        ("look-ups", "skill = \"shared-token\"\nproofs_per_second = 51.0", Some("51 is out of bounds")),
+        ("bare-address", "skill = \"cookies\"", Some("flood[0].skill: only pages, look-ups and cache-bust")),
+        ("look-ups", "skill = \"magic\"", Some("unknown variant")),
+    ] {
+        let text = format!(
+            "title = \"t\"\nwhy = \"w\"\nduration_s = 30\n[[flood]]\nkind = \"{kind}\"\nsources = 1\n\
+             rate = 10.0\nfrom_s = 10\nuntil_s = 20\n{more}\n"
+        );
+        let faults = Scenario::read("own", &text).err().map(|faults| faults[0].to_string());
+        match (&faults, expected) {
+            (None, None) => {}
+            (Some(fault), Some(words)) => assert!(fault.contains(words), "{kind} {more}: {fault}"),
+            _ => panic!("{kind} {more}: {faults:?}"),
         }
     }
 }

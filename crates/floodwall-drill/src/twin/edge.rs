@@ -5,13 +5,13 @@ mod requests;
 mod turns;
 
 use floodwall_model::{Prefix, RequestFacts, SiteId, Verdict};
-use floodwall_policy::OriginFailure;
+use floodwall_policy::{OriginFailure, Outcome as Release};
 
 use super::World;
 use super::cache::{Boarding, LookUp, Page, Target};
 use super::events::{Event, SECOND_US};
-use super::origin::Failure;
-use crate::measure::Outcome;
+use super::origin::{Ended, Failure};
+use crate::plan::Source;
 
 pub(super) use requests::{Client, Request, RequestId, Requests, Stage, State};
 pub(super) use turns::Turns;
@@ -28,12 +28,12 @@ const ORIGIN_PATIENCE_US: u64 = 30 * SECOND_US;
 const ROUNDS_MAX: u8 = 3;
 
 /// On whose behalf something is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Asker {
     /// The visitor of the session at that place.
     Person(usize),
-    /// A flood, in one second of the scenario.
-    Flood { flood: usize, second: usize },
+    /// One source of a flood, begun in one second of the scenario, who gives up at that time.
+    Flood { flood: usize, second: usize, source: Source, followed: u8, until_us: u64 },
     /// The edge, which revalidates a copy that it serves meanwhile.
     Beside,
     /// The edge, which asks the origin how it is.
@@ -41,11 +41,30 @@ pub(super) enum Asker {
 }
 
 /// What is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Answer {
     Page,
+    /// By a limit.
     Refused,
     ServerError,
+    /// To the same address, with a token or without a mark.
+    SentBack,
+    /// The invisible proof.
+    Redirected,
+    /// The page with the choice.
+    Choice {
+        tries: u64,
+        again_s: u64,
+    },
+    /// The waiting room.
+    Line {
+        again_s: u64,
+    },
+    /// No room within the bound on waiting; `refuses` where the source asks for too much.
+    Busy {
+        again_s: u64,
+        refuses: bool,
+    },
 }
 
 /// Something about one request that is due; void where the request has gone on since.
@@ -72,7 +91,7 @@ pub(super) enum Due {
     /// The line before the database is too long.
     LineEnds,
     /// The origin has done what it does.
-    OriginEnds(super::origin::Ended),
+    OriginEnds(Ended),
 }
 
 /// How a fetch that others wait for went.
@@ -177,26 +196,25 @@ impl World<'_> {
         }
     }
 
-    /// Asks the origin, metered.
+    /// Asks the origin, metered and by the gate.
     fn fetch(&mut self, id: RequestId) {
         if let Some(request) = self.requests.get_mut(id) {
             request.go_on(State::AtEdge);
         }
         if self.is_refused(id, true) {
-            self.land(id, Landing::Abandoned);
-            // A kept copy costs the origin nothing.
-            if self.requests.get(id).is_some_and(|request| request.copy) {
-                self.answer_stale(id);
-            } else {
-                self.answer(id, Answer::Refused);
-            }
-            return;
+            self.turn_away(id, Answer::Refused);
+        } else if self.passes_gate(id) {
+            self.ask(id);
         }
-        self.ask(id);
+    }
+
+    /// Whoever waits for what this request fetches looks for themselves.
+    pub(super) fn abandon_flight(&mut self, id: RequestId) {
+        self.land(id, Landing::Abandoned);
     }
 
     /// Asks the origin when it is this request's turn.
-    fn ask(&mut self, id: RequestId) {
+    pub(super) fn ask(&mut self, id: RequestId) {
         if self.origin.is_down {
             self.seen.known_down += 1;
             self.failed(id, Failure::KnownDown);
@@ -237,10 +255,13 @@ impl World<'_> {
     }
 
     /// The origin answered.
-    pub(super) fn fetched(&mut self, id: RequestId, well: bool) {
+    pub(super) fn fetched(&mut self, id: RequestId, ended: Ended) {
         self.leave_origin(id);
-        let Some(request) = self.requests.get(id) else { return };
-        if !well {
+        let Some(request) = self.requests.get(id).copied() else { return };
+        let after = std::time::Duration::from_micros(self.now_us.saturating_sub(request.sent_us));
+        let says_overload = ended == Ended::Busy;
+        self.release(id, if says_overload { Release::Overloaded } else { Release::Answered(after) });
+        if ended != Ended::Well {
             self.land(id, Landing::Failed);
             self.answer_failure(id);
             return;
@@ -263,6 +284,8 @@ impl World<'_> {
             self.turns.stop_waiting();
         }
         self.note_failure(failure, sent_us);
+        let known = failure == Failure::KnownDown;
+        self.release(id, if known { Release::Unknown } else { Release::Overloaded });
         if let (Failure::Slow, Target::Page(page)) = (failure, target)
             && self.cache.try_begin_revalidation(page, self.now_us, ORIGIN_PATIENCE_US)
         {
@@ -282,7 +305,7 @@ impl World<'_> {
         }
     }
 
-    fn answer_stale(&mut self, id: RequestId) {
+    pub(super) fn answer_stale(&mut self, id: RequestId) {
         self.answer_copy(id, true);
     }
 
@@ -318,19 +341,15 @@ impl World<'_> {
     }
 
     /// Hands the answer over.
-    fn answer(&mut self, id: RequestId, answer: Answer) {
+    pub(super) fn answer(&mut self, id: RequestId, answer: Answer) {
+        self.release(id, Release::Unknown);
         let Some(request) = self.requests.remove(id) else { return };
         self.seen.refused += u64::from(answer == Answer::Refused);
         match request.asker {
             Asker::Person(place) => {
-                let outcome = match answer {
-                    Answer::Page => Outcome::Arrived,
-                    Answer::Refused => Outcome::Refused,
-                    Answer::ServerError => Outcome::ServerError,
-                };
-                self.queue.put(self.now_us + EDGE_US, Event::PersonGets(place, outcome));
+                self.queue.put(self.now_us + EDGE_US, Event::PersonGets(place, Some(answer)));
             }
-            Asker::Flood { flood, second } => self.floods.ended(flood, second, Some(answer)),
+            asker @ Asker::Flood { .. } => self.flood_gets(asker, request.target, answer),
             Asker::Beside | Asker::Probe => {}
         }
     }
@@ -340,16 +359,16 @@ impl World<'_> {
         let Some(state) = self.requests.get(id).map(|request| request.state) else { return };
         match state {
             State::AtEdge | State::Follows => {}
+            State::WaitsAtGate(wait) => self.stop_waiting_at_gate(wait),
             State::WaitsForTurn => self.turns.stop_waiting(),
             State::AtOrigin(_) => self.leave_origin(id),
         }
+        self.release(id, Release::Unknown);
         self.land(id, Landing::Abandoned);
         let Some(request) = self.requests.remove(id) else { return };
         match request.asker {
-            Asker::Person(place) => {
-                self.queue.put(self.now_us, Event::PersonGets(place, Outcome::TimedOut));
-            }
-            Asker::Flood { flood, second } => self.floods.ended(flood, second, None),
+            Asker::Person(place) => self.queue.put(self.now_us, Event::PersonGets(place, None)),
+            Asker::Flood { flood, second, .. } => self.floods.ended(flood, second, None),
             Asker::Beside | Asker::Probe => {}
         }
     }

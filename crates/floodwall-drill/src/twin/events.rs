@@ -4,8 +4,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::edge::Timer;
-use crate::measure::Outcome;
+use super::cache::Target;
+use super::edge::{Answer, Asker, Timer};
 
 /// Microseconds in a second.
 pub(super) const SECOND_US: u64 = 1_000_000;
@@ -17,18 +17,22 @@ pub(super) enum Event {
     SessionBegins(usize),
     /// The visitor of that session wants the next page.
     PersonWants(usize),
-    /// What they wanted has become this.
-    PersonGets(usize, Outcome),
+    /// They get an answer, or none in time.
+    PersonGets(usize, Option<Answer>),
+    /// They have worked or waited as they were told.
+    PersonAsksAgain(usize),
     /// The next arrival of that flood.
     FloodArrives(usize),
+    /// A flooder goes on from an answer.
+    FloodAsksAgain(Asker, Target),
     /// That flood is over.
     FloodEnds(usize),
     /// Something about a request is due.
     Request(Timer),
     /// The origin crashes.
     OriginGoesDown,
-    /// The edge looks whether to ask the origin how it is.
-    Probe,
+    /// The edge does what it does by the clock.
+    Beat(u64),
 }
 
 /// Events by time.

@@ -1,19 +1,27 @@
 //! The floods, as `agent::flood` carries them out.
 
+use std::collections::BTreeMap;
+
 use floodwall_model::Prefix;
 
 use super::World;
 use super::cache::Target;
+use super::credentials::Bag;
 use super::edge::{Answer, Asker, Client};
 use super::events::{Event, SECOND_US};
-use crate::agent::{FloodSecond, FloodSeen};
+use crate::agent::{FLOODERS_USER_AGENT, FloodSecond, FloodSeen, user_agent};
 use crate::hosts::{Host, Network};
-use crate::plan::{FloodArrival, FloodArrivals, Plan};
-use crate::scenario::{Flood, FloodKind};
+use crate::plan::{FloodArrival, FloodArrivals, Plan, Source, micros};
+use crate::scenario::{Flood, FloodKind, Skill, VisitorKind};
 
-/// All floods of a plan.
+/// As flooders on hosts.
+const FOLLOWED_MAX: u8 = 5;
+/// What a native solver computes, hashes a second.
+const NATIVE_HASHES_PER_SECOND: u64 = 10_000_000;
+
+/// All floods of a plan, and what those carry who keep nothing.
 #[derive(Debug)]
-pub(super) struct Floods(Vec<Running>);
+pub(super) struct Floods(Vec<Running>, Bag);
 
 #[derive(Debug)]
 struct Running {
@@ -24,6 +32,9 @@ struct Running {
     open: u64,
     peak: u64,
     is_over: bool,
+    /// By source; where one jar is for all, under `None`.
+    bags: BTreeMap<Option<Source>, Bag>,
+    next_proof_us: u64,
 }
 
 /// Whether a flood of that kind can do anything where there are no connections.
@@ -38,9 +49,19 @@ impl Floods {
             let mut arrivals = plan.flood(place)?;
             let next = if has_meaning(flood.kind) { arrivals.next() } else { None };
             let seconds = vec![FloodSecond::default(); duration_s];
-            Some(Running { flood: flood.clone(), arrivals, next, seconds, open: 0, peak: 0, is_over: false })
+            Some(Running {
+                flood: flood.clone(),
+                arrivals,
+                next,
+                seconds,
+                open: 0,
+                peak: 0,
+                is_over: false,
+                bags: BTreeMap::new(),
+                next_proof_us: 0,
+            })
         });
-        Self(floods.collect())
+        Self(floods.collect(), Bag::of(FLOODERS_USER_AGENT, false))
     }
 
     pub(super) fn left_out(&self) -> Vec<FloodKind> {
@@ -63,8 +84,11 @@ impl Floods {
         if let Some(counts) = running.seconds.get_mut(second) {
             match answer {
                 Some(Answer::Page) => counts.served += 1,
-                Some(Answer::Refused) => counts.refused += 1,
-                Some(Answer::ServerError) => counts.server_errors += 1,
+                Some(Answer::SentBack | Answer::Redirected) => counts.redirected += 1,
+                Some(Answer::Refused | Answer::Busy { refuses: true, .. }) => counts.refused += 1,
+                Some(
+                    Answer::ServerError | Answer::Choice { .. } | Answer::Line { .. } | Answer::Busy { .. },
+                ) => counts.server_errors += 1,
                 None => {
                     counts.failed += 1;
                     counts.gave_up += 1;
@@ -74,7 +98,49 @@ impl Floods {
     }
 }
 
+impl Floods {
+    /// What a source carries; nothing where it has no skill.
+    pub(super) fn bag(&self, flood: usize, source: Source) -> Bag {
+        let Some(running) = self.0.get(flood) else { return self.1 };
+        match running.flood.skill {
+            Skill::Plain => self.1,
+            _ => running
+                .bags
+                .get(&running.key(source))
+                .copied()
+                .unwrap_or_else(|| Bag::of(user_agent(VisitorKind::Browser), true)),
+        }
+    }
+
+    pub(super) fn put_bag(&mut self, flood: usize, source: Source, bag: Bag) {
+        if let Some(running) = self.0.get_mut(flood).filter(|running| running.flood.skill != Skill::Plain) {
+            let key = running.key(source);
+            running.bags.insert(key, bag);
+        }
+    }
+}
+
 impl Running {
+    fn key(&self, source: Source) -> Option<Source> {
+        (self.flood.skill != Skill::SharedToken).then_some(source)
+    }
+
+    /// How long after an answer a flooder asks again, and whether by a proof of work; `None` where the
+    /// answer stands.
+    fn goes_on(&mut self, answer: Answer, now_us: u64) -> Option<(u64, bool)> {
+        let (skill, proofs) = (self.flood.skill, self.flood.proofs_per_second);
+        match answer {
+            Answer::SentBack | Answer::Redirected if skill >= Skill::Cookies => Some((0, false)),
+            Answer::Choice { tries, .. }
+                if skill.solves() && proofs > 0.0 && now_us >= self.next_proof_us =>
+            {
+                self.next_proof_us = now_us + micros(1.0 / proofs);
+                Some((tries.saturating_mul(SECOND_US) / NATIVE_HASHES_PER_SECOND, true))
+            }
+            _ => None,
+        }
+    }
+
     fn may_begin(&mut self, second: usize) -> bool {
         let allowed = self.open < u64::from(self.flood.connections_max);
         if allowed {
@@ -118,7 +184,45 @@ impl World<'_> {
         let address = arrival.source.within(v4, v6);
         let client = Client { address, prefix: Prefix::of_client(address) };
         let patience_us = u64::from(running.flood.patience_s) * SECOND_US;
-        self.begin(Asker::Flood { flood, second }, client, Target::of(&arrival.target), patience_us);
+        let (source, until_us) = (arrival.source, self.now_us + patience_us);
+        let asker = Asker::Flood { flood, second, source, followed: 0, until_us };
+        self.begin(asker, client, Target::of(&arrival.target), patience_us);
+    }
+
+    /// A flooder gets an answer, and goes on from it by its skill.
+    pub(super) fn flood_gets(&mut self, asker: Asker, target: Target, answer: Answer) {
+        let Asker::Flood { flood, second, source, followed, until_us } = asker else { return };
+        let now_us = self.now_us;
+        let running = self.floods.0.get_mut(flood).filter(|running| !running.is_over);
+        let next = running.filter(|_| followed < FOLLOWED_MAX).and_then(|it| it.goes_on(answer, now_us));
+        let Some((after_us, works)) = next.filter(|(after_us, _)| now_us + after_us < until_us) else {
+            self.floods.ended(flood, second, Some(answer));
+            return;
+        };
+        if works && let Some(house) = self.gatehouse.as_mut() {
+            let mut bag = self.floods.bag(flood, source);
+            bag.work = Some(house.worked(&bag, now_us + after_us));
+            self.floods.put_bag(flood, source, bag);
+        }
+        let this_second = usize::try_from(now_us / SECOND_US).unwrap_or(usize::MAX);
+        if let Some(counts) = self.floods.0.get_mut(flood).and_then(|it| it.seconds.get_mut(this_second)) {
+            counts.followed += 1;
+            counts.proofs += u64::from(works);
+        }
+        let asker = Asker::Flood { flood, second, source, followed: followed + 1, until_us };
+        self.queue.put(now_us + super::edge::EDGE_US + after_us, Event::FloodAsksAgain(asker, target));
+    }
+
+    pub(super) fn flood_asks_again(&mut self, asker: Asker, target: Target) {
+        let Asker::Flood { flood, second, source, until_us, .. } = asker else { return };
+        if self.floods.0.get(flood).is_none_or(|running| running.is_over) || self.now_us >= until_us {
+            self.floods.ended(flood, second, None);
+            return;
+        }
+        let (v4, v6) = Network::Namespaces.sources(Host::Flood);
+        let address = source.within(v4, v6);
+        let client = Client { address, prefix: Prefix::of_client(address) };
+        self.begin(asker, client, target, until_us - self.now_us);
     }
 
     /// What is in the air when the flood ends is let go, and came to nothing that is counted.

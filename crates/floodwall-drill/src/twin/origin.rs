@@ -8,7 +8,7 @@ use floodwall_policy::{CircuitSettings, OriginCircuit, OriginFailure, Permit};
 
 use super::cache::{Page, Target};
 use super::edge::{Asker, Due, Request, RequestId, Stage, State, own_client};
-use super::events::{Event, SECOND_US};
+use super::events::SECOND_US;
 use super::{World, timestamp};
 use crate::agent::OriginSeen;
 use crate::scenario::Trouble;
@@ -22,9 +22,7 @@ const SERVED_MAX: u64 = 20;
 const LINE_MAX: usize = 512;
 const LINE_US: u64 = 10 * SECOND_US;
 
-/// How often the edge looks whether to probe, after how long a silence it does, and how long it
-/// waits for the answer.
-const PROBE_PACE_US: u64 = 250_000;
+/// After how long a silence the edge probes, and how long it waits for the answer.
 const QUIET_US: u64 = 5 * SECOND_US;
 const PROBE_PATIENCE_US: u64 = 2 * SECOND_US;
 
@@ -32,8 +30,10 @@ const PROBE_PATIENCE_US: u64 = 2 * SECOND_US;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Ended {
     Well,
-    /// A 5xx: broken, or busy.
+    /// A 500.
     WithError,
+    /// A 503: too much to do.
+    Busy,
     /// No connection.
     Refused,
 }
@@ -126,7 +126,7 @@ impl World<'_> {
             }
             Target::LookUp(_) => {
                 self.origin.seen.lookups_refused += 1;
-                self.origin_will_end(id, WAY_US, Ended::WithError);
+                self.origin_will_end(id, WAY_US, Ended::Busy);
             }
         }
     }
@@ -146,7 +146,7 @@ impl World<'_> {
         if self.requests.get(id).is_some_and(waits) {
             self.leave_database(Stage::InLine);
             self.origin.seen.lookups_refused += 1;
-            self.origin_will_end(id, WAY_US, Ended::WithError);
+            self.origin_will_end(id, WAY_US, Ended::Busy);
         }
     }
 
@@ -184,7 +184,7 @@ impl World<'_> {
             self.leave_origin(id);
             self.failed(id, Failure::Connect);
         } else {
-            self.fetched(id, ended == Ended::Well);
+            self.fetched(id, ended);
         }
     }
 
@@ -230,11 +230,6 @@ impl World<'_> {
     }
 
     pub(super) fn look_whether_to_probe(&mut self) {
-        // Nothing else is to happen: everybody has gone home.
-        if self.queue.is_empty() {
-            return;
-        }
-        self.queue.put(self.now_us + PROBE_PACE_US, Event::Probe);
         let now = self.now();
         let quiet = self.now_us.saturating_sub(self.origin.last_answer_us) >= QUIET_US;
         let wanted = !self.origin.probed

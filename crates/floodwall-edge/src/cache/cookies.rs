@@ -1,4 +1,5 @@
-//! Cookies that say nothing about the answer: those that measurement scripts set for themselves.
+//! Cookies that say nothing about the answer: those that measurement scripts set for themselves, and the
+//! edge's own.
 //!
 //! Most visitors of a public site carry some. They are taken out of requests that fill the cache,
 //! so that what comes back does not depend on them, and a request with no others counts as one
@@ -47,6 +48,7 @@ fn pairs(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 
 fn is_personal(pair: &[u8]) -> bool {
     let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
-    !MEASURING.iter().any(|measuring| name == measuring.as_bytes())
+    !crate::admission::is_own_cookie(pair)
+        && !MEASURING.iter().any(|measuring| name == measuring.as_bytes())
         && !MEASURING_PREFIXES.iter().any(|prefix| name.starts_with(prefix.as_bytes()))
 }

@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bytes::{BufMut, BytesMut};
 
+use crate::plain::is_token_byte;
+
 /// Whom a proxy says a request came from (RFC 7239 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Node {
@@ -132,11 +134,6 @@ fn closing_quote(text: &[u8]) -> Option<usize> {
         escaped = b == b'\\' && !escaped;
         closes
     })
-}
-
-/// `tchar` of RFC 9110 5.6.2.
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// The elements of a line, last first.

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floodwall_model::{Timestamp, Verdict};
+use floodwall_policy::Decided;
 use http::{Method, Response};
 
 use super::fetch::{self, Fetch};
 use super::visit::Visit;
 use super::{counters, note_cache, reference};
+use crate::admission;
 use crate::body::{Ledger, Payload};
 use crate::cache::{CachedResponse, Forwarded, LookUp, OriginSaid, Served};
 use crate::edge::Shared;
@@ -57,7 +59,7 @@ pub(super) fn at_once(
 ) -> Option<Response<Payload>> {
     match found {
         LookUp::Fresh(copy) => Some(from_cache(ledger, visit, copy, served, now)),
-        LookUp::Unsatisfiable => Some(pages::not_cached(reference(ledger))),
+        LookUp::Unsatisfiable => Some(pages::not_cached(reference(ledger, visit.client, Decided::NotCached))),
         LookUp::Stale { response, may_serve_on_error: true, may_serve_while_revalidating, .. }
             if ledger.worker.shared.origins.all_down(visit.site)
                 || (!may_serve_while_revalidating && response.is_being_revalidated(now)) =>
@@ -65,7 +67,11 @@ pub(super) fn at_once(
             let served = Served::StaleIfError(OriginSaid::NotAsked);
             Some(from_cache(ledger, visit, response, served, now))
         }
-        LookUp::Stale { response, may_serve_while_revalidating: true, may_serve_on_error, .. } => {
+        LookUp::Stale { response, may_serve_while_revalidating, may_serve_on_error, .. }
+            if *may_serve_while_revalidating
+                || (*may_serve_on_error
+                    && admission::is_pressed(&ledger.worker, visit.site, visit.target.path())) =>
+        {
             if response.try_begin_revalidation(now, REVALIDATION_LEASE) {
                 let copy = StaleCopy { response: response.clone(), may_serve_on_error: *may_serve_on_error };
                 fetch::revalidate_beside(&ledger.worker, visit, copy);
@@ -229,7 +235,7 @@ pub(crate) fn refused(
         Verdict::Admit => None,
         Verdict::Refuse { reason: floodwall_model::Reason::PrefixRate, retry_after } => {
             counters(&ledger.worker, visit.site).refused_prefix_rate.add(1);
-            Some(pages::too_many_requests(retry_after, reference(ledger)))
+            Some(pages::too_many_requests(retry_after, reference(ledger, visit.client, Decided::PrefixRate)))
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use floodwall_model::Timestamp;
+use floodwall_policy::Decided;
 use http::header::{CACHE_STATUS, CONTENT_LENGTH, RANGE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -14,6 +15,7 @@ use super::filling::Filling;
 use super::stand_in::{keep, may_stand_in, stand_in, stand_in_for_head};
 use super::visit::Visit;
 use super::{counters, note_cache, reference};
+use crate::admission::{self, Pass, Purpose};
 use crate::body::{Ledger, Payload};
 use crate::cache::{
     CachedResponse, Exchange, Fill, Forwarded, Freshened, NotStored, OriginSaid, Revalidation, Served,
@@ -54,6 +56,18 @@ impl Fetch<'_> {
         self.land(if for_all { Landing::NotStored } else { Landing::ForOneOnly });
     }
 
+    /// Gets a place at the origin. Where one asks for all whether a copy is still good, the place is
+    /// theirs, and nothing is asked of the one.
+    async fn enter(&self, ledger: &mut Ledger, visit: &Visit) -> Result<Pass, Box<Response<Payload>>> {
+        let now = ledger.worker.now();
+        if let Some(pass) = admission::at_once(&ledger.worker, visit, now) {
+            return Ok(pass);
+        }
+        let for_all = self.copy.is_some() && self.lead.is_some();
+        let purpose = if for_all { Purpose::Revalidation } else { Purpose::Answer };
+        admission::enter(ledger, visit, purpose).await
+    }
+
     /// The copy in memory, where it may be served because the origin fails.
     pub(super) fn on_error(&self) -> Option<&CachedResponse> {
         self.copy.as_ref().and_then(StaleCopy::on_error)
@@ -72,14 +86,33 @@ enum Outcome {
     FailedWith(Box<Response<OriginBody>>),
 }
 
+impl Outcome {
+    /// What it tells of how much the origin has to do.
+    fn tell(&self, pass: &mut Pass, now: Timestamp) {
+        match self {
+            Self::Whole(_, said, _) => pass.answered_by(*said, now),
+            Self::Passing(response, _) | Self::FailedWith(response) => {
+                pass.answered_by(response.status(), now);
+            }
+            Self::Failed(failure) => pass.failed(failure),
+        }
+    }
+}
+
 /// Fetches a page from the origin, metered.
 pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'_>) -> Response<Payload> {
-    let now = ledger.worker.now();
-    if let Some(refusal) = refused(ledger, visit, true, now) {
-        // Over the limit: no work at the origin, but a copy costs it none.
-        let instead = stand_in(ledger, visit, &fetch, OriginSaid::NotAsked, false).await;
-        return instead.unwrap_or(refusal);
-    }
+    let entered = match refused(ledger, visit, true, ledger.worker.now()) {
+        Some(refusal) => Err(Box::new(refusal)),
+        None => fetch.enter(ledger, visit).await,
+    };
+    let mut pass = match entered {
+        Ok(pass) => pass,
+        Err(refusal) => {
+            // No room, or over the limit: no work at the origin, but a copy costs it none.
+            let instead = stand_in(ledger, visit, &fetch, OriginSaid::NotAsked, false).await;
+            return instead.unwrap_or(*refusal);
+        }
+    };
     note_cache(ledger, "miss");
     counters(&ledger.worker, visit.site).cache_misses.add(1);
     ledger.set_waits_for_origin(true);
@@ -91,6 +124,8 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
     let outcome = ask(&ledger.worker, visit, fetch.copy.as_ref(), patience).await;
     ledger.set_waits_for_origin(false);
     let now = ledger.worker.now();
+    outcome.tell(&mut pass, now);
+    drop(pass);
     match outcome {
         Outcome::Whole(copy, said, not_stored) => {
             match not_stored {
@@ -109,7 +144,7 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
             }
             let instead = stand_in(ledger, visit, &fetch, OriginSaid::Nothing, was_slow).await;
             fetch.land(Landing::Failed);
-            instead.unwrap_or_else(|| pages::origin_failed(&failure, reference(ledger)))
+            instead.unwrap_or_else(|| origin_failed(ledger, visit, &failure))
         }
         Outcome::FailedWith(response) => {
             let said = OriginSaid::Status(response.status());
@@ -148,7 +183,7 @@ async fn part_of_large(ledger: &mut Ledger, visit: &Visit, forwarded: Forwarded)
     ledger.set_waits_for_origin(false);
     match outcome {
         Ok((response, _)) => passed_on(response, forwarded, Some(NotStored::TooLarge), None),
-        Err(failure) => pages::origin_failed(&failure, reference(ledger)),
+        Err(failure) => origin_failed(ledger, visit, &failure),
     }
 }
 
@@ -200,6 +235,14 @@ pub(crate) async fn pass_through_as_it_comes(
     if let Some(refusal) = refused(ledger, visit, true, now) {
         return (refusal, None);
     }
+    let (mut pass, now) = match admission::at_once(&worker, visit, now) {
+        Some(pass) => (pass, now),
+        // Rare and large: in a box, so that requests that are only passed on do not carry it.
+        None => match Box::pin(admission::enter(ledger, visit, Purpose::Answer)).await {
+            Ok(pass) => (pass, worker.now()),
+            Err(refusal) => return (*refusal, None),
+        },
+    };
     note_cache(ledger, "bypass");
     let has_body = !body.is_empty();
     // A HEAD may have to be answered from disk, by what it asks for.
@@ -208,9 +251,15 @@ pub(crate) async fn pass_through_as_it_comes(
     let fields = visit.header_to_origin(own_fields);
     ledger.set_waits_for_origin(true);
     let patience = Patience::of_edge(worker.shared.config.timeouts.origin_response);
-    // Nothing was waited for since it was received.
     let outcome = exchange_counted(&worker, visit, fields, body, patience, now).await;
     ledger.set_waits_for_origin(false);
+    match &outcome {
+        Ok((answered, times)) => {
+            pass.answered(answered.status, times.response_received.since(times.request_sent));
+        }
+        Err(failure) => pass.failed(failure),
+    }
+    drop(pass);
     let said = match &outcome {
         Ok((answered, _)) if is_origin_failure(answered.status) => OriginSaid::Status(answered.status),
         _ => OriginSaid::Nothing,
@@ -229,11 +278,11 @@ pub(crate) async fn pass_through_as_it_comes(
             return as_it_came(*answered, forwarded);
         }
         Ok(answered) => answered,
-        Err(failure) => return (pages::origin_failed(&failure, reference(ledger)), None),
+        Err(failure) => return (origin_failed(ledger, visit, &failure), None),
     };
     let response = match answered.into_response() {
         Ok(response) => response,
-        Err(failure) => return (pages::origin_failed(&failure, reference(ledger)), None),
+        Err(failure) => return (origin_failed(ledger, visit, &failure), None),
     };
     let request = visit.cache_request(has_body);
     let (status, received) = (response.status(), times.response_received);
@@ -442,6 +491,13 @@ async fn exchange_counted(
             Err(failure)
         }
     }
+}
+
+/// The page in place of an answer that did not come.
+fn origin_failed(ledger: &mut Ledger, visit: &Visit, failure: &OriginFailure) -> Response<Payload> {
+    let decided =
+        if matches!(failure, OriginFailure::Busy) { Decided::OriginBusy } else { Decided::OriginFailed };
+    pages::origin_failed(failure, reference(ledger, visit.client, decided))
 }
 
 /// The origin's own answer, streamed.

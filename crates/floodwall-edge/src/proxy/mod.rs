@@ -9,12 +9,15 @@ mod filling;
 mod stand_in;
 mod visit;
 
+use std::net::IpAddr;
 use std::pin::Pin;
 
-use floodwall_model::{AccessRecord, Protocol, SiteId};
+use floodwall_model::{AccessRecord, Prefix, ReferenceId, SiteId};
+use floodwall_policy::{Decided, RefusalNote, Rung};
 use http::request::Parts;
 use http::{Method, Response, Version, header};
 
+use crate::admission;
 use crate::authority;
 use crate::body::{Ledger, Payload, ResponseBody};
 use crate::cache::{Forwarded, LookUp, Served};
@@ -27,7 +30,7 @@ use crate::upstream::RequestBody;
 use crate::worker::Worker;
 
 pub(crate) use filling::Filling;
-use visit::Visit;
+pub(crate) use visit::Visit;
 
 /// What became of a request as soon as its header was known.
 #[expect(clippy::large_enum_variant, reason = "an answer that is there takes no memory of its own")]
@@ -54,6 +57,9 @@ pub(crate) fn begin(mut ledger: Ledger, peer: Peer, head: Parts, incoming: Incom
         Ok(routed) => routed,
         Err(response) => return Begun::Answered(finish(ledger, is_head, *response)),
     };
+    if let Some(response) = admission::person_reported(&mut ledger, &visit) {
+        return Begun::Answered(finish(ledger, is_head, response));
+    }
     let body = RequestBody::of_visitor(incoming, &ledger.worker, visit.site);
     let now = ledger.received;
     let found = ledger.worker.shared.cache.look_up(&visit.cache_request(!body.is_empty()), now);
@@ -73,9 +79,15 @@ pub(crate) fn begin(mut ledger: Ledger, peer: Peer, head: Parts, incoming: Incom
 /// request on is the one that a flood of look-ups makes, and it is smaller.
 pub(crate) fn answer(waiting: Box<Waiting>) -> Pin<Box<dyn Future<Output = Response<ResponseBody>>>> {
     match cached::passes_through(&waiting.visit, &waiting.found) {
-        Some(forwarded) => Box::pin(pass_through(waiting, forwarded)),
+        Some(forwarded) => in_place(|| pass_through(waiting, forwarded)),
         None => Box::pin(answer_or_fetch(waiting)),
     }
+}
+
+/// As `Box::pin`, which makes a future elsewhere and then copies all the room it has, nearly nothing of
+/// which is set yet.
+fn in_place<F: Future>(future: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::into_pin(Box::write(Box::new_uninit(), future()))
 }
 
 async fn answer_or_fetch(mut waiting: Box<Waiting>) -> Response<ResponseBody> {
@@ -123,13 +135,16 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
     }
     if let Some(fault) = authority::fault_of_h2(&parts) {
         worker.counters.worker.malformed_requests.add(1);
-        return Err(Box::new(pages::malformed_request(fault, reference(ledger))));
+        return Err(Box::new(pages::malformed_request(
+            fault,
+            reference(ledger, client.address, Decided::Malformed),
+        )));
     }
     let https = client.scheme_https.unwrap_or(peer.tls);
     let authority = authority::of(&parts).map(|given| authority::canonical(given, https));
     let Some(site) = authority.as_deref().and_then(|authority| shared.sites.look_up(authority)) else {
         worker.counters.worker.unknown_hosts.add(1);
-        let mut response = pages::unknown_host(reference(ledger));
+        let mut response = pages::unknown_host(reference(ledger, client.address, Decided::UnknownHost));
         if parts.version < Version::HTTP_2 {
             // Nobody who asks for a host we do not have needs the connection kept.
             response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
@@ -141,7 +156,7 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
     if let Some(access) = ledger.access.as_mut() {
         access.site = shared.config.sites.get(usize::from(site.0)).map(|site| site.name.clone());
     }
-    if let Some(refusal) = refuse_outright(ledger, &parts) {
+    if let Some(refusal) = refuse_outright(ledger, client.address, &parts) {
         return Err(Box::new(refusal));
     }
     ledger.secure = https;
@@ -149,11 +164,15 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
         && shared.config.sites.get(usize::from(site.0)).is_some_and(|site| site.https_only)
         && let Some(location) = over_https(authority.as_deref().unwrap_or_default(), &parts)
     {
-        return Err(Box::new(pages::moved_to_https(&location, reference(ledger))));
+        return Err(Box::new(pages::moved_to_https(
+            &location,
+            reference(ledger, client.address, Decided::MovedToHttps),
+        )));
     }
     let trusted = client.trusted_peer;
     let mut visit =
         Visit::new(site, authority.unwrap_or_default(), client.address, peer, trusted, https, parts);
+    visit.take_mark(ledger.received);
     if let Some(site) = shared.config.sites.get(usize::from(site.0)) {
         visit.keep_known_parameters(&site.query);
     }
@@ -173,17 +192,17 @@ fn over_https(authority: &str, parts: &Parts) -> Option<String> {
 }
 
 /// What is refused whatever the site: too many fields, methods for proxies, requests in a circle.
-fn refuse_outright(ledger: &Ledger, parts: &Parts) -> Option<Response<Payload>> {
-    let worker = &ledger.worker;
+fn refuse_outright(ledger: &mut Ledger, client: IpAddr, parts: &Parts) -> Option<Response<Payload>> {
+    let worker = ledger.worker.clone();
     if parts.headers.len() > FIELDS_MAX || is_too_large(parts) {
         worker.counters.worker.oversized_headers.add(1);
-        return Some(pages::header_too_large(reference(ledger)));
+        return Some(pages::header_too_large(reference(ledger, client, Decided::Malformed)));
     }
     if matches!(parts.method, Method::CONNECT | Method::TRACE) {
-        return Some(pages::method_not_allowed(reference(ledger)));
+        return Some(pages::method_not_allowed(reference(ledger, client, Decided::MethodNotAllowed)));
     }
     if parts.headers.contains_key(header::VIA) && headers::has_been_here(&parts.headers, &worker.shared.via) {
-        return Some(pages::loop_detected(reference(ledger)));
+        return Some(pages::loop_detected(reference(ledger, client, Decided::Loop)));
     }
     None
 }
@@ -197,12 +216,32 @@ fn is_too_large(parts: &Parts) -> bool {
         && parts.headers.iter().map(size).fold(0, usize::saturating_add) > HEAD_BYTES_MAX
 }
 
-/// The reference of this request: the access log's where there is one, else a new one.
-fn reference(ledger: &Ledger) -> floodwall_model::ReferenceId {
-    ledger.access.as_ref().map_or_else(|| ledger.worker.next_reference(), |access| access.reference)
+/// The reference of this request's answer, which says what was decided to whoever has the secret; the
+/// access log has it, too.
+pub(crate) fn reference(ledger: &mut Ledger, client: IpAddr, decided: Decided) -> ReferenceId {
+    reference_on(ledger, client, decided, Rung::Open)
 }
 
-fn access_record(ledger: &Ledger, client: std::net::IpAddr, parts: &Parts) -> AccessRecord {
+/// As [`reference`], of what a gate decided that stands on this rung.
+pub(crate) fn reference_on(ledger: &mut Ledger, client: IpAddr, decided: Decided, rung: Rung) -> ReferenceId {
+    let keys = ledger.worker.shared.gatehouse.keys();
+    let note = RefusalNote {
+        at_unix_s: ledger.received.wall_unix_seconds(),
+        decided,
+        rung,
+        site: ledger.site.and_then(|site| u8::try_from(site.0).ok()),
+        client: keys.reference.client_tag(Prefix::of_client(client)),
+        counter: ledger.worker.next_random().to_le_bytes()[0],
+    };
+    let reference = keys.reference.seal(&note);
+    drop(keys);
+    if let Some(access) = ledger.access.as_mut() {
+        access.reference = reference;
+    }
+    reference
+}
+
+fn access_record(ledger: &Ledger, client: IpAddr, parts: &Parts) -> AccessRecord {
     let text = |name| {
         parts
             .headers
@@ -219,11 +258,7 @@ fn access_record(ledger: &Ledger, client: std::net::IpAddr, parts: &Parts) -> Ac
             .path_and_query()
             .map_or_else(|| "*".to_owned(), |target| target.as_str().to_owned()),
         host: authority::of(parts).unwrap_or_default().to_owned(),
-        protocol: match parts.version {
-            Version::HTTP_2 => Protocol::Http2,
-            Version::HTTP_10 => Protocol::Http10,
-            _ => Protocol::Http11,
-        },
+        protocol: visit::protocol_of(parts.version),
         status: 0,
         body_bytes: 0,
         duration: std::time::Duration::ZERO,

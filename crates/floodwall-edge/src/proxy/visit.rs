@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use floodwall_model::{Prefix, RequestFacts, SiteId};
-use http::Method;
+use floodwall_model::{Prefix, Protocol, RequestFacts, SiteId, Timestamp};
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::uri::PathAndQuery;
+use http::{Method, Version};
 
+use crate::admission::{Mark, has_own_cookie, is_own_cookie};
 use crate::cache::CacheRequest;
 use crate::connection::Peer;
 use crate::forwarded::{self, Introduction};
@@ -27,6 +28,7 @@ pub(crate) struct Visit {
     /// Whether the peer is a proxy whose forwarding fields are believed.
     pub(crate) peer_trusted: bool,
     pub(crate) https: bool,
+    pub(crate) protocol: Protocol,
     pub(crate) method: Method,
     pub(crate) target: PathAndQuery,
     pub(crate) headers: HeaderMap,
@@ -35,6 +37,8 @@ pub(crate) struct Visit {
     pub(crate) told_host: Option<String>,
     /// What the origin is told of the visitor, where the peer is no trusted proxy.
     pub(crate) introduction: Option<Rc<Introduction>>,
+    /// The gate's mark, where the query had one.
+    pub(crate) mark: Option<Mark>,
 }
 
 impl Visit {
@@ -48,6 +52,7 @@ impl Visit {
         parts: Parts,
     ) -> Self {
         let target = origin_form(parts.uri.into_parts().path_and_query);
+        let protocol = protocol_of(parts.version);
         let (method, headers) = (parts.method, parts.headers);
         let told_host = if peer_trusted { forwarded::told_host(&headers, &authority) } else { None };
         Self {
@@ -57,11 +62,24 @@ impl Visit {
             peer,
             peer_trusted,
             https,
+            protocol,
             method,
             target,
             headers,
             told_host,
             introduction: None,
+            mark: None,
+        }
+    }
+
+    /// Takes the gate's mark out of the query: it is for the edge alone.
+    pub(crate) fn take_mark(&mut self, now: Timestamp) {
+        let Some(query) = self.target.query() else { return };
+        if let Some((target, mark)) = Mark::take(self.target.path(), query, now)
+            && let Ok(target) = PathAndQuery::from_maybe_shared(Bytes::from(target))
+        {
+            self.target = target;
+            self.mark = Some(mark);
         }
     }
 
@@ -112,13 +130,19 @@ impl Visit {
     /// The header as the origin gets it: what is for one hop removed, and what claims to know who
     /// asks. Made from `fields`, which are the visitor's own or a copy of them.
     pub(crate) fn header_to_origin(&self, mut fields: HeaderMap) -> HeaderMap {
+        if self.introduction.is_some()
+            && headers::go_on_as_they_are(&fields, &self.authority, forwarded::is_strangers_claim)
+        {
+            fields.remove(header::CONNECTION);
+            return fields;
+        }
         headers::remove_hop_by_hop(&mut fields);
         let host_stands =
             fields.get(header::HOST).is_some_and(|host| host.as_bytes() == self.authority.as_bytes());
         if !host_stands && let Ok(host) = header::HeaderValue::from_str(&self.authority) {
             fields.insert(header::HOST, host);
         }
-        join_cookie_crumbs(&mut fields);
+        tidy_cookies(&mut fields);
         if self.introduction.is_some() {
             // Who asks is said when the head is written.
             forwarded::remove_strangers_claims(&mut fields);
@@ -150,12 +174,30 @@ fn origin_form(target: Option<PathAndQuery>) -> PathAndQuery {
     }
 }
 
-/// HTTP/2 may send one cookie per field; HTTP/1.1 wants them in one (RFC 9113 section 8.2.3).
-fn join_cookie_crumbs(fields: &mut HeaderMap) {
+/// The protocol by its version.
+pub(super) fn protocol_of(version: Version) -> Protocol {
+    match version {
+        Version::HTTP_2 => Protocol::Http2,
+        Version::HTTP_10 => Protocol::Http10,
+        _ => Protocol::Http11,
+    }
+}
+
+/// HTTP/2 may send one cookie per field; HTTP/1.1 wants them in one (RFC 9113 section 8.2.3). What is for
+/// the edge's own gate stays here.
+fn tidy_cookies(fields: &mut HeaderMap) {
     let mut crumbs = fields.get_all(header::COOKIE).iter();
-    let (Some(_), Some(_)) = (crumbs.next(), crumbs.next()) else { return };
-    let joined = fields.get_all(header::COOKIE).iter().map(header::HeaderValue::as_bytes).collect::<Vec<_>>();
-    if let Ok(one) = header::HeaderValue::from_bytes(&joined.join(&b"; "[..])) {
+    let Some(first) = crumbs.next() else { return };
+    if crumbs.next().is_none() && !has_own_cookie(first.as_bytes()) {
+        return;
+    }
+    let lines = fields.get_all(header::COOKIE).iter().map(header::HeaderValue::as_bytes);
+    let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
+    let kept: Vec<&[u8]> = pairs.filter(|pair| !pair.is_empty() && !is_own_cookie(pair)).collect();
+    let joined = kept.join(&b"; "[..]);
+    if joined.is_empty() {
+        fields.remove(header::COOKIE);
+    } else if let Ok(one) = header::HeaderValue::from_maybe_shared(Bytes::from(joined)) {
         fields.insert(header::COOKIE, one);
     }
 }

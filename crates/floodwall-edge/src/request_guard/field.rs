@@ -1,42 +1,7 @@
 //! One field line of a head or a trailer section, and the values that decide on framing.
 
 use super::fault::FaultKind;
-
-/// `tchar` of RFC 9110 5.6.2.
-const TOKEN_BYTES: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0u8;
-    while byte < 128 {
-        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which checks the bound")]
-        {
-            table[byte as usize] = byte.is_ascii_alphanumeric()
-                || matches!(
-                    byte,
-                    b'!' | b'#'
-                        | b'$'
-                        | b'%'
-                        | b'&'
-                        | b'\''
-                        | b'*'
-                        | b'+'
-                        | b'-'
-                        | b'.'
-                        | b'^'
-                        | b'_'
-                        | b'`'
-                        | b'|'
-                        | b'~'
-                );
-        }
-        byte += 1;
-    }
-    table
-};
-
-/// Whether a token (method, field name, coding) may hold this byte.
-pub(super) fn is_token_byte(byte: u8) -> bool {
-    TOKEN_BYTES.get(usize::from(byte)).copied().unwrap_or(false)
-}
+use crate::plain::{self, is_token_byte};
 
 /// One field line, its value without surrounding whitespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +43,12 @@ pub(super) fn check(line: &[u8]) -> Result<FieldLine<'_>, FaultKind> {
         return Err(if cr { FaultKind::BareCr } else { FaultKind::ControlCharacter });
     }
     Ok(FieldLine { name, value: trim(value), kind: classify(name)? })
+}
+
+/// As [`check`], of a line that is plain already.
+pub(super) fn check_plain(line: plain::FieldLine<'_>) -> Result<FieldLine<'_>, FaultKind> {
+    let plain::FieldLine { name, value, .. } = line;
+    Ok(FieldLine { name, value, kind: classify(name)? })
 }
 
 fn classify(name: &[u8]) -> Result<Kind, FaultKind> {

@@ -2,6 +2,8 @@
 
 use std::net::Ipv6Addr;
 
+use crate::plain::is_host_byte;
+
 /// A host and its port, borrowed from the request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HostPort<'a> {
@@ -22,10 +24,9 @@ impl<'a> HostPort<'a> {
             address.parse::<Ipv6Addr>().ok()?;
             (text.get(..=end)?, text.get(end + 1..)?)
         } else {
-            let end = memchr::memchr(b':', text).unwrap_or(text.len());
+            let end = text.iter().position(|&b| !is_host_byte(b)).unwrap_or(text.len());
             let (host, port) = text.split_at_checked(end)?;
-            let named = |&b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-            if host.is_empty() || !host.iter().all(named) {
+            if host.is_empty() || !matches!(port.first(), None | Some(b':')) {
                 return None;
             }
             (host, port)

@@ -33,7 +33,8 @@ pub(crate) use head::RequestHead;
 pub(crate) use host::HostPort;
 
 use crate::place::Place;
-use field::Kind;
+use crate::plain;
+use field::{FieldLine, Kind};
 use host::TargetAuthority;
 
 /// Bytes of the empty lines tolerated before a request line (two CRLF).
@@ -169,6 +170,20 @@ impl RequestGuard {
 
     fn read_lines(&mut self, input: &[u8]) -> Result<Option<Box<RequestHead>>, FaultKind> {
         loop {
+            // Only where none of the line has been looked at: each byte is, a fixed number of times.
+            if self.expecting == Expecting::Fields
+                && self.searched == self.read
+                && let Some(line) = plain::field_line(input.get(self.read..).unwrap_or_default())
+            {
+                let end = self.read.saturating_add(line.bytes);
+                if end > self.limits.head_bytes_max {
+                    return Err(FaultKind::HeadTooLarge);
+                }
+                (self.read, self.searched) = (end, end);
+                self.count_field()?;
+                self.field(field::check_plain(line)?, input)?;
+                continue;
+            }
             let unsearched = input.get(self.searched..).unwrap_or_default();
             // The length is checked before the line's content is: so the verdict on a line that is
             // both too long and faulty does not depend on how the bytes came.
@@ -210,10 +225,15 @@ impl RequestGuard {
             let first = self.lines.is_empty();
             return Err(if first { FaultKind::LeadingWhitespace } else { FaultKind::ObsFold });
         }
-        if self.lines.len() >= self.limits.fields_max {
-            return Err(FaultKind::TooManyFields);
-        }
-        let field = field::check(line)?;
+        self.count_field()?;
+        self.field(field::check(line)?, input)
+    }
+
+    fn count_field(&self) -> Result<(), FaultKind> {
+        if self.lines.len() >= self.limits.fields_max { Err(FaultKind::TooManyFields) } else { Ok(()) }
+    }
+
+    fn field(&mut self, field: FieldLine<'_>, input: &[u8]) -> Result<(), FaultKind> {
         match field.kind {
             Kind::Other => {}
             Kind::Host => self.host(field.value)?,

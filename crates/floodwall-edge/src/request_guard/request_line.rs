@@ -1,8 +1,8 @@
 //! The first line of a request: method, target, version (RFC 9112 3).
 
 use super::fault::FaultKind;
-use super::field::is_token_byte;
 use super::host::TargetAuthority;
+use crate::plain::{is_path_byte, is_query_byte, is_token_byte};
 
 /// What the rest of the head is checked against.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub(super) fn check(line: &[u8]) -> Result<RequestLine<'_>, FaultKind> {
         return Err(FaultKind::LeadingWhitespace);
     }
     // Splitting at the outermost spaces leaves any further space in the target, which refuses it.
-    let first = memchr::memchr(b' ', line).ok_or(FaultKind::RequestLine)?;
-    let last = memchr::memrchr(b' ', line).ok_or(FaultKind::RequestLine)?;
+    let first = line.iter().position(|&b| b == b' ').ok_or(FaultKind::RequestLine)?;
+    let last = line.iter().rposition(|&b| b == b' ').ok_or(FaultKind::RequestLine)?;
     let method = line.get(..first).unwrap_or_default();
     let target = line.get(first + 1..last).unwrap_or_default();
     let version = line.get(last + 1..).unwrap_or_default();
@@ -89,12 +89,21 @@ fn after_scheme(target: &[u8]) -> Option<(&[u8], u16)> {
 /// unencoded. Bytes beyond ASCII must be UTF-8. A fragment is refused: it never belongs into a
 /// request, and is dropped by some recipients and kept by others.
 fn is_path_and_query(text: &[u8]) -> bool {
-    let plain = text.iter().fold(true, |fine, &b| fine & (0x21..=0x7e).contains(&b));
-    if !plain {
-        let control = |&b: &u8| b <= b' ' || b == 0x7f;
-        if text.iter().any(control) || std::str::from_utf8(text).is_err() {
-            return false;
-        }
+    let Some(path_end) = text.iter().position(|&b| !is_path_byte(b)) else { return true };
+    if let Some([b'?', query @ ..]) = text.get(path_end..)
+        && query.iter().all(|&b| is_query_byte(b))
+    {
+        return true;
+    }
+    is_odd_path_and_query(text)
+}
+
+/// As [`is_path_and_query`], for those with bytes beyond ASCII.
+#[cold]
+fn is_odd_path_and_query(text: &[u8]) -> bool {
+    let control = |&b: &u8| b <= b' ' || b == 0x7f;
+    if text.iter().any(control) || std::str::from_utf8(text).is_err() {
+        return false;
     }
     let (path, query) = match memchr::memchr(b'?', text) {
         Some(mark) => text.split_at_checked(mark).unwrap_or_default(),

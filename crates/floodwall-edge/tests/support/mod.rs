@@ -8,31 +8,46 @@ pub mod raw_origin;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use floodwall_edge::{
-    AccessSink, BoundEdge, CacheSettings, EdgeConfig, EdgeHandle, OriginConfig, QueryRules, SiteConfig,
-    Timeouts,
+    AccessSink, BoundEdge, CacheSettings, CrawlerRegister, EdgeConfig, EdgeHandle, OriginConfig, QueryRules,
+    SiteAdmission, SiteConfig, Timeouts,
 };
 use floodwall_model::{AccessRecord, Clock, Timestamp};
-use floodwall_policy::SitePolicy;
+use floodwall_policy::{BudgetSettings, Secret, SitePolicy};
 
 pub use origin::Origin;
 
-/// The operating system's clock, for tests.
-pub struct TestClock(Instant);
+/// The operating system's clock, for tests; it can be put forward.
+pub struct TestClock(Instant, AtomicU64, AtomicBool);
 
 impl TestClock {
     #[expect(clippy::disallowed_methods, reason = "a test's clock module")]
     pub fn start() -> Arc<Self> {
-        Arc::new(Self(Instant::now()))
+        Arc::new(Self(Instant::now(), AtomicU64::new(0), AtomicBool::new(false)))
+    }
+
+    /// A clock that stands still until it is put forward.
+    pub fn standing() -> Arc<Self> {
+        let clock = Self::start();
+        clock.2.store(true, Ordering::SeqCst);
+        clock.skip(Duration::from_secs(1));
+        clock
+    }
+
+    /// Puts the clock forward.
+    pub fn skip(&self, span: Duration) {
+        self.1.fetch_add(u64::try_from(span.as_micros()).unwrap(), Ordering::SeqCst);
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        let elapsed = self.0.elapsed();
+        let runs = if self.2.load(Ordering::SeqCst) { Duration::ZERO } else { self.0.elapsed() };
+        let elapsed = runs + Duration::from_micros(self.1.load(Ordering::SeqCst));
         Timestamp::new(elapsed, 1_790_000_000_000_000 + i64::try_from(elapsed.as_micros()).unwrap())
     }
 }
@@ -77,12 +92,35 @@ pub fn site(name: &str, hosts: &[&str], origins: &[SocketAddr]) -> SiteConfig {
         stale_if_error: None,
         https_only: false,
         hsts: None,
+        // Tests of other things are not about who gets in.
+        admission: SiteAdmission {
+            budget: BudgetSettings::new(256, 256).unwrap(),
+            ..SiteAdmission::default()
+        },
         query: QueryRules::default(),
     }
 }
 
 pub fn start(config: EdgeConfig) -> EdgeHandle {
     BoundEdge::bind(config, TestClock::start(), None).unwrap().start().unwrap()
+}
+
+pub fn start_with_clock(config: EdgeConfig) -> (EdgeHandle, Arc<TestClock>) {
+    let clock = TestClock::standing();
+    (BoundEdge::bind(config, clock.clone(), None).unwrap().start().unwrap(), clock)
+}
+
+/// With a clock that stands still, this secret, and this register of crawlers.
+pub fn start_with_secret(
+    config: EdgeConfig,
+    secret: &Secret,
+    crawlers: Arc<dyn CrawlerRegister>,
+) -> (EdgeHandle, Arc<TestClock>) {
+    let clock = TestClock::standing();
+    let bound = BoundEdge::bind(config, clock.clone(), None).unwrap();
+    bound.use_secret(secret);
+    bound.use_crawlers(crawlers);
+    (bound.start().unwrap(), clock)
 }
 
 pub fn start_with_log(config: EdgeConfig) -> (EdgeHandle, Arc<Records>) {

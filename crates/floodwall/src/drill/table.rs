@@ -5,7 +5,9 @@ use std::fmt::Write;
 use floodwall_drill::Scenario;
 use floodwall_drill::agent::{FloodSecond, FloodSeen};
 use floodwall_drill::measure::{FloodMet, Goodput, Outcome as Fate, Share, met_percent};
+use floodwall_drill::report::{between, parts};
 use floodwall_drill::run::Outcome;
+use floodwall_drill::scenario::{Flood, Skill};
 use floodwall_drill::twin::Simulated;
 
 use super::LeftOut;
@@ -31,7 +33,7 @@ pub(super) fn render(outcomes: &[Outcome], left_out: &[LeftOut]) -> String {
         );
         losses(&mut text, &outcome.goodput);
         for (flood, seen) in outcome.scenario.floods.iter().zip(&outcome.floods) {
-            let _ = writeln!(text, "  {}", flooded(flood.kind.as_str(), seen));
+            let _ = writeln!(text, "  {}", flooded(flood, seen));
         }
         if !outcome.floods.is_empty() {
             let held = used.held_peak;
@@ -40,6 +42,13 @@ pub(super) fn render(outcomes: &[Outcome], left_out: &[LeftOut]) -> String {
                 "  the edge held {} connections at most, {} half-open",
                 held.connections, held.half_open
             );
+        }
+        let admission: Vec<_> = (outcome.admission.iter())
+            .filter(|(_, value)| **value > 0.0)
+            .map(|(series, value)| format!("{series} {value}"))
+            .collect();
+        if !admission.is_empty() {
+            let _ = writeln!(text, "  its admission: {}", admission.join(", "));
         }
         let taken =
             outcome.edge_use.taken_by_others_s * 100.0 / f64::from(outcome.scenario.duration_s.max(1));
@@ -90,12 +99,22 @@ const LEGEND: &str = "\npages: share of what visitors wanted that arrived; sessi
      seconds from the onset until 99 % arrive and the 99th percentile is within 3x calm, for good;\n\
      flood met: share of the planned flood; below 95 % a row stands beside no other.\n";
 
-/// Which kinds of visitors went without.
+/// How the parts went, by which ways, and which kinds of visitors went without.
 fn losses(text: &mut String, goodput: &Goodput) {
+    let _ = writeln!(text, "  {}", parts(goodput));
+    if let Some(words) = between(&goodput.under_trouble) {
+        let _ = writeln!(text, "  {words}");
+    }
     for (kind, share) in &goodput.by_kind {
         let lost = share.wants - share.count(Fate::Arrived);
         if lost > 0 {
-            let _ = writeln!(text, "  {lost} of {} lost for kind {}", share.wants, kind.as_str());
+            let (wants, kind) = (share.wants, kind.as_str());
+            let (visits, whole) = (share.sessions, share.sessions_whole);
+            let _ = writeln!(
+                text,
+                "  {lost} of {wants} lost for kind {kind}, {} of {visits} visits",
+                visits - whole
+            );
         }
     }
 }
@@ -128,11 +147,14 @@ fn row(scenario: &Scenario, edge: &str, goodput: &Goodput) -> String {
 }
 
 /// What a flood did and what the edge made of it.
-fn flooded(kind: &str, seen: &FloodSeen) -> String {
+fn flooded(flood: &Flood, seen: &FloodSeen) -> String {
     let sum = |field: fn(&FloodSecond) -> u64| seen.seconds.iter().map(field).sum::<u64>();
-    let mut text = format!("{kind}: {} begun", sum(|second| second.begun));
+    let skill =
+        if flood.skill == Skill::Plain { String::new() } else { format!(" ({})", flood.skill.as_str()) };
+    let mut text = format!("{}{skill}: {} begun", flood.kind.as_str(), sum(|second| second.begun));
     for (count, what) in [
         (sum(|second| second.served), "served"),
+        (sum(|second| second.redirected), "redirected"),
         (sum(|second| second.refused), "refused"),
         (sum(|second| second.server_errors), "5xx"),
         (sum(|second| second.failed), "failed"),
@@ -140,6 +162,8 @@ fn flooded(kind: &str, seen: &FloodSeen) -> String {
         (sum(|second| second.unfinished), "unfinished"),
         (sum(|second| second.left_out), "left out"),
         (sum(|second| second.sent), "sent"),
+        (sum(|second| second.followed), "more requests by redirects and proofs"),
+        (sum(|second| second.proofs), "proofs of work"),
         (seen.connections_peak, "open at most"),
     ] {
         if count > 0 {

@@ -10,8 +10,8 @@ use super::definition::{Located, Span, kind_in_words};
 use super::keys;
 use super::section::{Log, Section};
 use super::{
-    AccessLog, Cache, CertificatePaths, CertificateTarget, Cleartext, HostPattern, Kept, Origin, Place,
-    ProbeTargets, QueryRule, RateLimit, SITES_MAX, Server, Settings, Site, Store, Timeouts,
+    AccessLog, Admission, Cache, CertificatePaths, CertificateTarget, Cleartext, HostPattern, Kept, Origin,
+    PathClass, Place, ProbeTargets, QueryRule, RateLimit, SITES_MAX, Server, Settings, Site, Store, Timeouts,
 };
 
 /// What was read of a file. A part that could not be read whole is `None`; the log says why.
@@ -52,6 +52,7 @@ pub(super) struct SiteDraft {
     pub(super) burst: Option<Located<u32>>,
     pub(super) origin_burst: Option<Located<u32>>,
     pub(super) query: Option<Located<Vec<Located<QueryRule>>>>,
+    pub(super) admission: AdmissionDraft,
     whole: Option<Site>,
 }
 
@@ -116,6 +117,7 @@ impl ServerDraft {
         section.report_unknown(log);
         let state = section.get(log, &keys::STATE).map(|path| below(folder, path));
         let trusted_proxies = section.get(log, &keys::TRUSTED_PROXIES);
+        let verify_crawlers = section.value(log, &keys::VERIFY_CRAWLERS);
         let admin_hosts = section.get(log, &keys::ADMIN_HOSTS);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = given_or(log, &section, &keys::WORKERS, cores);
@@ -154,6 +156,7 @@ impl ServerDraft {
                 admin_hosts: plain(admin_hosts.as_ref())?,
                 state: draft.state.as_ref()?.value.clone(),
                 trusted_proxies: plain(trusted_proxies.as_ref())?,
+                verify_crawlers: verify_crawlers?,
                 interface: draft.interface.as_ref().map(|i| i.value.clone()),
                 workers: workers?,
                 connections_max: connections_max?,
@@ -309,8 +312,10 @@ impl SiteDraft {
         let hsts = section.value(log, &keys::HSTS);
         let query = section.below(log, "site.query");
         query.report_unknown(log);
+        let admission = AdmissionDraft::read(&section.below(log, "site.admission"), log);
         let mut draft = Self {
             query: query.get(log, &keys::QUERY_ALLOW),
+            admission,
             name: section.get(log, &keys::NAME),
             hosts: section.get(log, &keys::HOSTS),
             origins: section.get(log, &keys::ORIGIN),
@@ -336,6 +341,7 @@ impl SiteDraft {
         hsts: Option<std::time::Duration>,
     ) -> Option<Site> {
         let rate = self.rate.as_ref()?.value;
+        let origin_rate = self.origin_rate.as_ref()?.value;
         let burst = self.burst.as_ref().map_or(rate.saturating_mul(10), |burst| burst.value);
         let certificate = self.certificate.as_ref().zip(self.key.as_ref()).map(|(certificate, key)| {
             CertificatePaths { certificate: certificate.value.clone(), key: key.value.clone() }
@@ -346,13 +352,56 @@ impl SiteDraft {
             origins: plain(self.origins.as_ref())?,
             role,
             certificate,
-            origin_limit: limit(self.origin_rate.as_ref()?.value, self.origin_burst.as_ref()?.value),
+            origin_limit: limit(
+                origin_rate,
+                self.origin_burst.as_ref().map_or(origin_rate.saturating_mul(10), |burst| burst.value),
+            ),
             request_limit: limit(rate, burst),
             stale_if_error,
             query: plain(self.query.as_ref())?,
             cleartext: self.cleartext.as_ref()?.value,
             hsts,
+            admission: self.admission.whole.clone()?,
         })
+    }
+}
+
+/// What was read of one `[site.admission]`.
+pub(super) struct AdmissionDraft {
+    pub(super) classes: Option<Located<Vec<Located<PathClass>>>>,
+    pub(super) origin_requests_min: Option<Located<u32>>,
+    pub(super) origin_requests_max: Option<Located<u32>>,
+    whole: Option<Admission>,
+}
+
+impl AdmissionDraft {
+    fn read(section: &Section<'_>, log: &mut Log) -> Self {
+        section.report_unknown(log);
+        let mode = section.value(log, &keys::ADMISSION_MODE);
+        let wait_max = section.value(log, &keys::WAIT_MAX);
+        let essential = section.get(log, &keys::ESSENTIAL);
+        let allow = section.get(log, &keys::ALLOW);
+        let generation = section.value(log, &keys::GENERATION);
+        let mut draft = Self {
+            classes: section.get(log, &keys::CLASSES),
+            origin_requests_min: section.get(log, &keys::CONCURRENCY_MIN),
+            origin_requests_max: section.get(log, &keys::CONCURRENCY_MAX),
+            whole: None,
+        };
+        draft.whole = (|| {
+            let least = draft.origin_requests_min.as_ref()?.value;
+            let most = draft.origin_requests_max.as_ref()?.value;
+            Some(Admission {
+                mode: mode?,
+                wait_max: wait_max?,
+                essential: plain(essential.as_ref())?,
+                allow: plain(allow.as_ref())?,
+                classes: plain(draft.classes.as_ref())?,
+                origin_requests: (least, most),
+                generation: generation?,
+            })
+        })();
+        draft
     }
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::definition::{Described, Fallback, Setting};
 use super::forms::{AddressPrefix, FilePath, ListOf, ListenAddress, OneOf, Period, Size, Whole, Words};
+use super::path::{Class, SitePath};
 use super::query::Query;
 use super::target::{Host, HostName, OriginUrl};
-use super::{AccessLogFormat, Cleartext};
+use super::{AccessLogFormat, AdmissionMode, Cleartext, VerifyCrawlers};
 
 const SERVER: &str = "server";
 const TIMEOUTS: &str = "server.timeouts";
@@ -19,6 +20,7 @@ const SITE: &str = "site";
 const SITE_LIMITS: &str = "site.limits";
 const SITE_CACHE: &str = "site.cache";
 const SITE_QUERY: &str = "site.query";
+const SITE_ADMISSION: &str = "site.admission";
 
 /// Every table, in the order of the documentation, and what it is for.
 pub(super) const TABLES: &[(&str, &str)] = &[
@@ -37,6 +39,10 @@ pub(super) const TABLES: &[(&str, &str)] = &[
     (
         SITE_QUERY,
         "Which query parameters the pages of the site above it read. The others are left out, in the cache and towards the origin, so that random ones neither miss the cache nor make work.",
+    ),
+    (
+        SITE_ADMISSION,
+        "Who is let to the origin of the site above it when there is not room for all. In calm times nobody sees anything of it.",
     ),
 ];
 
@@ -84,6 +90,8 @@ settings! {
     STATE: FilePath = SERVER.state, Toml("\"/var/lib/floodwall\""), "\"/var/lib/floodwall\"", FilePath;
     /// Proxies in front of Floodwall whose `X-Forwarded-For` or `Forwarded` is believed.
     TRUSTED_PROXIES: ListOf<AddressPrefix> = SERVER.trusted_proxies, Toml("[]"), "[\"192.0.2.0/24\"]", ListOf(AddressPrefix);
+    /// How search engines' crawlers are told from those who only call themselves so: `dns` asks this host's resolver for the names of their addresses, a few times a second at most and never while a visitor waits; `off` asks nobody.
+    VERIFY_CRAWLERS: OneOf<VerifyCrawlers> = SERVER.verify_crawlers, Toml("\"dns\""), "\"off\"", OneOf(VerifyCrawlers::WORDS);
     /// Network interface for the packet filter. Accepted, but without effect in this version.
     INTERFACE: Words = SERVER.interface, InWords("none"), "\"eth0\"", Words;
     /// Worker threads.
@@ -158,10 +166,10 @@ settings! {
     /// How long browsers, once they came over HTTPS, are to use nothing else for the site's hosts (HSTS). `"0s"` tells them nothing. Begin with a day: it cannot be taken back before it is over.
     HSTS: Period = SITE.hsts, Toml("\"0s\""), "\"365d\"", period(Duration::ZERO, Duration::from_secs(730 * 86_400));
 
-    /// Requests a second that may take work at the origin, per client. 0 for no limit.
-    ORIGIN_RATE: Whole<u32> = SITE_LIMITS.origin_requests_per_second, Toml("20"), "20", Whole::between(0, 1_000_000);
+    /// Requests a second that may take work at the origin, per client, however much room there is. 0 for no limit: `[site.admission]` shares what room there is.
+    ORIGIN_RATE: Whole<u32> = SITE_LIMITS.origin_requests_per_second, Toml("0"), "20", Whole::between(0, 1_000_000);
     /// Such requests at once after a pause.
-    ORIGIN_BURST: Whole<u32> = SITE_LIMITS.origin_burst, Toml("200"), "200", Whole::between(1, 10_000_000);
+    ORIGIN_BURST: Whole<u32> = SITE_LIMITS.origin_burst, InWords("ten times `origin_requests_per_second`"), "200", Whole::between(1, 10_000_000);
     /// Requests a second of any kind, per client, cached answers included. 0 for no limit.
     RATE: Whole<u32> = SITE_LIMITS.requests_per_second, Toml("0"), "500", Whole::between(0, 1_000_000);
     /// Requests of any kind at once after a pause.
@@ -172,4 +180,21 @@ settings! {
 
     /// A path and the parameters it reads. Of several that fit, the exact path holds, else the longest. A path that none fits keeps its query; `"/*?"` leaves it out everywhere else.
     QUERY_ALLOW: ListOf<Query> = SITE_QUERY.allow, Toml("[]"), "[\"/search?q&page\", \"/*?\"]", ListOf(Query);
+
+    /// `on` decides and acts. `observe` decides and counts, and lets everybody through. `off` does neither.
+    ADMISSION_MODE: OneOf<AdmissionMode> = SITE_ADMISSION.mode, Toml("\"on\""), "\"observe\"", OneOf(AdmissionMode::WORDS);
+    /// Longest time a visitor waits for the origin before being told when to come back.
+    WAIT_MAX: Period = SITE_ADMISSION.wait_max, Toml("\"3s\""), "\"3s\"", period(Duration::from_millis(100), Duration::from_secs(30));
+    /// Paths that are never challenged, besides `/robots.txt`, `/.well-known/`, feeds and the like.
+    ESSENTIAL: ListOf<SitePath> = SITE_ADMISSION.essential, Toml("[]"), "[\"/emergency\", \"/api/*\"]", ListOf(SitePath);
+    /// Clients that are always let in first and asked for nothing: polling offices, monitors. This beats everything else.
+    ALLOW: ListOf<AddressPrefix> = SITE_ADMISSION.allow, Toml("[]"), "[\"192.0.2.0/24\"]", ListOf(AddressPrefix);
+    /// Paths that cost the origin much more or less than others, in classes with a budget each. What no class names is of one more, `pages`.
+    CLASSES: ListOf<Class> = SITE_ADMISSION.classes, Toml("[]"), "[\"look-up: /polling-place* /search\"]", ListOf(Class);
+    /// Requests of one class that may be at the origin at once at the least, however slow it is.
+    CONCURRENCY_MIN: Whole<u32> = SITE_ADMISSION.origin_requests_min, Toml("4"), "4", Whole::between(1, 10_000);
+    /// And at the most, however quick it is.
+    CONCURRENCY_MAX: Whole<u32> = SITE_ADMISSION.origin_requests_max, Toml("256"), "256", Whole::between(1, 10_000);
+    /// Raise it by one to make everything void that visitors were given before.
+    GENERATION: Whole<u16> = SITE_ADMISSION.generation, Toml("0"), "1", Whole::between(0, 65_535);
 }

@@ -12,6 +12,7 @@ mod draft;
 mod fault;
 mod forms;
 mod keys;
+mod path;
 mod quantity;
 mod query;
 mod relations;
@@ -30,9 +31,18 @@ use std::time::Duration;
 use floodwall_model::Prefix;
 
 pub(crate) use fault::{Faults, Severity, TextForm};
+pub(crate) use path::{PathClass, PathPattern};
 pub(crate) use quantity::format_size;
 pub(crate) use query::QueryRule;
 pub(crate) use target::{HostPattern, Origin};
+
+/// Reads a duration as settings write it (`80ms`), for the command line.
+///
+/// # Errors
+/// In words: what is wrong with it.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    quantity::parse_duration(text).map_err(|fault| format!("{}; {}", fault.problem, fault.fix))
+}
 
 use draft::Draft;
 use section::Log;
@@ -72,6 +82,8 @@ pub(crate) struct Server {
     pub(crate) state: PathBuf,
     /// Proxies whose word on a visitor's address is taken.
     pub(crate) trusted_proxies: Vec<Prefix>,
+    /// How crawlers are told from those who only call themselves so.
+    pub(crate) verify_crawlers: VerifyCrawlers,
     /// Interface for the packet filter; nothing is attached in this version.
     pub(crate) interface: Option<String>,
     /// Worker threads, at least one.
@@ -195,6 +207,55 @@ pub(crate) struct Site {
     pub(crate) cleartext: Cleartext,
     /// How long browsers are told to use HTTPS only; zero or `None` tells them nothing.
     pub(crate) hsts: Option<Duration>,
+    /// Who is let to the origin when there is not room for all.
+    pub(crate) admission: Admission,
+}
+
+/// `[site.admission]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Admission {
+    /// Whether it decides and acts.
+    pub(crate) mode: AdmissionMode,
+    /// The longest anybody waits.
+    pub(crate) wait_max: Duration,
+    /// Paths that are never challenged.
+    pub(crate) essential: Vec<PathPattern>,
+    /// Clients that are always let in.
+    pub(crate) allow: Vec<Prefix>,
+    /// Path classes; no two of one name.
+    pub(crate) classes: Vec<PathClass>,
+    /// Requests of one class at the origin at once: least and most, in order.
+    pub(crate) origin_requests: (u32, u32),
+    /// What is of an earlier generation is void.
+    pub(crate) generation: u16,
+}
+
+/// What a site's gates do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AdmissionMode {
+    /// As they decide.
+    On,
+    /// They count what they would do.
+    Observe,
+    /// There are none.
+    Off,
+}
+
+impl AdmissionMode {
+    const WORDS: &[(&str, Self)] = &[("on", Self::On), ("observe", Self::Observe), ("off", Self::Off)];
+}
+
+/// How crawlers are told from those who only call themselves so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VerifyCrawlers {
+    /// By the names of their addresses.
+    Dns,
+    /// Not at all.
+    Off,
+}
+
+impl VerifyCrawlers {
+    const WORDS: &[(&str, Self)] = &[("dns", Self::Dns), ("off", Self::Off)];
 }
 
 /// What becomes of requests in clear text.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::forms::{TextFault, TextForm, shorten};
+use super::path::{PathPattern, parse_pattern};
 
 /// Names in one rule.
 const NAMES_MAX: usize = 64;
@@ -45,25 +46,7 @@ impl TextForm for Query {
             let fix = format!("write \"{}?\" to keep none, or the names to keep behind `?`", shorten(text));
             return Err(TextFault::new(format!("`{}` has no `?`", shorten(text)), fix));
         };
-        if !path.starts_with('/') {
-            return wrong(
-                format!("`{}` is not a path", shorten(path)),
-                "write the path from its first `/`, without scheme and host, for example \"/search?q\"",
-            );
-        }
-        let (path, below) = path.strip_suffix('*').map_or((path, false), |start| (start, true));
-        if path.contains('*') {
-            return wrong(
-                format!("`*` stands within the path `{}`", shorten(path)),
-                "`*` stands only at the path's end, for example \"/news/*?page\"",
-            );
-        }
-        if !path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'%' | b'"' | b'\\')) {
-            return wrong(
-                format!("`{}` has characters that do not stand in a path here", shorten(path)),
-                "write plain letters, digits and signs, without percent-encoding and fragment",
-            );
-        }
+        let PathPattern { path, below } = parse_pattern(path, "/search?q")?;
         let parameters: Vec<String> =
             names.split('&').filter(|name| !name.is_empty()).map(str::to_owned).collect();
         if parameters.len() > NAMES_MAX {
@@ -86,7 +69,7 @@ impl TextForm for Query {
                 return wrong(format!("`{}` is named twice", shorten(name)), "take one of them out");
             }
         }
-        Ok(QueryRule { path: path.to_owned(), below, parameters })
+        Ok(QueryRule { path, below, parameters })
     }
 }
 

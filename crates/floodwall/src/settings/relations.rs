@@ -19,6 +19,7 @@ pub(super) fn check(draft: &Draft, any_host: AnyHost, log: &mut Log) {
         origins(draft, site, log);
         limits(site, log);
         query(site, log);
+        admission(site, log);
         cleartext(draft, site, log);
     }
 }
@@ -299,6 +300,33 @@ fn query(site: &SiteDraft, log: &mut Log) {
         let star = if rule.value.below { "*" } else { "" };
         let problem = format!("`{}{star}` has a rule already{}", rule.value.path, log.place_in_words(first));
         log.error(rule.at.as_ref(), &key, problem, "write all names of one path into one rule");
+    }
+}
+
+fn admission(site: &SiteDraft, log: &mut Log) {
+    let draft = &site.admission;
+    let key = |key: &str| format!("{}.admission.{key}", site.path);
+    let mut seen = HashMap::new();
+    for class in elements(draft.classes.as_ref()) {
+        let name = class.value.name.as_str();
+        if let Some(first) = seen.insert(name, class.at.as_ref()) {
+            let problem = format!("the class `{name}` is there already{}", log.place_in_words(first));
+            log.error(class.at.as_ref(), &key("classes"), problem, "write all its paths behind one name");
+        } else if name == "pages" {
+            let problem = "`pages` is the class of what no other class names";
+            log.error(class.at.as_ref(), &key("classes"), problem, "choose another name");
+        }
+    }
+    if let (Some(least), Some(most)) = (&draft.origin_requests_min, &draft.origin_requests_max)
+        && least.value > most.value
+    {
+        let (at, name) = if least.at.is_some() {
+            (least.at.as_ref(), "origin_requests_min")
+        } else {
+            (most.at.as_ref(), "origin_requests_max")
+        };
+        let problem = format!("the least, {}, is more than the most, {}", least.value, most.value);
+        log.error(at, &key(name), problem, format!("write {} or less as the least", most.value));
     }
 }
 

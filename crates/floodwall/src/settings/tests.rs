@@ -41,6 +41,7 @@ fn a_site_alone_is_a_whole_file() {
             admin_hosts: Vec::new(),
             state: "/var/lib/floodwall".into(),
             trusted_proxies: vec![],
+            verify_crawlers: VerifyCrawlers::Dns,
             interface: None,
             workers: cores,
             connections_max: 20_000,
@@ -76,12 +77,21 @@ fn a_site_alone_is_a_whole_file() {
             origins: vec![Origin { host: "10.0.0.5".to_owned(), port: 8080 }],
             role: None,
             certificate: None,
-            origin_limit: Some(RateLimit { per_second: 20, burst: 200 }),
+            origin_limit: None,
             request_limit: None,
             stale_if_error: None,
             query: vec![],
             cleartext: Cleartext::Serve,
             hsts: Some(Duration::ZERO),
+            admission: Admission {
+                mode: AdmissionMode::On,
+                wait_max: seconds(3),
+                essential: vec![],
+                allow: vec![],
+                classes: vec![],
+                origin_requests: (4, 256),
+                generation: 0,
+            },
         }]
     );
 }
@@ -376,4 +386,16 @@ fn query_rules_are_read_and_compared() {
         "floodwall.toml:5:29: error: site[0].query.allow: `/search` has a rule already (line 5); write all names of one path into one rule\n\
          floodwall.toml:5:45: error: site[0].query.allow: `/a` has no `?`; write \"/a?\" to keep none, or the names to keep behind `?`"
     );
+}
+
+#[test]
+fn admission_is_read_and_compared() {
+    let with = |lines: &str| format!("{SMALLEST}[site.admission]\n{lines}\n");
+    let text = with("mode = \"observe\"\nclasses = [\"look-up: /find* /search\"]\nessential = [\"/api/*\"]");
+    let (settings, _) = read(&text).unwrap();
+    let admission = &settings.sites[0].admission;
+    assert_eq!((admission.mode, admission.classes[0].paths.len()), (AdmissionMode::Observe, 2));
+    let faults = read(&with("classes = [\"a: /b\", \"a: /c\", \"pages: /d\"]\norigin_requests_min = 300"))
+        .unwrap_err();
+    insta::assert_snapshot!(faults);
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use floodwall_model::Prefix;
+use floodwall_policy::WaitId;
 
 use super::{Asker, Target};
 
@@ -24,7 +25,7 @@ pub(in super::super) struct Client {
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Request {
     pub(in super::super) asker: Asker,
-    pub(super) client: Client,
+    pub(in super::super) client: Client,
     pub(in super::super) target: Target,
     pub(in super::super) state: State,
     /// Counts up with each state, so that timers of an earlier one are void.
@@ -33,7 +34,9 @@ pub(in super::super) struct Request {
     /// Others wait for what it fetches.
     pub(super) leads: bool,
     /// There is a stale copy that may stand in.
-    pub(super) copy: bool,
+    pub(in super::super) copy: bool,
+    /// The gate counts it among those at the origin.
+    pub(in super::super) pass: bool,
     pub(in super::super) sent_us: u64,
 }
 
@@ -42,6 +45,7 @@ pub(in super::super) struct Request {
 pub(in super::super) enum State {
     AtEdge,
     Follows,
+    WaitsAtGate(WaitId),
     WaitsForTurn,
     AtOrigin(Stage),
 }
@@ -68,6 +72,7 @@ impl Request {
             rounds: 0,
             leads: false,
             copy: false,
+            pass: false,
             sent_us: 0,
         }
     }

@@ -6,6 +6,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::AnswerFault;
+use crate::plain::is_token_byte;
 
 /// Most bytes of extensions in all chunks of one body together: nobody uses them, and each costs
 /// reading for no data.
@@ -163,9 +164,4 @@ impl Chunks {
         self.trailer_bytes = self.trailer_bytes.saturating_add(1);
         if self.trailer_bytes > TRAILER_BYTES_MAX { Err(AnswerFault::Trailers) } else { Ok(next) }
     }
-}
-
-/// `tchar` of RFC 9110 section 5.6.2.
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

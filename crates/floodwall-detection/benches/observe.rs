@@ -1,0 +1,2 @@
+//! What counting a request costs.
+fn main() {}

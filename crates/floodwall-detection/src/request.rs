@@ -1,0 +1,359 @@
+//! What detection sees of one answered request: a few numbers, no texts.
+
+use std::hash::BuildHasher;
+use std::net::IpAddr;
+
+use floodwall_model::Prefix;
+use foldhash::quality::FixedState;
+
+/// Facts of one request, fed to [`Sketches`](crate::Sketches) once it is answered (or refused). Small and `Copy`;
+/// texts are hashed with a secret seed ([`RequestReader`]), so that nobody can choose values that
+/// collide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestSeen {
+    /// [`Prefix::client_key`] of the client's prefix.
+    pub source: u64,
+    /// [`Prefix::client_key`] of the client's network (/24, /48).
+    pub network: u64,
+    /// Number of the autonomous system; 0 where it is not known.
+    pub asn: u32,
+    /// Which part of the site, as the operator divides it: 0 to 7.
+    pub path_class: PathClass,
+    /// What kind of thing was asked for.
+    pub kind: ContentKind,
+    /// Hash of the path without its query.
+    pub path: u64,
+    /// Hash of the query; `None` where there is none.
+    pub query: Option<u64>,
+    /// Hash of the user agent; `None` where it sent none, or the log has none.
+    pub agent: Option<u64>,
+    /// What the agent says it is.
+    pub agent_kind: AgentKind,
+    /// Hash of the TLS or HTTP/2 fingerprint; `None` where there is none.
+    pub fingerprint: Option<u64>,
+    /// Method.
+    pub method: MethodClass,
+    /// Status of the answer.
+    pub status: u16,
+    /// How the cache took part.
+    pub cache: CachePart,
+    /// Where the visitor came from.
+    pub referrer: Referrer,
+    /// The token the visitor carried.
+    pub token: TokenSeen,
+    /// What admission decided.
+    pub admission: AdmissionSeen,
+}
+
+/// A part of the site, 0 to 7; what is above counts as 7.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PathClass(u8);
+
+impl PathClass {
+    /// How many there are.
+    pub const COUNT: usize = 8;
+
+    /// The class of that number.
+    #[must_use]
+    pub fn new(number: u8) -> Self {
+        Self(number.min(7))
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn number(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// What kind of thing is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentKind {
+    /// A page people read.
+    Page,
+    /// What a page needs: style sheets, scripts, pictures, fonts.
+    Asset,
+    /// An answer made for one visitor: look-up, search, form, API.
+    Data,
+    /// Feeds, downloads, `robots.txt` and the like.
+    Other,
+}
+
+/// What a user agent says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentKind {
+    /// A browser.
+    Browser,
+    /// A crawler, monitor or feed reader that says so.
+    DeclaredBot,
+    /// A tool or library for programs.
+    Tool,
+    /// None was sent, or none is known.
+    Absent,
+}
+
+/// Methods, as far as they differ for detection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MethodClass {
+    /// `GET`.
+    Get,
+    /// `HEAD`.
+    Head,
+    /// `POST`.
+    Post,
+    /// Any other.
+    Other,
+}
+
+/// How the cache took part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CachePart {
+    /// It answered.
+    Answered,
+    /// The request went to the origin, or would have had to.
+    OriginBound,
+    /// Not known (a log that does not say).
+    Unknown,
+}
+
+/// Where a visitor came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Referrer {
+    /// Named no page.
+    Absent,
+    /// A page of the same site.
+    Own,
+    /// Another site.
+    Elsewhere,
+    /// Not known (a log that does not say).
+    Unknown,
+}
+
+/// The token a visitor carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenSeen {
+    /// None.
+    Absent,
+    /// One that counts.
+    Valid,
+    /// One that does not.
+    Invalid,
+}
+
+/// What admission decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdmissionSeen {
+    /// Let in at once.
+    Admitted,
+    /// Let in after waiting.
+    Waited,
+    /// Answered with a challenge.
+    Challenged,
+    /// Refused.
+    Refused,
+}
+
+/// A request as a log or an edge has it: texts.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestText<'a> {
+    /// The visitor's address.
+    pub client: IpAddr,
+    /// Method as sent.
+    pub method: &'a str,
+    /// Path and query as sent.
+    pub target: &'a str,
+    /// `Referer` as sent; `None` where none was sent.
+    pub referer: Option<&'a str>,
+    /// `User-Agent` as sent; `None` where none was sent.
+    pub user_agent: Option<&'a str>,
+    /// Status of the answer.
+    pub status: u16,
+}
+
+/// Turns texts into [`RequestSeen`].
+#[derive(Clone, Debug)]
+pub struct RequestReader {
+    hasher: FixedState,
+    hosts: Vec<String>,
+}
+
+impl RequestReader {
+    /// A reader with a secret seed. `hosts` are the site's own names, by which referrers are told
+    /// apart; where it is empty, a referrer counts as the site's own when `own_referrer` of a log is
+    /// not known, that is never.
+    #[must_use]
+    pub fn new(seed: u64, hosts: &[&str]) -> Self {
+        let hosts = hosts.iter().map(|host| host.trim_start_matches("www.").to_ascii_lowercase()).collect();
+        Self { hasher: FixedState::with_seed(seed), hosts }
+    }
+
+    /// The facts of a request. What a text cannot say (cache, token, admission, fingerprint, network
+    /// operator) is left at "not known" and can be set by the caller.
+    #[must_use]
+    pub fn read(&self, text: &RequestText<'_>) -> RequestSeen {
+        let (path, query) = match text.target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (text.target, None),
+        };
+        let method = match text.method {
+            "GET" => MethodClass::Get,
+            "HEAD" => MethodClass::Head,
+            "POST" => MethodClass::Post,
+            _ => MethodClass::Other,
+        };
+        RequestSeen {
+            source: Prefix::of_client(text.client).client_key(),
+            network: Prefix::of_network(text.client).client_key(),
+            asn: 0,
+            path_class: PathClass::default(),
+            kind: kind_of(path, query, method),
+            path: self.hasher.hash_one(path.as_bytes()),
+            query: query.map(|query| self.hasher.hash_one(query.as_bytes())),
+            agent: text.user_agent.map(|agent| self.hasher.hash_one(agent.as_bytes())),
+            agent_kind: agent_kind(text.user_agent),
+            fingerprint: None,
+            method,
+            status: text.status,
+            cache: CachePart::Unknown,
+            referrer: self.referrer(text.referer),
+            token: TokenSeen::Absent,
+            admission: if matches!(text.status, 429) {
+                AdmissionSeen::Refused
+            } else {
+                AdmissionSeen::Admitted
+            },
+        }
+    }
+
+    fn referrer(&self, referer: Option<&str>) -> Referrer {
+        let Some(referer) = referer.filter(|text| !text.is_empty() && *text != "-") else {
+            return Referrer::Absent;
+        };
+        let Some((_, rest)) = referer.split_once("://") else { return Referrer::Elsewhere };
+        let host = rest.split(['/', '?', '#', ':']).next().unwrap_or("");
+        let host = host.strip_prefix("www.").unwrap_or(host);
+        let own = self.hosts.iter().any(|name| name.eq_ignore_ascii_case(host));
+        if own { Referrer::Own } else { Referrer::Elsewhere }
+    }
+}
+
+fn kind_of(path: &str, query: Option<&str>, method: MethodClass) -> ContentKind {
+    const ASSETS: [&str; 20] = [
+        "css", "js", "mjs", "map", "png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "woff",
+        "woff2", "ttf", "otf", "eot", "mp4", "webm", "wasm",
+    ];
+    const OTHER: [&str; 10] = ["xml", "txt", "rss", "atom", "pdf", "zip", "gz", "tgz", "deb", "json"];
+    let name = path.rsplit('/').next().unwrap_or("");
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let is = |list: &[&str]| list.iter().any(|known| ending.eq_ignore_ascii_case(known));
+    if is(&ASSETS) {
+        ContentKind::Asset
+    } else if method == MethodClass::Post || path.starts_with("/api/") {
+        ContentKind::Data
+    } else if is(&OTHER) {
+        ContentKind::Other
+    } else if query.is_some_and(|query| !query.is_empty()) {
+        ContentKind::Data
+    } else {
+        ContentKind::Page
+    }
+}
+
+fn agent_kind(agent: Option<&str>) -> AgentKind {
+    const BOTS: [&str; 14] = [
+        "bot",
+        "crawl",
+        "spider",
+        "slurp",
+        "feed",
+        "rss",
+        "monitor",
+        "archiver",
+        "facebookexternalhit",
+        "preview",
+        "uptime",
+        "probe",
+        "checker",
+        "blackbox",
+    ];
+    const TOOLS: [&str; 12] = [
+        "curl",
+        "wget",
+        "python",
+        "java/",
+        "go-http",
+        "libwww",
+        "okhttp",
+        "ruby",
+        "perl",
+        "httpclient",
+        "axios",
+        "scrapy",
+    ];
+    let Some(agent) = agent.filter(|text| !text.is_empty() && *text != "-") else { return AgentKind::Absent };
+    let has = |words: &[&str]| words.iter().any(|word| contains_ignoring_case(agent, word));
+    if has(&BOTS) {
+        AgentKind::DeclaredBot
+    } else if has(&TOOLS) {
+        AgentKind::Tool
+    } else {
+        AgentKind::Browser
+    }
+}
+
+fn contains_ignoring_case(text: &str, word: &str) -> bool {
+    text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text<'a>(method: &'a str, target: &'a str, referer: &'a str, agent: &'a str) -> RequestText<'a> {
+        RequestText {
+            client: "192.0.2.7".parse().unwrap(),
+            method,
+            target,
+            referer: (!referer.is_empty()).then_some(referer),
+            user_agent: (!agent.is_empty()).then_some(agent),
+            status: 200,
+        }
+    }
+
+    #[test]
+    fn kinds_agents_and_referrers_are_told_apart() {
+        use AgentKind as A;
+        use ContentKind as C;
+        use Referrer as R;
+        let reader = RequestReader::new(1, &["www.vote.example"]);
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:27.0) Gecko/20100101 Firefox/27.0";
+        let rows = [
+            ("GET", "/", "", firefox, C::Page, A::Browser, R::Absent),
+            ("GET", "/a/site.CSS?v=3", "https://vote.example/", firefox, C::Asset, A::Browser, R::Own),
+            (
+                "GET",
+                "/lookup?address=1",
+                "http://www.vote.example:80/x",
+                "curl/8.0",
+                C::Data,
+                A::Tool,
+                R::Own,
+            ),
+            ("POST", "/register", "https://vote.example.evil/", "", C::Data, A::Absent, R::Elsewhere),
+            ("GET", "/feed.xml", "-", "Googlebot/2.1", C::Other, A::DeclaredBot, R::Absent),
+            ("GET", "/page?", "nonsense", firefox, C::Page, A::Browser, R::Elsewhere),
+        ];
+        for (method, target, referer, agent, kind, agent_kind, referrer) in rows {
+            let seen = reader.read(&text(method, target, referer, agent));
+            assert_eq!((seen.kind, seen.agent_kind, seen.referrer), (kind, agent_kind, referrer), "{target}");
+        }
+    }
+
+    #[test]
+    fn another_seed_gives_other_hashes() {
+        let request = text("GET", "/a?b", "", "x");
+        let (one, two) = (RequestReader::new(1, &[]), RequestReader::new(2, &[]));
+        assert_eq!(one.read(&request), one.read(&request));
+        assert_ne!(one.read(&request).path, two.read(&request).path);
+    }
+}

@@ -1,0 +1,514 @@
+//! Who is let to the origin when there is not room for all: between real sockets, with real cookies.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test"
+)]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use floodwall_edge::{AdmissionMode, CrawlerRegister, EdgeConfig, EdgeHandle, PathPattern};
+use floodwall_model::{Clock, GateStatus, Prefix, SiteId};
+use floodwall_policy::{
+    BudgetSettings, CrawlerStanding, Decided, Keyring, ProbeClaims, ReferenceKey, Secret,
+};
+use sha2::{Digest, Sha256};
+use support::origin::page;
+use support::{Answer, Origin, TestClock, Visitor, config, until};
+use support::{start as start_running, start_with_clock, start_with_secret};
+
+const PRIVATE: (&str, &str) = ("cache-control", "no-store");
+const CACHEABLE: (&str, &str) = ("cache-control", "public, max-age=60");
+
+/// An edge whose clock stands still, so that a line stays as long as it is.
+fn start(config: EdgeConfig) -> EdgeHandle {
+    start_with_clock(config).0
+}
+
+/// An origin that answers one at a time.
+fn one_at_a_time(origin: &Origin) -> EdgeConfig {
+    let mut config = config(&[origin.address]);
+    config.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    let admission = &mut config.sites[0].admission;
+    admission.budget = BudgetSettings::new(1, 1).unwrap();
+    // One waits, at the ten a second that are believed in at first; of further ones something is asked.
+    admission.wait_max = Duration::from_millis(100);
+    config
+}
+
+fn look_up() -> Origin {
+    Origin::start(|asked| page(asked.uri().path(), &[PRIVATE]))
+}
+
+fn gate(edge: &EdgeHandle) -> GateStatus {
+    edge.sites()[0].gates[0].clone()
+}
+
+/// A person with a browser that keeps cookies, behind an address of their own.
+struct Person {
+    address: String,
+    cookies: Vec<(String, String)>,
+    keeps_cookies: bool,
+    fields: &'static str,
+}
+
+const BROWSER: &str = "User-Agent: Browser/1 Mobile\r\nAccept: text/html\r\n";
+
+impl Person {
+    fn new(number: u32) -> Self {
+        let address = std::net::Ipv4Addr::from(0xC633_6400 + number * 257).to_string();
+        Self { address, cookies: Vec::new(), keeps_cookies: true, fields: BROWSER }
+    }
+
+    fn send(&self, edge: &EdgeHandle, target: &str) -> Visitor {
+        let mut visitor = Visitor::connect(edge);
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies =
+            if cookies.is_empty() { String::new() } else { format!("Cookie: {}\r\n", cookies.join("; ")) };
+        let (address, fields) = (&self.address, self.fields);
+        visitor.send(
+            format!(
+                "GET {target} HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-For: {address}\r\n{fields}{cookies}\r\n"
+            )
+            .as_bytes(),
+        );
+        visitor
+    }
+
+    fn take_cookies(&mut self, answer: &Answer) {
+        for (_, line) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
+            let (pair, attributes) = line.split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            self.cookies.retain(|(known, _)| known != name);
+            if self.keeps_cookies && !attributes.contains("Max-Age=0") {
+                self.cookies.push((name.to_owned(), value.to_owned()));
+            }
+        }
+    }
+
+    /// Asks once.
+    fn ask(&mut self, edge: &EdgeHandle, target: &str) -> Answer {
+        let answer = self.send(edge, target).read_answer(false);
+        self.take_cookies(&answer);
+        answer
+    }
+
+    /// Asks and follows redirects as a browser does; the last answer, and where it was asked for.
+    fn browse(&mut self, edge: &EdgeHandle, target: &str) -> (Answer, String) {
+        let mut target = target.to_owned();
+        for _ in 0..10 {
+            let answer = self.ask(edge, &target);
+            match (answer.status, answer.header("location")) {
+                (307, Some(location)) => target = location.to_owned(),
+                _ => return (answer, target),
+            }
+        }
+        panic!("redirected in a circle at {target}");
+    }
+}
+
+/// Fills the only place at the origin, and the only one in line.
+fn fill(edge: &EdgeHandle, origin: &Origin) -> Vec<Visitor> {
+    origin.close_gate();
+    let before = origin.count();
+    let first = Person::new(1_000).send(edge, "/held-1");
+    until("the place is taken", || origin.count() > before);
+    let second = Person::new(1_001).send(edge, "/held-2");
+    until("one waits", || gate(edge).waiting == 1);
+    vec![first, second]
+}
+
+#[test]
+fn in_calm_times_nobody_sees_anything() {
+    let origin = look_up();
+    let mut config = config(&[origin.address]);
+    config.sites[0].admission.budget = BudgetSettings::default();
+    let edge = start_running(config);
+    let mut visitor = Visitor::connect(&edge);
+    for number in 0..100 {
+        let answer = visitor.get(&format!("/{number}"));
+        assert_eq!((answer.status, answer.header("set-cookie")), (200, None));
+    }
+    let gate = gate(&edge);
+    assert_eq!((gate.counts.admitted, gate.in_flight, gate.rung), (100, 0, 0));
+    assert_eq!(gate.counts.waited + gate.counts.refused_no_room + gate.counts.challenged_redirect, 0);
+}
+
+#[test]
+fn who_there_is_no_room_for_waits_and_is_answered() {
+    let origin = look_up();
+    let mut config = one_at_a_time(&origin);
+    config.sites[0].admission.wait_max = Duration::from_secs(20);
+    let edge = start(config);
+    let mut waiting = fill(&edge, &origin);
+    assert_eq!(origin.count(), 1, "the second is not at the origin");
+    origin.open_gate();
+    for visitor in &mut waiting {
+        assert_eq!(visitor.read_answer(false).status, 200);
+    }
+    until("all places are given back", || gate(&edge).in_flight == 0);
+    assert_eq!(origin.in_progress_max(), 1);
+    assert_eq!(gate(&edge).counts.waited, 1);
+}
+
+#[test]
+fn the_bound_on_waiting_is_kept() {
+    let origin = look_up();
+    let (edge, clock) = start_with_clock(one_at_a_time(&origin));
+    let mut waiting = fill(&edge, &origin);
+    clock.skip(Duration::from_millis(100));
+    let told = waiting[1].read_answer(false);
+    assert_eq!(told.status, 503);
+    assert!(told.header("retry-after").unwrap().parse::<u32>().unwrap() >= 1);
+    assert_eq!(told.header("cache-control"), Some("no-store"));
+    assert_eq!(gate(&edge).counts.refused_waited_out, 1);
+    origin.open_gate();
+    assert_eq!(waiting[0].read_answer(false).status, 200);
+}
+
+#[test]
+fn who_goes_away_while_waiting_leaves_nothing_behind() {
+    let origin = look_up();
+    let mut config = one_at_a_time(&origin);
+    config.sites[0].admission.wait_max = Duration::from_secs(20);
+    let edge = start(config);
+    let mut waiting = fill(&edge, &origin);
+    drop(waiting.pop());
+    until("the line is empty", || gate(&edge).waiting == 0);
+    assert_eq!(gate(&edge).counts.abandoned, 1);
+    origin.open_gate();
+    assert_eq!(waiting[0].read_answer(false).status, 200);
+    until("all places are given back", || gate(&edge).in_flight == 0);
+}
+
+#[test]
+fn the_invisible_proof_lets_a_browser_go_first() {
+    let origin = look_up();
+    let mut config = one_at_a_time(&origin);
+    config.sites[0].admission.wait_max = Duration::from_millis(200);
+    let edge = start(config);
+    let _held = fill(&edge, &origin);
+    let _third = Person::new(1_002).send(&edge, "/held-3");
+    until("two wait", || gate(&edge).waiting == 2);
+
+    let mut person = Person::new(1);
+    let answer = person.ask(&edge, "/look-up?address=1+Main+St");
+    assert_eq!(answer.status, 307);
+    let location = answer.header("location").unwrap().to_owned();
+    assert!(location.starts_with("/look-up?address=1+Main+St&floodwall=r."), "{location}");
+    assert!(answer.header("set-cookie").unwrap().starts_with("floodwall_token="));
+    assert!(answer.header("set-cookie").unwrap().ends_with("; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax"));
+    let back = person.ask(&edge, &location);
+    assert_eq!((back.status, back.header("location")), (307, Some("/look-up?address=1+Main+St")));
+    assert_eq!(back.header("set-cookie"), None);
+    // Now he goes first of all who wait.
+    let mut asked = person.send(&edge, "/look-up?address=1+Main+St");
+    until("he waits", || gate(&edge).counts.waited >= 3);
+    origin.open_gate();
+    assert_eq!(asked.read_answer(false).text(), "/look-up");
+    let asked = origin.asked();
+    let his = asked.iter().find(|asked| asked.uri().path() == "/look-up").unwrap();
+    assert_eq!(his.uri(), "/look-up?address=1+Main+St", "the mark is not for the origin");
+    assert_eq!(his.headers().get("cookie"), None, "nor is the cookie");
+}
+
+#[test]
+fn without_cookies_nobody_is_redirected_in_a_circle() {
+    let origin = look_up();
+    let edge = start(one_at_a_time(&origin));
+    let _held = fill(&edge, &origin);
+    let mut person = Person { keeps_cookies: false, ..Person::new(1) };
+    let (answer, target) = person.browse(&edge, "/look-up");
+    assert!(target.starts_with("/look-up?floodwall=r."));
+    assert_eq!(answer.status, 503);
+}
+
+#[test]
+fn what_is_no_page_is_not_challenged_and_what_is_essential_neither() {
+    let origin = look_up();
+    let mut config = one_at_a_time(&origin);
+    config.sites[0].admission.essential = vec![PathPattern::Below("/status/".into())];
+    let edge = start(config);
+    let _held = fill(&edge, &origin);
+    let picture = "Sec-Fetch-Dest: image\r\nAccept: image/avif,*/*\r\n";
+    let data = "Accept: application/json\r\n";
+    for (path, fields, status) in [
+        ("/look-up", BROWSER, 307),
+        ("/look-up", "Sec-Fetch-Dest: document\r\n", 307),
+        ("/picture", picture, 503),
+        ("/data", data, 503),
+        // What it is hangs on how the origin reads it.
+        ("/.well-known/../look-up", BROWSER, 307),
+        ("/status/%2e%2e/look-up", BROWSER, 307),
+    ] {
+        let mut person = Person { fields, ..Person::new(1) };
+        assert_eq!(person.ask(&edge, path).status, status, "{path} {fields}");
+    }
+    for path in ["/status/now", "/robots.txt"] {
+        let essential = Person::new(1).send(&edge, path);
+        until("it waits, before the one who waits already", || gate(&edge).waiting == 2);
+        drop(essential);
+        until("it has gone", || gate(&edge).waiting == 1);
+    }
+}
+
+#[test]
+fn the_cache_answers_everybody_meanwhile() {
+    let origin = Origin::start(|asked| {
+        let cached = asked.uri().path() == "/deadlines";
+        page("what the origin says", &[if cached { CACHEABLE } else { PRIVATE }])
+    });
+    let edge = start(one_at_a_time(&origin));
+    assert_eq!(Person::new(1).ask(&edge, "/deadlines").status, 200);
+    until("all places are given back", || gate(&edge).in_flight == 0);
+    let _held = fill(&edge, &origin);
+    for number in 0..50 {
+        let mut person = Person::new(number);
+        person.cookies.push(("floodwall_token".into(), "not ours".into()));
+        assert_eq!(person.ask(&edge, "/deadlines").status, 200);
+        assert_eq!(person.ask(&edge, "/deadlines?floodwall=r.1").status, 200, "the mark is no other page");
+    }
+}
+
+#[test]
+fn observing_refuses_nobody_and_counts() {
+    let origin = look_up();
+    let mut config = one_at_a_time(&origin);
+    config.sites[0].admission.mode = AdmissionMode::Observe;
+    let edge = start(config);
+    origin.close_gate();
+    let mut all: Vec<Visitor> =
+        (0..20).map(|number| Person::new(number).send(&edge, &format!("/look-up?{number}"))).collect();
+    until("all are at the origin", || origin.in_progress_max() == 20);
+    origin.open_gate();
+    for visitor in &mut all {
+        assert_eq!(visitor.read_answer(false).status, 200);
+    }
+    let counts = gate(&edge).counts;
+    assert!(counts.challenged_redirect + counts.refused_no_room + counts.waited >= 18, "{counts:?}");
+}
+
+#[test]
+fn off_means_no_gate() {
+    let origin = look_up();
+    let mut config = one_at_a_time(&origin);
+    config.sites[0].admission.mode = AdmissionMode::Off;
+    let edge = start(config);
+    assert_eq!(Person::new(1).ask(&edge, "/look-up").status, 200);
+    assert!(edge.sites()[0].gates.is_empty());
+}
+
+#[test]
+fn allowed_clients_are_asked_for_nothing() {
+    let origin = look_up();
+    let mut config = one_at_a_time(&origin);
+    config.sites[0].admission.wait_max = Duration::from_secs(20);
+    config.sites[0].admission.allow = vec!["198.51.100.7".parse().unwrap()];
+    let edge = start(config);
+    let mut held = fill(&edge, &origin);
+    for number in 0..199 {
+        held.push(Person::new(number).send(&edge, &format!("/held-{number}")));
+    }
+    until("the line is full", || gate(&edge).counts.challenged_redirect > 0);
+    let mut office = Person { address: "198.51.100.7".into(), ..Person::new(0) }.send(&edge, "/office");
+    until("the office waits first in line", || gate(&edge).waiting > 0);
+    origin.open_gate();
+    assert_eq!(office.read_answer(false).status, 200);
+}
+
+/// Believes one address to be the crawler that it says it is.
+struct OneCrawler(std::net::IpAddr);
+
+impl CrawlerRegister for OneCrawler {
+    fn standing(&self, address: std::net::IpAddr, user_agent: &[u8]) -> CrawlerStanding {
+        match (user_agent.starts_with(b"Crawler"), address == self.0) {
+            (true, true) => CrawlerStanding::Verified,
+            (true, false) => CrawlerStanding::Refused,
+            (false, _) => CrawlerStanding::NotClaimed,
+        }
+    }
+}
+
+#[test]
+fn verified_crawlers_and_signed_probes_are_let_in_and_liars_are_not() {
+    let origin = look_up();
+    let secret = Secret::new([7; 32]);
+    let crawler = Arc::new(OneCrawler("203.0.113.1".parse().unwrap()));
+    let (edge, clock) = start_with_secret(one_at_a_time(&origin), &secret, crawler);
+    let _held = fill(&edge, &origin);
+    let now = clock.now();
+    let claims = ProbeClaims {
+        site: None,
+        name: "office".parse().unwrap(),
+        generation: 0,
+        issued_unix_s: u32::try_from(now.wall_unix_seconds()).unwrap(),
+        lifetime_s: 60,
+    };
+    let probe = Keyring::new(&secret, now).issue_probe(&claims);
+    let signed = format!("{BROWSER}Floodwall-Probe: {}\r\n", probe.as_str());
+    let forged = format!("{BROWSER}Floodwall-Probe: {}\r\n", "A".repeat(probe.as_str().len()));
+    let crawls = "User-Agent: Crawler/1\r\nAccept: text/html\r\n";
+    for (address, fields, let_in) in [
+        ("203.0.113.1", crawls, true),
+        ("203.0.113.2", crawls, false),
+        ("203.0.113.3", &signed, true),
+        ("203.0.113.3", &forged, false),
+    ] {
+        let mut visitor = Visitor::connect(&edge);
+        let lines = format!("X-Forwarded-For: {address}\r\n{fields}");
+        visitor.send(format!("GET /page/{address} HTTP/1.1\r\nHost: a.test\r\n{lines}\r\n").as_bytes());
+        if let_in {
+            until("it waits, before others", || gate(&edge).waiting == 2);
+            drop(visitor);
+            until("it has gone", || gate(&edge).waiting == 1);
+        } else {
+            assert_eq!(visitor.read_answer(false).status, 307, "{address} {fields}");
+        }
+    }
+}
+
+#[test]
+fn a_reference_says_what_was_decided_and_to_whom() {
+    let origin = look_up();
+    let secret = Secret::new([7; 32]);
+    let nobody = Arc::new(OneCrawler("203.0.113.1".parse().unwrap()));
+    let (edge, clock) = start_with_secret(one_at_a_time(&origin), &secret, nobody);
+    let _held = fill(&edge, &origin);
+    let mut person = Person { fields: "Accept: image/png\r\n", ..Person::new(1) };
+    let refused = person.ask(&edge, "/map.png");
+    assert_eq!(refused.status, 503);
+    let key = ReferenceKey::new(&secret);
+    let reference = refused.header("x-request-id").unwrap().parse().unwrap();
+    let note = key.open(reference, 1, clock.now()).unwrap();
+    assert_eq!((note.decided, note.site), (Decided::NoRoom, Some(0)));
+    assert_eq!(note.at_unix_s, clock.now().wall_unix_seconds());
+    let prefix = Prefix::of_client(person.address.parse().unwrap());
+    assert_eq!(note.client, key.client_tag(prefix));
+    assert!(refused.text().contains(refused.header("x-request-id").unwrap()));
+}
+
+/// Brings the ladder to the page with the choice, by more who have been redirected than the origin can
+/// answer by far; one of them.
+fn climb_to_choice(edge: &EdgeHandle) -> Person {
+    let mut people: Vec<Person> = (0..460).map(Person::new).collect();
+    for (number, person) in people.iter_mut().enumerate() {
+        assert_eq!(person.ask(edge, &format!("/look-up?{number}")).status, 307);
+    }
+    // Of those who came back from the redirect one has a place in line; for the others there is none.
+    let first = people[0].send(edge, "/look-up?first");
+    until("one of them waits", || gate(edge).waiting == 2);
+    for (number, person) in people.iter_mut().enumerate().skip(1) {
+        let answer = person.ask(edge, &format!("/look-up?{number}"));
+        assert_eq!(answer.status, 503);
+        if gate(edge).rung == 3 {
+            drop(first);
+            until("he has gone", || gate(edge).waiting == 1);
+            return people.pop().unwrap();
+        }
+    }
+    panic!("the ladder stays at {:?}", gate(edge));
+}
+
+/// What a browser makes of the page's challenge.
+fn solve(page: &str) -> String {
+    let at = page.find("data-challenge=").expect("a challenge") + "data-challenge=".len();
+    let quote = page[at..].chars().next().unwrap();
+    let json = page[at + 1..].split(quote).next().unwrap().replace("&quot;", "\"").replace("&amp;", "&");
+    let mut fields: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let (salt, wanted) = (fields["salt"].as_str().unwrap(), fields["challenge"].as_str().unwrap());
+    let number = (0..=fields["maxnumber"].as_u64().unwrap())
+        .find(|number| {
+            let digest = Sha256::digest(format!("{salt}{number}"));
+            digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>() == wanted
+        })
+        .expect("an answer");
+    fields["number"] = number.into();
+    STANDARD.encode(fields.to_string())
+}
+
+#[test]
+fn who_lets_his_browser_work_gets_in_before_others() {
+    let origin = look_up();
+    let edge = start(one_at_a_time(&origin));
+    let _held = fill(&edge, &origin);
+    let mut person = climb_to_choice(&edge);
+    let (shown, _) = person.browse(&edge, "/look-up");
+    assert_eq!(shown.status, 503);
+    assert!(shown.header("set-cookie").unwrap().starts_with("floodwall_ticket="));
+    person.cookies.push(("floodwall_work".into(), solve(&shown.text())));
+    let exchanged = person.ask(&edge, "/look-up");
+    assert_eq!((exchanged.status, exchanged.header("location")), (307, Some("/look-up")));
+    let names: Vec<_> = person.cookies.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["floodwall_token"], "what was exchanged is gone");
+    let mut asked = person.send(&edge, "/look-up");
+    origin.open_gate();
+    assert_eq!(asked.read_answer(false).status, 200);
+}
+
+#[test]
+fn who_waits_gets_in_with_cookies_and_without() {
+    let origin = look_up();
+    let (edge, clock) = start_with_clock(one_at_a_time(&origin));
+    let held = fill(&edge, &origin);
+    let mut person = climb_to_choice(&edge);
+    let mut careful = Person { keeps_cookies: false, ..Person::new(2_000) };
+    let (shown, _) = person.browse(&edge, "/look-up");
+    assert_eq!(shown.status, 503);
+    let (refresh, at) = careful.browse(&edge, "/look-up");
+    assert_eq!(refresh.status, 503, "{at}");
+    let mut ticket_at = where_to_ask_again(&refresh);
+    assert!(ticket_at.starts_with("/look-up?floodwall=t."), "{ticket_at}");
+    // Both present their tickets for the first time, and are counted.
+    assert_eq!(person.ask(&edge, "/look-up").status, 503);
+    ticket_at = where_to_ask_again(&careful.ask(&edge, &ticket_at));
+    origin.open_gate();
+    drop(held);
+    let clock: &TestClock = &clock;
+    until("his turn has come", || {
+        clock.skip(Duration::from_secs(3));
+        let (answer, _) = person.browse(&edge, "/look-up");
+        assert!(matches!(answer.status, 200 | 503), "{answer:?}");
+        answer.status == 200
+    });
+    until("so has hers", || {
+        clock.skip(Duration::from_secs(3));
+        let (answer, _) = careful.browse(&edge, &ticket_at);
+        if answer.status == 503 && answer.header("refresh").is_some() {
+            ticket_at = where_to_ask_again(&answer);
+        }
+        answer.status == 200
+    });
+}
+
+fn where_to_ask_again(page: &Answer) -> String {
+    let text = page.text();
+    let of_meta = text.split("url=").nth(1).map(|rest| rest.split(['"', '\'']).next().unwrap().to_owned());
+    let of_field = page.header("refresh").and_then(|refresh| refresh.split("url=").nth(1)).map(str::to_owned);
+    of_field.or(of_meta).expect("where to ask again").replace("&amp;", "&")
+}
+
+#[test]
+fn a_report_of_a_person_is_counted_and_kept() {
+    let origin = look_up();
+    let edge = start(one_at_a_time(&origin));
+    let mut visitor = Visitor::connect(&edge);
+    visitor.send(
+        b"POST /.well-known/floodwall/person?reference=7F3K-9QWX-02MB HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n",
+    );
+    let answer = visitor.read_answer(false);
+    assert_eq!(answer.status, 200);
+    assert!(answer.text().contains("7F3K-9QWX-02MB"));
+    let (count, reports) = edge.person_reports(SiteId(0));
+    assert_eq!((count, reports[0].reference), (1, Some("7F3K-9QWX-02MB".parse().unwrap())));
+    assert_eq!(Visitor::connect(&edge).get("/.well-known/floodwall/person").status, 405);
+    assert_eq!(origin.count(), 0);
+}

@@ -1,0 +1,44 @@
+//! What the running edge says of addresses and rules, put into the terms of `floodwall explain`.
+
+use std::net::IpAddr;
+
+use floodwall_edge::EdgeAccounts;
+use floodwall_model::Prefix;
+use floodwall_policy::SignatureRecord;
+
+use crate::admin_socket::EdgeAccount;
+use crate::explain::{AddressFacts, SiteStanding};
+
+/// The account of a running edge.
+pub(crate) struct RunningEdge(pub(crate) EdgeAccounts);
+
+impl EdgeAccount for RunningEdge {
+    fn address(&self, address: IpAddr) -> Option<AddressFacts> {
+        let accounts = self.0.address(address);
+        let allowed: Vec<&str> =
+            accounts.iter().filter(|site| site.is_allowed).map(|site| site.site.as_ref()).collect();
+        let allowed =
+            (!allowed.is_empty()).then(|| format!("it is in site.admission.allow of {}", allowed.join(", ")));
+        Some(AddressFacts {
+            client: Prefix::of_client(address).to_string(),
+            allowed,
+            blocked: None,
+            known: accounts.iter().any(|site| site.is_known),
+            sites: accounts
+                .iter()
+                .map(|site| SiteStanding {
+                    site: site.site.to_string(),
+                    rung: site.rung.number(),
+                    excess: site.excess,
+                    recovers_s: u32::try_from(site.recovers.as_secs()).unwrap_or(u32::MAX),
+                    limited_ms: u64::try_from(site.limited.as_millis()).unwrap_or(u64::MAX),
+                    signatures: Vec::new(),
+                })
+                .collect(),
+        })
+    }
+
+    fn rules(&self) -> Vec<(String, SignatureRecord)> {
+        self.0.rules().into_iter().map(|(site, rule)| (site.to_string(), rule)).collect()
+    }
+}
