@@ -2,14 +2,17 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark's figures go to the terminal")]
 
+mod signatures;
+
 use std::hint::black_box;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use floodwall_model::Timestamp;
+use floodwall_model::{Prefix, Timestamp};
 use floodwall_policy::{
-    Binding, ClientFingerprint, Decision, Difficulty, Gate, GateFacts, GateSettings, Keyring, Outcome,
-    ProofKind, RequestKind, Rung, Secret, SiteTag, Standing, Ticket, TokenClaims, TokenId,
+    Binding, ClientFingerprint, CrawlerCheckSettings, CrawlerChecks, Decided, Decision, Difficulty, Gate,
+    GateFacts, GateSettings, Keyring, Outcome, PrefixMap, ProofKind, ReferenceKey, RefusalNote, RequestKind,
+    Rung, Secret, SiteTag, Standing, Ticket, TokenClaims, TokenId,
 };
 
 const ROUNDS: usize = 5;
@@ -135,6 +138,47 @@ fn flooded(sources: u64, rung: Rung, proof: Option<ProofKind>) {
     });
 }
 
+fn references() {
+    let key = ReferenceKey::new(&Secret::new([42; 32]));
+    let client = Prefix::of_client(IpAddr::V4(0xC000_0207.into()));
+    let note = |counter: u64| RefusalNote {
+        at_unix_s: 1_793_966_400,
+        decided: Decided::NoRoom,
+        rung: Rung::Redirect,
+        site: Some(0),
+        client: key.client_tag(client),
+        counter: counter.to_le_bytes()[0],
+    };
+    measure("reference ID, sealed, the client's hash included", 500_000, |step| {
+        _ = black_box(key.seal(&note(step)));
+    });
+    let id = key.seal(&note(1));
+    measure("reference ID, opened", 500_000, |_| _ = black_box(key.open(black_box(id), 1, at(0))));
+}
+
+fn known_good() {
+    let networks = (0..4_096_u32).map(|number| {
+        let address = std::net::Ipv4Addr::from(number.wrapping_mul(2_654_435_761));
+        (Prefix::of_network(address.into()), number)
+    });
+    let map = PrefixMap::new(networks);
+    measure("prefix of 4,096 that holds an address", 2_000_000, |step| {
+        let address = u32::try_from(step & 0xFFFF_FFFF).unwrap_or(0).wrapping_mul(2_654_435_761);
+        _ = black_box(map.get(IpAddr::V4(address.into())));
+    });
+    let mut checks = CrawlerChecks::new(CrawlerCheckSettings::default());
+    let agents: [(&str, &[u8]); 2] = [
+        ("a browser", b"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36"),
+        ("claimed, none known", b"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"),
+    ];
+    for (name, agent) in agents {
+        measure(&format!("crawler, {name}"), 200_000, |step| {
+            let address = u32::try_from(step & 0xFFFF_FFFF).unwrap_or(0);
+            _ = black_box(checks.standing(IpAddr::V4(address.into()), agent, at(step * 1_000)));
+        });
+    }
+}
+
 fn main() {
     // `cargo test --benches` only wants to see it start.
     if std::env::args().any(|argument| argument == "--test") {
@@ -142,6 +186,9 @@ fn main() {
     }
     println!("least of {ROUNDS} rounds, one thread\n");
     credentials();
+    references();
+    known_good();
+    signatures::run();
     let gate = Gate::new(GateSettings::default(), 7, at(0));
     println!("\ngate: {} KiB of memory at most, however many sources come", gate.memory_bytes_max() / 1024);
     for sources in [1_000, 1_000_000, 10_000_000] {

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use allocation_counter::measure;
-use floodwall_model::Timestamp;
+use floodwall_model::{Prefix, Protocol, Timestamp};
 use floodwall_policy::{
-    Binding, ClientFingerprint, Decision, Gate, GateFacts, GateSettings, Keyring, Outcome, ProofKind,
-    RequestKind, Secret, SiteTag, Standing, TokenClaims, TokenId,
+    Binding, ClientFingerprint, Condition, Conjunction, Decided, Decision, Evidence, Findings, Gate,
+    GateFacts, GateSettings, Keyring, Outcome, PrefixMap, ProbeClaims, ProofKind, Proposed, ReferenceKey,
+    Referrer, RefusalNote, RequestKind, RequestShape, Rung, Secret, SignatureSettings, SignatureWatch,
+    SiteTag, Standing, TokenClaims, TokenId, TraitField,
 };
 
 const NOON_UNIX_S: u32 = 1_667_916_000;
@@ -81,4 +83,64 @@ fn the_way_of_a_flood_that_is_challenged() {
     flood(10_000);
     let allocations = measure(|| assert_eq!(flood(100_000), 100_000));
     assert_eq!(allocations.count_total, 0);
+}
+
+/// A request's traits compared with rules, whether it is known good, and the reference ID of its answer.
+#[test]
+fn what_every_request_to_the_origin_is_asked() {
+    let mut watch = SignatureWatch::new(SignatureSettings::default(), 7);
+    let conjunction = Conjunction::of(Condition { field: TraitField::Language, value: 0 });
+    let evidence = Evidence {
+        surplus_matched: 0,
+        surplus_sampled: 0,
+        calm_hit: 0,
+        calm_visitors: 0,
+        calm_share_max: 0.0,
+    };
+    watch.conclude(&Findings { proposed: vec![Proposed { conjunction, evidence }], refused: None }, at(0));
+    let secret = Secret::new([42; 32]);
+    let (ring, key) = (Keyring::new(&secret, at(0)), ReferenceKey::new(&secret));
+    let probe = ring.issue_probe(&ProbeClaims {
+        site: None,
+        name: "uptime".parse().unwrap(),
+        generation: 0,
+        issued_unix_s: NOON_UNIX_S,
+        lifetime_s: 1_800,
+    });
+    let offices = PrefixMap::new([("192.0.2.0/24".parse().unwrap(), 1_u8)]);
+    let keys = watch.keys();
+    let allocations = measure(|| {
+        for source in 0..10_000_u32 {
+            let client = IpAddr::V4((source * 7_919).into());
+            let prefix = Prefix::of_client(client);
+            let shape = RequestShape {
+                client,
+                method: "GET",
+                path: "/county/17/polling-place",
+                query: Some("zip=12345"),
+                user_agent: Some(b"Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"),
+                referrer: Referrer::of(Some(b"https://a.test/"), "a.test"),
+                protocol: Protocol::Http2,
+                asks_for_language: source.is_multiple_of(2),
+                fingerprint: None,
+                http2_settings: None,
+                system: None,
+            };
+            let traits = keys.traits(&shape, ["host", "user-agent", "accept"].into_iter());
+            _ = watch.observe(prefix, &traits, source.is_multiple_of(3), at(0));
+            _ = offices.get(client);
+            assert!(ring.verify_probe(probe.as_str().as_bytes(), SiteTag(1), 0, at(0)).is_ok());
+            let note = RefusalNote {
+                at_unix_s: i64::from(NOON_UNIX_S),
+                decided: Decided::NoRoom,
+                rung: Rung::Redirect,
+                site: Some(0),
+                client: key.client_tag(prefix),
+                counter: 0,
+            };
+            _ = key.open(key.seal(&note), 1, at(0));
+        }
+    });
+    assert_eq!(allocations.count_total, 0);
+    assert_eq!(watch.live().next().unwrap().matched_on_trial, 5_000);
 }

@@ -43,7 +43,16 @@ impl Crawler {
     #[must_use]
     pub fn is_claimed_by(&self, user_agent: &[u8]) -> bool {
         let agent = self.agent.as_bytes();
-        !agent.is_empty() && user_agent.windows(agent.len()).any(|window| window == agent)
+        let Some((first, _)) = agent.split_first() else { return false };
+        let mut rest = user_agent;
+        while let Some(place) = rest.iter().position(|byte| byte == first) {
+            rest = rest.get(place..).unwrap_or_default();
+            if rest.starts_with(agent) {
+                return true;
+            }
+            rest = rest.get(1..).unwrap_or_default();
+        }
+        false
     }
 
     /// Whether a host's name lies below one of its domains (and is not just the domain).

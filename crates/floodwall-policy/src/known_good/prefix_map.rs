@@ -11,14 +11,32 @@ use floodwall_model::Prefix;
 /// Longest-prefix match over prefixes of both families.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrefixMap<T> {
-    v4: Vec<(u128, Option<T>)>,
-    v6: Vec<(u128, Option<T>)>,
+    v4: Points<u32, T>,
+    v6: Points<u128, T>,
     prefixes: usize,
+}
+
+/// From each of these addresses on, up to the next, the answer is the one in the same place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Points<A, T> {
+    from: Vec<A>,
+    answers: Vec<Option<T>>,
+}
+
+impl<A: Copy + Ord, T> Points<A, T> {
+    fn get(&self, address: A) -> Option<&T> {
+        let after = self.from.partition_point(|from| *from <= address);
+        self.answers.get(after.checked_sub(1)?)?.as_ref()
+    }
 }
 
 impl<T> Default for PrefixMap<T> {
     fn default() -> Self {
-        Self { v4: Vec::new(), v6: Vec::new(), prefixes: 0 }
+        let (v4, v6) = (
+            Points { from: Vec::new(), answers: Vec::new() },
+            Points { from: Vec::new(), answers: Vec::new() },
+        );
+        Self { v4, v6, prefixes: 0 }
     }
 }
 
@@ -32,18 +50,23 @@ impl<T: Clone> PrefixMap<T> {
             family.push((range(prefix), value));
         }
         let prefixes = v4.len() + v6.len();
-        Self { v4: points(v4), v6: points(v6), prefixes }
+        // The point after the last IPv4 address is none.
+        let v4 =
+            points(v4).into_iter().filter_map(|(from, answer)| Some((u32::try_from(from).ok()?, answer)));
+        let (from, answers) = v4.unzip();
+        let v4 = Points { from, answers };
+        let (from, answers) = points(v6).into_iter().unzip();
+        let v6 = Points { from, answers };
+        Self { v4, v6, prefixes }
     }
 
     /// What the longest prefix that holds the address says; an IPv4-mapped address counts as IPv4.
     #[must_use]
     pub fn get(&self, address: IpAddr) -> Option<&T> {
-        let (points, number) = match address.to_canonical() {
-            IpAddr::V4(v4) => (&self.v4, u128::from(u32::from(v4))),
-            IpAddr::V6(v6) => (&self.v6, u128::from(v6)),
-        };
-        let after = points.partition_point(|(from, _)| *from <= number);
-        points.get(after.checked_sub(1)?)?.1.as_ref()
+        match address.to_canonical() {
+            IpAddr::V4(v4) => self.v4.get(u32::from(v4)),
+            IpAddr::V6(v6) => self.v6.get(u128::from(v6)),
+        }
     }
 
     /// How many prefixes it was built of.

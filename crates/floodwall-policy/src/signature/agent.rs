@@ -40,15 +40,19 @@ const UNNAMED_SYSTEM: &str = "a system it does not name";
 pub(super) fn number(user_agent: Option<&[u8]>, hash: impl FnOnce(&[u8]) -> u32) -> u32 {
     let Some(text) = user_agent.filter(|text| !text.is_empty()) else { return 0 };
     let Some(rest) = text.strip_prefix(b"Mozilla/") else { return PROGRAM | hash(name(text)) };
-    // A crawler calls itself a browser and then says who it is: `compatible; Examplebot/2.1`.
-    if let Some(claimed) = claimed(rest) {
-        return PROGRAM | hash(claimed);
-    }
-    let product = |word: &[u8]| {
+    let mut family = FAMILIES.len();
+    let mut words = rest.split(|byte| *byte == b' ');
+    while let Some(word) = words.next() {
+        // A crawler calls itself a browser and then says who it is: `compatible; Examplebot/2.1`.
+        if is_compatible(word)
+            && let Some(claimed) = words.next().and_then(claimed_by)
+        {
+            return PROGRAM | hash(claimed);
+        }
         let word = word.split(|byte| *byte == b'/').next().unwrap_or(word);
-        FAMILIES.iter().position(|(own, _)| own.as_bytes() == word)
-    };
-    let family = rest.split(|byte| *byte == b' ').filter_map(product).min().unwrap_or(FAMILIES.len());
+        let place = FAMILIES.iter().take(family).position(|(own, _)| own.as_bytes() == word);
+        family = place.unwrap_or(family);
+    }
     let system = comment(rest)
         .and_then(|comment| SYSTEMS.iter().position(|(own, _)| comment.starts_with(own.as_bytes())));
     let number = 1 + family * (SYSTEMS.len() + 1) + system.unwrap_or(SYSTEMS.len());
@@ -65,9 +69,17 @@ pub(super) fn name(user_agent: &[u8]) -> &[u8] {
 
 /// Who it says it is in `(compatible; Examplebot/2.1; ...)`.
 fn claimed(text: &[u8]) -> Option<&[u8]> {
-    const MARK: &[u8] = b"compatible; ";
-    let start = text.windows(MARK.len()).position(|window| window == MARK)? + MARK.len();
-    let name = text.get(start..)?.split(|byte| matches!(byte, b'/' | b';' | b')' | b' ')).next()?;
+    let mut words = text.split(|byte| *byte == b' ');
+    words.find(|word| is_compatible(word))?;
+    words.next().and_then(claimed_by)
+}
+
+fn is_compatible(word: &[u8]) -> bool {
+    word.strip_prefix(b"(").unwrap_or(word) == b"compatible;"
+}
+
+fn claimed_by(word: &[u8]) -> Option<&[u8]> {
+    let name = word.split(|byte| matches!(byte, b'/' | b';' | b')')).next()?;
     // Internet Explorer up to 10 began so too.
     (!name.is_empty() && name != b"MSIE").then_some(name)
 }

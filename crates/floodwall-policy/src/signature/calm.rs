@@ -6,8 +6,8 @@
 //! again from the same traffic. Of each visitor up to four different requests are kept, chosen in the
 //! same way. When there is no more room, the day of which most are kept gives up its largest hash.
 //!
-//! Limits: [`VISITORS_MAX`] visitors, 2.6 MiB at worst, taken as they come; lost when the process
-//! ends. Of a visitor who asked for more than four kinds of things some are not seen.
+//! Limits: [`VISITORS_MAX`] visitors, 2.6 MiB at worst and 1.2 MiB for searches, taken as they come;
+//! lost when the process ends. Of a visitor who asked for more than four kinds of things some are not seen.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,7 +63,10 @@ pub(super) struct CalmSample {
     periods: [BTreeMap<u64, CalmVisitor>; PERIODS],
     period: u64,
     keys: (u64, u64),
-    baseline: Option<Arc<CalmBaseline>>,
+    visitors_max: usize,
+    baseline: Arc<CalmBaseline>,
+    /// The sample has changed since the baseline was made.
+    changed: bool,
 }
 
 /// The sample as a search wants it: every visitor's requests, one visitor after the other.
@@ -80,12 +83,14 @@ impl CalmBaseline {
 }
 
 impl CalmSample {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(visitors_max: usize, seed: u64) -> Self {
         Self {
             periods: Default::default(),
             period: 0,
             keys: (seed, hash_words((seed, !seed), seed, 4)),
-            baseline: None,
+            visitors_max: visitors_max.clamp(1, VISITORS_MAX),
+            baseline: Arc::default(),
+            changed: false,
         }
     }
 
@@ -100,12 +105,12 @@ impl CalmSample {
                 (hash ^ u64::from(*value)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
             }) ^ keys.1
         };
-        let is_full = self.visitors() >= VISITORS_MAX;
+        let is_full = self.visitors() >= self.visitors_max;
         let largest_period = self.periods.iter().map(BTreeMap::len).max().unwrap_or(0);
         let [today, ..] = &mut self.periods;
         if let Some(known) = today.get_mut(&visitor) {
             if known.note(traits, of_request) {
-                self.baseline = None;
+                self.changed = true;
             }
             return;
         }
@@ -119,7 +124,7 @@ impl CalmSample {
         let mut requests = [ClientTraits::default(); REQUESTS_MAX];
         requests[0] = *traits;
         today.insert(visitor, CalmVisitor { requests, kept: 1 });
-        self.baseline = None;
+        self.changed = true;
         if is_full && let Some(largest) = self.periods.iter_mut().max_by_key(|period| period.len()) {
             largest.pop_last();
         }
@@ -129,11 +134,11 @@ impl CalmSample {
         self.periods.iter().map(BTreeMap::len).sum()
     }
 
-    /// The sample as it is now; made anew only when it has changed.
-    pub(super) fn baseline(&mut self, now: Timestamp) -> Arc<CalmBaseline> {
+    /// Takes the sample as it is now for what searches compare with; half a millisecond.
+    pub(super) fn take_baseline(&mut self, now: Timestamp) {
         self.turn(now);
-        if let Some(baseline) = &self.baseline {
-            return baseline.clone();
+        if !std::mem::take(&mut self.changed) {
+            return;
         }
         let visitors = self.periods.iter().flat_map(BTreeMap::values);
         let requests = visitors.flat_map(|visitor| {
@@ -144,9 +149,12 @@ impl CalmSample {
                 .map(move |(place, request)| if place < kept { *request } else { first })
                 .collect::<Vec<_>>()
         });
-        let baseline = Arc::new(CalmBaseline { requests: requests.collect() });
-        self.baseline = Some(baseline.clone());
-        baseline
+        self.baseline = Arc::new(CalmBaseline { requests: requests.collect() });
+    }
+
+    /// The sample as it was taken last.
+    pub(super) fn baseline(&self) -> Arc<CalmBaseline> {
+        self.baseline.clone()
     }
 
     fn turn(&mut self, now: Timestamp) {
@@ -154,7 +162,7 @@ impl CalmSample {
         for _ in 0..period.saturating_sub(self.period).min(PERIODS as u64) {
             self.periods.rotate_right(1);
             self.periods[0].clear();
-            self.baseline = None;
+            self.changed = true;
         }
         self.period = self.period.max(period);
     }
@@ -177,23 +185,28 @@ mod tests {
         Timestamp::new(Duration::from_secs(minute * 60), 0)
     }
 
+    fn baseline(sample: &mut CalmSample, minute: u64) -> Arc<CalmBaseline> {
+        sample.take_baseline(at_minute(minute));
+        sample.baseline()
+    }
+
     fn path(number: u32) -> ClientTraits {
         ClientTraits::default().with(TraitField::Path, number)
     }
 
     #[test]
     fn one_heavy_client_is_one_visitor_an_hour() {
-        let mut sample = CalmSample::new(3);
+        let mut sample = CalmSample::new(VISITORS_MAX, 3);
         for minute in 0..600 {
             sample.note(client(1), &path(u32::try_from(minute).unwrap()), at_minute(minute));
         }
         assert_eq!(sample.visitors(), 10);
-        assert_eq!(sample.baseline(at_minute(600)).requests.len(), 10 * REQUESTS_MAX);
+        assert_eq!(baseline(&mut sample, 600).requests.len(), 10 * REQUESTS_MAX);
     }
 
     #[test]
     fn it_stays_within_its_bound_and_even() {
-        let mut sample = CalmSample::new(3);
+        let mut sample = CalmSample::new(VISITORS_MAX, 3);
         // A tenth of the visitors look different, on each of nine days; the fourth has few visitors.
         for day in 0..9_u64 {
             let visitors = if day == 6 { 300 } else { 20_000 };
@@ -204,7 +217,7 @@ mod tests {
                 assert!(sample.visitors() <= VISITORS_MAX);
             }
         }
-        let baseline = sample.baseline(at_minute(8 * 1_440 + 6));
+        let baseline = baseline(&mut sample, 8 * 1_440 + 6);
         assert_eq!(baseline.visitors() as usize, VISITORS_MAX);
         let different = baseline.requests.iter().filter(|request| request.get(TraitField::Path) == 2).count();
         let share = different as f64 / baseline.requests.len() as f64;
@@ -216,18 +229,17 @@ mod tests {
 
     #[test]
     fn a_visitors_requests_are_kept_evenly_and_forgotten_after_a_week() {
-        let mut sample = CalmSample::new(3);
+        let mut sample = CalmSample::new(VISITORS_MAX, 3);
         for number in 0..2_000 {
             for asked in 0..8 {
                 sample.note(client(number), &path(asked + 1), at_minute(1));
             }
         }
-        let baseline = sample.baseline(at_minute(2));
+        let taken = baseline(&mut sample, 2);
         for asked in 1..=8 {
-            let of =
-                baseline.requests.iter().filter(|request| request.get(TraitField::Path) == asked).count();
+            let of = taken.requests.iter().filter(|request| request.get(TraitField::Path) == asked).count();
             assert!((900..1_100).contains(&of), "{asked}: {of}");
         }
-        assert_eq!(sample.baseline(at_minute(7 * 1_440 + 1)).visitors(), 0);
+        assert_eq!(baseline(&mut sample, 7 * 1_440 + 1).visitors(), 0);
     }
 }

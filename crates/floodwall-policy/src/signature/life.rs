@@ -15,11 +15,12 @@ use std::time::Duration;
 use floodwall_model::Timestamp;
 
 use super::evidence;
+use super::matcher::{Matcher, RULES_MAX};
 use super::search::{Conjunction, Evidence, Proposed};
 use super::traits::ClientTraits;
 
 /// Rules live at once.
-pub(super) const LIVE_MAX: usize = 64;
+const LIVE_MAX: usize = RULES_MAX;
 /// Ended rules that can still be read of.
 const ENDED_MAX: usize = 64;
 /// People seen during a trial, from which on it need not go on for longer.
@@ -42,6 +43,9 @@ pub struct SignatureSettings {
     pub idle: Duration,
     /// The longest it lives.
     pub lifetime_max: Duration,
+    /// Calm visitors that are kept, up to 6,144, which can take 4 MiB. With fewer than 2,995 nothing
+    /// can be proven to hit less than 0.1 %.
+    pub calm_visitors_max: usize,
 }
 
 /// 0.1 % of calm visitors; a trial of 10 s and 30 matches; two minutes idle; an hour at most.
@@ -53,6 +57,7 @@ impl Default for SignatureSettings {
             trial_matches_min: 30,
             idle: Duration::from_secs(120),
             lifetime_max: Duration::from_secs(3_600),
+            calm_visitors_max: 6_144,
         }
     }
 }
@@ -143,8 +148,8 @@ struct Live {
 pub(super) struct SignatureSet {
     settings: SignatureSettings,
     live: Vec<Live>,
-    /// Those of the live ones, in their order: what is compared with each request.
-    conjunctions: Vec<Conjunction>,
+    /// Of the live ones, in their order.
+    matcher: Matcher,
     ended: VecDeque<SignatureRecord>,
     people: Box<DistinctPeople<128>>,
     next_id: u32,
@@ -157,7 +162,7 @@ impl SignatureSet {
         Self {
             settings,
             live: Vec::new(),
-            conjunctions: Vec::new(),
+            matcher: Matcher::default(),
             ended: VecDeque::new(),
             people: Box::default(),
             next_id: 1,
@@ -173,17 +178,18 @@ impl SignatureSet {
         person: Option<u64>,
         now: Timestamp,
     ) -> Option<SignatureId> {
-        if self.conjunctions.is_empty() {
+        if self.live.is_empty() {
             return None;
         }
         if let Some(person) = person {
             self.people.note(person);
         }
         let mut acting = None;
-        for (conjunction, live) in self.conjunctions.iter().zip(&mut self.live) {
-            if !conjunction.matches(traits) {
-                continue;
-            }
+        let mut matched = self.matcher.matches(traits);
+        while matched != 0 {
+            let rule = usize::try_from(matched.trailing_zeros()).unwrap_or(RULES_MAX);
+            matched &= matched - 1;
+            let Some(live) = self.live.get_mut(rule) else { break };
             live.last_match = now;
             if let Some(person) = person {
                 live.people.note(person);
@@ -206,7 +212,7 @@ impl SignatureSet {
                 && record.stage == SignatureStage::Ended(SignatureEnd::HitPeople)
                 && now.since(record.until) < NOT_AGAIN_FOR
         };
-        if self.conjunctions.contains(&conjunction) || self.ended.iter().any(lately) {
+        if self.live().any(|record| record.conjunction == conjunction) || self.ended.iter().any(lately) {
             return;
         }
         if self.live.len() >= LIVE_MAX {
@@ -230,13 +236,18 @@ impl SignatureSet {
         self.next_id = self.next_id.wrapping_add(1).max(1);
         let people_before = self.people.count();
         self.live.push(Live { record, last_match: now, people: Box::default(), people_before });
-        self.conjunctions.push(conjunction);
+        self.compile();
+    }
+
+    fn compile(&mut self) {
+        self.matcher = Matcher::new(&self.live.iter().map(|live| &live.record.conjunction));
     }
 
     /// A second has passed: rules begin to act or end.
     pub(super) fn tick(&mut self, now: Timestamp) {
         let people = self.people.count();
         let settings = self.settings;
+        let before = self.live.len();
         let mut place = 0;
         while let Some(live) = self.live.get_mut(place) {
             live.record.people_matched = live.people.count();
@@ -245,7 +256,6 @@ impl SignatureSet {
             match live.record.stage {
                 SignatureStage::Ended(_) => {
                     let mut record = self.live.remove(place).record;
-                    self.conjunctions.remove(place);
                     record.until = now;
                     if self.ended.len() >= ENDED_MAX {
                         self.ended.pop_front();
@@ -259,6 +269,9 @@ impl SignatureSet {
                 SignatureStage::Trial => place += 1,
             }
         }
+        if self.live.len() != before {
+            self.compile();
+        }
         if self.live.is_empty() {
             *self.people = DistinctPeople::default();
         }
@@ -266,7 +279,7 @@ impl SignatureSet {
 
     /// Whether a request matches a rule that lives, on trial or not.
     pub(super) fn covers(&self, traits: &ClientTraits) -> bool {
-        self.conjunctions.iter().any(|conjunction| conjunction.matches(traits))
+        self.matcher.matches(traits) != 0
     }
 
     pub(super) fn live(&self) -> impl Iterator<Item = &SignatureRecord> {

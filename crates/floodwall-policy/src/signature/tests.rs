@@ -60,6 +60,7 @@ impl Site {
             let (shape, order) = person(visitor);
             site.note_calm(&shape, order);
         }
+        assert!(site.watch.tick(false, at(NOON)).is_none(), "in calm times nothing is searched for");
         site
     }
 
@@ -202,6 +203,8 @@ fn what_is_asked_for_narrows_a_rule_where_enough_calm_visitors_asked_the_same() 
         let (shape, order) = script("/results", number);
         site.note_calm(&shape, order);
     }
+    site.now += 60;
+    assert!(site.watch.tick(false, at(site.now)).is_none());
     let (live, bots, people) = flooded(&mut site, |(shape, _)| {
         (RequestShape { client: shape.client, ..script("/polling-place", 0).0 }, BOT_ORDER)
     });

@@ -11,6 +11,7 @@ use floodwall_model::{Prefix, Protocol};
 
 use super::agent;
 use super::template;
+use crate::prefix_limiter::hash_words;
 
 /// One field of [`ClientTraits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -184,7 +185,7 @@ impl TraitKeys {
     }
 
     /// Takes the traits of a request; `header_names` are those of its header, in their order, in lower
-    /// case. Allocates nothing; a few hundred nanoseconds.
+    /// case. Allocates nothing; some 700 ns.
     #[must_use]
     pub fn traits<'n>(
         &self,
@@ -194,58 +195,105 @@ impl TraitKeys {
         let network = Prefix::of_network(shape.client);
         let system = shape.system.unwrap_or(0);
         ClientTraits::default()
-            .with(TraitField::Path, self.hash(|feed| template::path(shape.path, feed)))
+            .with(TraitField::Path, self.hash(|text| template::path(shape.path, &mut |part| text.push(part))))
             .with(
                 TraitField::Query,
-                shape.query.map_or(0, |query| self.hash(|feed| template::query(query, feed))),
+                shape
+                    .query
+                    .map_or(0, |query| self.hash(|text| template::query(query, &mut |part| text.push(part)))),
             )
-            .with(TraitField::Method, self.hash(|feed| feed(shape.method.as_bytes())))
+            .with(TraitField::Method, self.method(shape.method))
             .with(TraitField::Referrer, shape.referrer.code())
-            .with(TraitField::HeaderOrder, self.hash(|feed| header_order(header_names, feed)))
-            .with(TraitField::Agent, agent::number(shape.user_agent, |name| self.hash(|feed| feed(name))))
+            .with(
+                TraitField::HeaderOrder,
+                self.hash(|text| header_order(header_names, &mut |part| text.push(part))),
+            )
+            .with(
+                TraitField::Agent,
+                agent::number(shape.user_agent, |name| self.hash(|text| text.push(name))),
+            )
             .with(TraitField::Fingerprint, shape.fingerprint.map_or(0, |mark| mark.number))
             .with(TraitField::Http2Settings, shape.http2_settings.map_or(0, |mark| mark.number))
             .with(TraitField::Protocol, protocol_code(shape.protocol))
             .with(TraitField::Language, u32::from(shape.asks_for_language))
-            .with(TraitField::Network, self.hash(|feed| feed(&network.client_key().to_le_bytes())))
+            .with(TraitField::Network, lower(hash_words((self.0, self.1), network.client_key(), 0)))
             .with(TraitField::System, system)
     }
 
+    fn method(&self, method: &str) -> u32 {
+        match method {
+            "GET" => 1,
+            "HEAD" => 2,
+            "POST" => 3,
+            other => self.hash(|text| text.push(other.as_bytes())),
+        }
+    }
+
     /// Never 0: that is nothing.
-    fn hash(&self, write: impl FnOnce(&mut dyn FnMut(&[u8]))) -> u32 {
+    fn hash(&self, write: impl FnOnce(&mut Text)) -> u32 {
+        let mut text = Text { bytes: [0; TEXT_MAX], length: 0 };
+        write(&mut text);
         #[expect(deprecated, reason = "SipHash with keys of our own: what replaced it takes none")]
         let mut hasher = std::hash::SipHasher::new_with_keys(self.0, self.1);
-        write(&mut |bytes| hasher.write(bytes));
-        let [a, b, c, d, ..] = hasher.finish().to_le_bytes();
-        u32::from_le_bytes([a, b, c, d]).max(1)
+        hasher.write(text.bytes.get(..text.length).unwrap_or_default());
+        lower(hasher.finish())
     }
 }
 
-/// Fields that come and go with the page, the form or the visitor's history.
-const COMES_AND_GOES: [&str; 16] = [
-    "cache-control",
-    "content-length",
-    "content-type",
-    "cookie",
-    "forwarded",
-    "if-modified-since",
-    "if-none-match",
-    "origin",
-    "pragma",
-    "priority",
-    "range",
-    "referer",
-    "sec-fetch-user",
-    "via",
-    "x-forwarded-for",
-    "x-forwarded-proto",
-];
+/// Never 0: that is nothing.
+fn lower(hash: u64) -> u32 {
+    let [a, b, c, d, ..] = hash.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d]).max(1)
+}
+
+/// So much of a text counts.
+const TEXT_MAX: usize = 384;
+
+/// A text that is put together to be hashed in one go.
+struct Text {
+    bytes: [u8; TEXT_MAX],
+    length: usize,
+}
+
+impl Text {
+    fn push(&mut self, part: &[u8]) {
+        let Some(rest) = self.bytes.get_mut(self.length..) else { return };
+        let length = part.len().min(rest.len());
+        if let (Some(to), Some(from)) = (rest.get_mut(..length), part.get(..length)) {
+            to.copy_from_slice(from);
+            self.length += length;
+        }
+    }
+}
+
+/// Whether a field comes and goes with the page, the form or the visitor's history.
+fn comes_and_goes(name: &str) -> bool {
+    matches!(
+        name,
+        "cache-control"
+            | "content-length"
+            | "content-type"
+            | "cookie"
+            | "forwarded"
+            | "if-modified-since"
+            | "if-none-match"
+            | "origin"
+            | "pragma"
+            | "priority"
+            | "range"
+            | "referer"
+            | "sec-fetch-user"
+            | "via"
+            | "x-forwarded-for"
+            | "x-forwarded-proto"
+    )
+}
 
 /// So many names count.
 const HEADER_NAMES_MAX: usize = 32;
 
-pub(super) fn header_order<'n>(names: impl Iterator<Item = &'n str>, feed: &mut dyn FnMut(&[u8])) {
-    let lasting = names.filter(|name| COMES_AND_GOES.binary_search(name).is_err());
+fn header_order<'n>(names: impl Iterator<Item = &'n str>, feed: &mut impl FnMut(&[u8])) {
+    let lasting = names.filter(|name| !comes_and_goes(name));
     for (place, name) in lasting.take(HEADER_NAMES_MAX).enumerate() {
         if place > 0 {
             feed(b", ");
@@ -281,17 +329,24 @@ const WORDS_MAX: usize = 120;
 impl TraitWords {
     /// Takes the place of what was there, in the same memory.
     pub(super) fn keep<'n>(&mut self, shape: &RequestShape<'_>, header_names: impl Iterator<Item = &'n str>) {
-        fn fill(text: &mut String, write: impl FnOnce(&mut dyn FnMut(&[u8]))) {
-            text.clear();
-            write(&mut |bytes| push_printable(text, bytes));
-        }
-        fill(&mut self.path, |feed| template::path(shape.path, feed));
-        fill(&mut self.query, |feed| template::query(shape.query.unwrap_or_default(), feed));
-        fill(&mut self.agent, |feed| feed(agent::name(shape.user_agent.unwrap_or_default())));
-        fill(&mut self.headers, |feed| header_order(header_names, feed));
-        fill(&mut self.fingerprint, |feed| feed(words_of(shape.fingerprint)));
-        fill(&mut self.http2_settings, |feed| feed(words_of(shape.http2_settings)));
-        fill(&mut self.method, |feed| feed(shape.method.as_bytes()));
+        let mut texts = [
+            &mut self.path,
+            &mut self.query,
+            &mut self.agent,
+            &mut self.headers,
+            &mut self.fingerprint,
+            &mut self.http2_settings,
+            &mut self.method,
+        ];
+        texts.iter_mut().for_each(|text| text.clear());
+        let [path, query, agent, headers, fingerprint, http2_settings, method] = texts;
+        template::path(shape.path, &mut |part| push_printable(path, part));
+        template::query(shape.query.unwrap_or_default(), &mut |part| push_printable(query, part));
+        push_printable(agent, agent::name(shape.user_agent.unwrap_or_default()));
+        header_order(header_names, &mut |part| push_printable(headers, part));
+        push_printable(fingerprint, words_of(shape.fingerprint));
+        push_printable(http2_settings, words_of(shape.http2_settings));
+        push_printable(method, shape.method.as_bytes());
         self.network = Some(Prefix::of_network(shape.client));
     }
 }
@@ -351,8 +406,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_and_goes_is_sorted() {
-        assert!(COMES_AND_GOES.is_sorted());
+    fn fields_are_found_by_their_number() {
         assert!(TraitField::ALL.iter().enumerate().all(|(place, field)| *field as usize == place));
     }
 
