@@ -266,6 +266,9 @@ name = \"bench\"
 hosts = [\"{HOST}\"]
 origin = [\"http://{origin}\"]
 {files}
+[site.admission]
+origin_requests_min = 256
+
 [site.limits]
 origin_requests_per_second = {per_second}
 origin_burst = {burst}

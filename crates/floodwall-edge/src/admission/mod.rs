@@ -83,12 +83,26 @@ impl Pass {
     }
 }
 
-impl Drop for Pass {
-    fn drop(&mut self) {
-        if let Some((site, class)) = self.class
+impl Pass {
+    /// Gives the place back; as dropping it does, where the time is known already.
+    pub(crate) fn end(mut self, now: Timestamp) {
+        self.give_back(now);
+    }
+
+    fn give_back(&mut self, now: Timestamp) {
+        if let Some((site, class)) = self.class.take()
             && let Some(class) = self.worker.shared.gatehouse.class(site, class)
         {
-            class.release(self.outcome, self.worker.now());
+            class.release(self.outcome, now);
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if self.class.is_some() {
+            let now = self.worker.now();
+            self.give_back(now);
         }
     }
 }

@@ -124,7 +124,7 @@ pub(crate) async fn fetch(ledger: &mut Ledger, visit: &Visit, mut fetch: Fetch<'
     ledger.set_waits_for_origin(false);
     let now = ledger.worker.now();
     outcome.tell(&mut pass, now);
-    drop(pass);
+    pass.end(now);
     match outcome {
         Outcome::Whole(copy, said, not_stored) => {
             match not_stored {
@@ -255,10 +255,13 @@ pub(crate) async fn pass_through_as_it_comes(
     match &outcome {
         Ok((answered, times)) => {
             pass.answered(answered.status, times.response_received.since(times.request_sent));
+            pass.end(times.response_received);
         }
-        Err(failure) => pass.failed(failure),
+        Err(failure) => {
+            pass.failed(failure);
+            pass.end(worker.now());
+        }
     }
-    drop(pass);
     let said = match &outcome {
         Ok((answered, _)) if is_origin_failure(answered.status) => OriginSaid::Status(answered.status),
         _ => OriginSaid::Nothing,
