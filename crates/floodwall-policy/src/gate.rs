@@ -12,7 +12,7 @@
 //! | 3, 4 | asking for more than their share, up to twice: first the proven and known, then the others |
 //! | 5, 6 | up to four times; and so on |
 //! | 15, 16 | 64 times and more |
-//! | 17 | matches a live signature |
+//! | 17 | matches a live signature, and has not paid for a token by work or by waiting |
 //!
 //! From 4 on they are *suspect*; those asking for four times their share and more leave a fifth of the
 //! origin's budget free for others even while nobody else is there.
@@ -23,6 +23,9 @@
 //! Who has paid for his token, by work or by waiting, and spends it sparingly, does not go down with
 //! a neighbour who floods. A kind of client ([`ClientFingerprint`](crate::ClientFingerprint)) that
 //! suddenly makes up several times its part of calm times is suspect as a whole, unless proven.
+//!
+//! Who matches a signature is no reason to ask anything of others: the ladder does not count him. He is
+//! shown the page with the choice where there is no room for him, on whatever rung.
 //!
 //! Nothing here refuses anybody while there is room. When there is none, the queue's bound on waiting
 //! is kept: who cannot be served within it is asked for the invisible proof, if he has not given it,
@@ -47,11 +50,13 @@ mod client_groups;
 mod counts;
 mod decision;
 mod facts;
+mod judged;
 
 use client_groups::ClientGroups;
 pub use counts::GateCounts;
 pub use decision::{Challenge, Decision, Refusal, RefusalReason, Wake};
 pub use facts::{GateFacts, GateSettings, RequestKind, Standing};
+use judged::{HEAVY, Judged, place, proof_at, worse};
 
 /// What part of the origin's budget suspects may fill while nobody better is there: the rest is kept
 /// free for the next person.
@@ -86,15 +91,6 @@ pub struct Gate {
     /// Requests let in without being judged, since one was.
     unjudged: u8,
     counts: GateCounts,
-}
-
-/// How a request stands.
-#[derive(Clone, Copy, Debug)]
-struct Judged {
-    place: Place,
-    charge: Charge,
-    token_excess: Excess,
-    proven: bool,
 }
 
 impl Gate {
@@ -155,7 +151,7 @@ impl Gate {
         }
         let capacity = self.budget.capacity_per_second();
         let is_felt = self.queue.backlog(capacity) > self.settings.wait_max / 2;
-        self.second.pressed += f64::from(u8::from(is_felt && judged.charge.excess < HEAVY));
+        self.second.pressed += f64::from(u8::from(is_felt && !judged.is_no_reason_to_climb(facts)));
         self.end_second_if_overfull(now);
         let may_displace = self.displaced.len() < DISPLACED_MAX;
         match self.queue.enqueue(judged.place, capacity, may_displace, now) {
@@ -167,6 +163,10 @@ impl Gate {
             Enqueued::TooLong { .. } if Self::can_redirect(facts) => {
                 self.counts.challenged(Challenge::Redirect);
                 Decision::Challenge(Challenge::Redirect)
+            }
+            Enqueued::TooLong { .. } if Self::may_clear_himself(facts, &judged) => {
+                self.counts.challenged(Challenge::Choice);
+                Decision::Challenge(Challenge::Choice)
             }
             Enqueued::TooLong { .. } => Decision::Refuse(self.refusal(&judged, facts)),
         }
@@ -336,7 +336,10 @@ impl Gate {
             token_excess = token.excess;
             charge = worse(charge, token);
         }
-        let suffices = |(_, proof): (TokenId, ProofKind)| proof >= proof_at(self.ladder.rung());
+        // The redirect's token costs a script nothing: it does not lift what speaks against a suspect.
+        let least =
+            if facts.standing == Standing::Suspect { ProofKind::WaitingRoom } else { ProofKind::Redirect };
+        let suffices = |(_, proof): (TokenId, ProofKind)| proof >= proof_at(self.ladder.rung()).max(least);
         let proven = facts.token.is_some_and(suffices);
         let crowd = self.groups.count(facts.fingerprint);
         if !proven && crowd && charge.excess.is_none() {
@@ -351,7 +354,7 @@ impl Gate {
         }
         let excess = judged.charge.excess;
         self.counts.over_share += u64::from(!excess.is_none());
-        if excess >= HEAVY {
+        if judged.is_no_reason_to_climb(facts) {
             return;
         }
         self.second.offered += 1.0;
@@ -385,6 +388,15 @@ impl Gate {
             && facts.standing != Standing::Allowed
             && facts.token.is_none()
             && !facts.keeps_no_cookies
+    }
+
+    /// Whether somebody who matches a signature is shown the page with the choice instead of being told
+    /// that there is no room: he may be a person, and proof lifts it.
+    fn may_clear_himself(facts: &GateFacts, judged: &Judged) -> bool {
+        facts.standing == Standing::Suspect
+            && facts.kind == RequestKind::Page
+            && !judged.proven
+            && judged.charge.excess < HEAVY
     }
 
     fn has_room(&self, place: Place) -> bool {
@@ -452,34 +464,8 @@ const DISPLACED_MAX: usize = 16;
 /// From here on nobody takes the last of the room.
 const SUSPECTS_FROM: Place = Place::new(7);
 
-/// From this excess on (32 times its share) a source is no reason to ask anything of others.
-const HEAVY: Excess = Excess(6);
 /// The longest such a source is told to stay away; an office's visitors may be behind it.
 const HEAVY_RETRY_MAX: Duration = Duration::from_secs(30);
-
-/// The proof that counts as proven at a rung.
-fn proof_at(rung: Rung) -> ProofKind {
-    match rung {
-        Rung::Open | Rung::Collapse | Rung::Redirect => ProofKind::Redirect,
-        Rung::Choice | Rung::WaitingRoom => ProofKind::WaitingRoom,
-    }
-}
-
-fn place(facts: &GateFacts, proven: bool, excess: Excess) -> Place {
-    let known = facts.standing == Standing::Known || facts.kind == RequestKind::Exempt;
-    let number = match (facts.standing, excess.0) {
-        (Standing::Suspect, _) if !proven => 17,
-        (_, 0) if proven => 0,
-        (_, 0) if known => 1,
-        (_, 0) => 2,
-        (_, excess) => 1 + 2 * excess + u8::from(!proven && !known),
-    };
-    Place::new(number)
-}
-
-fn worse(one: Charge, other: Charge) -> Charge {
-    Charge { excess: one.excess.max(other.excess), recovers_s: one.recovers_s.max(other.recovers_s) }
-}
 
 #[cfg(test)]
 mod tests;

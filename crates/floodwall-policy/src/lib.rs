@@ -47,6 +47,9 @@
 //! | [`Keyring`] | tokens, tickets and challenges: what visitors carry, signed and never stored |
 //! | [`WaitingRoom`] | whose turn it is |
 //! | [`KnownClients`], [`never_challenged()`] | who and what goes first, or is let be |
+//! | [`PrefixMap`], [`published_ranges()`], [`CrawlerChecks`], [`ProbeClaims`] | whom the operator always lets in |
+//! | [`SignatureWatch`] | what a flood has in common that people have not |
+//! | [`ReferenceKey`] | what the reference on an answer says to whoever has the secret |
 //!
 //! The mechanism verifies the token, asks the gate, and does as it is told; whoever waits is woken by
 //! [`Gate::next_wake`], which is emptied after each offer and release and ten times a second;

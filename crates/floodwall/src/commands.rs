@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use floodwall_edge::EdgeError;
 
 use crate::settings::{Faults, Settings, TextForm};
-use crate::{check, demo, doctor, drill, explain, logging, replay, serve};
+use crate::{check, demo, doctor, drill, explain, logging, probe_credential, replay, serve};
 
 /// The answer is no, or something failed.
 pub(crate) const EXIT_NO: u8 = 1;
@@ -76,6 +76,16 @@ An ID is read with the secret in the state directory, whether or not the server 
 explained by the running server. Run it as root or as the user Floodwall runs as.
 Exit status: 0 explained, 1 nothing is known or the server does not run, 2 usage or configuration.")]
     Explain(explain::ExplainArguments),
+    /// Make what a monitoring probe shows, so that it is let through while visitors wait
+    #[command(after_help = "\
+Examples:
+  floodwall probe uptime --config /etc/floodwall/floodwall.toml
+  floodwall probe uptime --config /etc/floodwall/floodwall.toml --site sos --for 30d
+  curl -H \"$(floodwall probe uptime --config floodwall.toml --for 1h)\" https://www.sos.example.gov/
+
+Raising `generation` of the site revokes it, together with all that visitors were given.
+Exit status: 0 made, 1 the secret cannot be read, 2 usage or configuration.")]
+    Probe(probe_credential::ProbeArguments),
     /// Rehearse: real visitors and floods against this program, on hosts of its own
     #[command(after_help = "\
 Examples:
@@ -186,6 +196,7 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
         }
         Command::Doctor(arguments) => doctor::run(arguments.json, &mut out).into(),
         Command::Explain(arguments) => explain::run(&arguments, &mut out, &mut err).into(),
+        Command::Probe(arguments) => probe_credential::run(&arguments, &mut out, &mut err).into(),
     }
 }
 

@@ -17,6 +17,7 @@ mod edge_config;
 mod explain;
 mod history;
 mod logging;
+mod probe_credential;
 mod replay;
 mod serve;
 mod service_manager;

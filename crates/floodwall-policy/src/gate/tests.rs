@@ -356,3 +356,40 @@ proptest! {
         prop_assert!(world.waiting.is_empty());
     }
 }
+
+/// Matching a signature moves to the end of the line, asks nothing of others, and paid proof lifts it.
+#[test]
+fn who_matches_a_signature_goes_last_and_can_clear_himself() {
+    let suspect = |number, proof: Option<ProofKind>| {
+        let token = proof.map(|proof| (TokenId(u64::from(number)), proof));
+        GateFacts { standing: Standing::Suspect, token, ..visitor(number) }
+    };
+    let place = |facts: GateFacts| {
+        let mut gate = gate(1);
+        _ = gate.offer(&visitor(1), at(0));
+        match gate.offer(&facts, at(0)) {
+            Decision::Wait(id) => id.place().number(),
+            decided => panic!("{decided:?}"),
+        }
+    };
+    for (proof, expected) in [
+        (None, 17),
+        (Some(ProofKind::Redirect), 17),
+        (Some(ProofKind::WaitingRoom), 0),
+        (Some(ProofKind::Work), 0),
+    ] {
+        assert_eq!(place(suspect(2, proof)), expected, "{proof:?}");
+    }
+    let mut gate = gate(1);
+    let decided: Vec<_> =
+        (0..5_000).map(|number| gate.offer(&suspect(number, Some(ProofKind::Redirect)), at(0))).collect();
+    assert_eq!(decided[0], Decision::Admit, "nobody is refused while there is room");
+    assert_eq!(decided[4_999], Decision::Challenge(Challenge::Choice), "and nobody for this alone");
+    assert!(!decided.iter().any(|decided| matches!(decided, Decision::Refuse(_))));
+    let form = GateFacts { kind: RequestKind::Other, ..suspect(9_000, None) };
+    assert!(matches!(gate.offer(&form, at(0)), Decision::Refuse(_)), "nothing can be shown for a form");
+    gate.tick(at(1_000));
+    gate.tick(at(2_000));
+    assert_eq!(gate.rung(), Rung::Open, "they are no reason to ask anything of others");
+    assert!(matches!(gate.offer(&visitor(9_001), at(2_000)), Decision::Wait(id) if id.place() == UNKNOWN));
+}

@@ -9,9 +9,10 @@
 //! Two things keep it from people:
 //! - No conjunction is taken that the calm sample does not prove to hit less than the cap, as
 //!   [`evidence`](super::evidence) has it. A small sample proves nothing, and that is said.
-//! - At least one of its fields is of the client. A crowd asks for a page that nobody asked for
-//!   before, from a link that was not there before: what is asked for may narrow a rule, but only
-//!   where enough calm visitors asked for the same to tell which of them would have been hit.
+//! - At least one of its fields is of the program that asks. A crowd asks for a page that nobody asked
+//!   for before, from a link that was not there before, and from an office of which the calm sample
+//!   knows one address: what is asked for, and from where, may narrow a rule, but only where enough
+//!   calm visitors asked for the same from there to tell which of them would have been hit.
 //!
 //! Cost: of each field at most 20 values are frequent (a twentieth of the surplus and more), as each
 //! request has one; so at most 20 for each pair and triple of fields, 5,960 conjunctions in all. Each
@@ -32,8 +33,8 @@ const COVERAGE_MIN: f64 = 0.05;
 const PROPOSED_MAX: usize = 8;
 /// A rule with fewer fields may cover this much less than the best.
 const ABOUT_AS_MUCH: f64 = 0.98;
-/// Of the calm visitors who asked for the same, so many may be hit by a rule that what is asked for
-/// narrows.
+/// Of the calm visitors who asked for the same from there, so many may be hit by a rule that is
+/// narrowed so.
 const NARROWED_CAP: f64 = 0.01;
 
 /// One field and the value it must have.
@@ -83,10 +84,10 @@ impl Conjunction {
         self.conditions.iter().all(|condition| traits.get(condition.field) == condition.value)
     }
 
-    /// Whether one of its fields is of the client, and one of what is asked for.
+    /// Whether one of its fields is of the program, and whether another is not.
     fn kinds(&self) -> (bool, bool) {
-        let of_client = self.conditions().iter().filter(|condition| condition.field.is_of_client()).count();
-        (of_client > 0, of_client < self.conditions().len())
+        let of_program = self.conditions().iter().filter(|condition| condition.field.is_of_program()).count();
+        (of_program > 0, of_program < self.conditions().len())
     }
 }
 
@@ -115,8 +116,8 @@ pub enum NotProposed {
         /// So many are needed.
         visitors_needed: u32,
     },
-    /// Only what is asked for sets it apart, as it does a crowd.
-    OnlyWhatIsAsked,
+    /// Only what is asked for or from where sets it apart, as it does a crowd.
+    NotOfProgram,
 }
 
 /// A rule that may act, as far as calm times tell.
@@ -307,9 +308,9 @@ impl<'a> CalmIndex<'a> {
     fn judge(&self, conjunction: &Conjunction, cap: f64) -> (u32, Option<NotProposed>) {
         let visitors = self.baseline.visitors();
         let hit = self.visitors_with(conjunction.conditions().iter());
-        let (of_client, of_what_is_asked) = conjunction.kinds();
-        if !of_client {
-            return (hit, Some(NotProposed::OnlyWhatIsAsked));
+        let (of_program, is_narrowed) = conjunction.kinds();
+        if !of_program {
+            return (hit, Some(NotProposed::NotOfProgram));
         }
         let Some(allowed) = evidence::hits_allowed(visitors, cap) else {
             return (hit, Some(NotProposed::SmallSample { visitors_needed: evidence::visitors_needed(cap) }));
@@ -317,12 +318,12 @@ impl<'a> CalmIndex<'a> {
         if hit > allowed {
             return (hit, Some(NotProposed::Collateral));
         }
-        if of_what_is_asked {
-            let asked = conjunction.conditions().iter().filter(|condition| !condition.field.is_of_client());
+        if is_narrowed {
+            let asked = conjunction.conditions().iter().filter(|condition| !condition.field.is_of_program());
             let asked_the_same = self.visitors_with(asked);
             let allowed = evidence::hits_allowed(asked_the_same, NARROWED_CAP);
             if allowed.is_none_or(|allowed| hit > allowed) {
-                return (hit, Some(NotProposed::OnlyWhatIsAsked));
+                return (hit, Some(NotProposed::NotOfProgram));
             }
         }
         (hit, None)

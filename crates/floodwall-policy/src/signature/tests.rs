@@ -174,7 +174,23 @@ fn a_crowd_to_a_new_page_from_a_new_link_gives_no_rule() {
         assert_eq!(site.second(crowd), 0);
     }
     assert_eq!(site.live(), [""; 0]);
-    assert_eq!(site.watch.refused().unwrap().why, NotProposed::OnlyWhatIsAsked);
+    assert_eq!(site.watch.refused().unwrap().why, NotProposed::NotOfProgram);
+}
+
+/// The calm sample knows of an office what it knows of one visitor.
+#[test]
+fn a_crowd_behind_one_address_gives_no_rule() {
+    let mut site = Site::after_calm(5_000);
+    for second in 0..40 {
+        let crowd = (0..2_000).map(|number| {
+            let (shape, order) = person(1_000_000 + second * 2_000 + number);
+            let client =
+                if number.is_multiple_of(2) { "198.51.100.7".parse().unwrap() } else { shape.client };
+            (RequestShape { client, ..shape }, order)
+        });
+        assert_eq!(site.second(crowd), 0);
+    }
+    assert_eq!(site.live(), [""; 0]);
 }
 
 #[test]
@@ -296,9 +312,9 @@ fn a_rule_lives_no_longer_than_it_may_and_there_are_no_more_than_so_many() {
     }
     assert_eq!(stages(&set), ["ended_lifetime"]);
     for value in 0..100 {
-        let traits = ClientTraits::default().with(TraitField::Network, value);
+        let traits = ClientTraits::default().with(TraitField::Agent, value);
         let surplus = vec![traits; 200];
-        let calm = vec![ClientTraits::default().with(TraitField::Network, 1_000); 12_000];
+        let calm = vec![ClientTraits::default().with(TraitField::Agent, 1_000); 12_000];
         let search = SignatureSearch { surplus, calm: CalmBaseline { requests: calm }.into(), cap: 0.001 };
         let findings = search.run();
         set.propose(&Proposed { evidence: first.evidence, ..findings.proposed[0] }, String::new(), at(60));
@@ -346,7 +362,7 @@ proptest! {
             let matched = surplus.iter().filter(|traits| conjunction.matches(traits)).count();
             prop_assert_eq!(matched, evidence.surplus_matched as usize);
             prop_assert!(matched * 20 >= surplus.len());
-            prop_assert!(conjunction.conditions().iter().any(|condition| condition.field.is_of_client()));
+            prop_assert!(conjunction.conditions().iter().any(|condition| condition.field.is_of_program()));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What a request looks like, in twelve numbers: the fields a signature can be made of.
 //!
 //! Texts are hashed with keys of the process's own (SipHash, Aumasson and Bernstein 2012), so that
-//! nobody can make a request whose number is another's. Four of the fields say what is asked for,
-//! the others what kind of client asks; only the latter tell a flood from a crowd.
+//! nobody can make a request whose number is another's. Six of the fields say what kind of program asks,
+//! the others what is asked for and from where; only the former tell a flood from a crowd.
 
 use std::hash::Hasher as _;
 use std::net::IpAddr;
@@ -59,10 +59,18 @@ impl TraitField {
         Self::System,
     ];
 
-    /// Whether it says what kind of client asks, and not what is asked for.
+    /// Whether it says what kind of program asks, and not what is asked for or from where.
     #[must_use]
-    pub fn is_of_client(self) -> bool {
-        !matches!(self, Self::Path | Self::Query | Self::Method | Self::Referrer)
+    pub fn is_of_program(self) -> bool {
+        match self {
+            Self::Path | Self::Query | Self::Method | Self::Referrer | Self::Network | Self::System => false,
+            Self::HeaderOrder
+            | Self::Agent
+            | Self::Fingerprint
+            | Self::Http2Settings
+            | Self::Protocol
+            | Self::Language => true,
+        }
     }
 
     /// A short name for records.

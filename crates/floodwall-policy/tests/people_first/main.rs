@@ -10,13 +10,17 @@
 
 mod bots;
 mod people;
+mod seen;
+mod signatures;
 mod world;
 
 use std::fmt::Write as _;
 
 use bots::{Flood, Skill};
 use people::Kind;
-use world::{Seen, World};
+use seen::Seen;
+use signatures::{BotLook, Watched};
+use world::World;
 
 const SEEDS: [u64; 3] = [1, 2, 3];
 
@@ -164,4 +168,67 @@ fn in_an_hour_of_calm_nothing_is_asked_of_anybody() {
     assert!(seen.success_all() >= 1.0);
     assert_eq!((seen.rung_max, seen.people_refused, seen.pages_shown), (0, 0, 0));
     assert!(seen.p99_ms() <= 110.0, "{}", seen.p99_ms());
+}
+
+const WEEK_OF_VISITORS: u64 = 20_000;
+
+fn run_watched(flood: Option<Flood>, people_per_s: f64, look: BotLook, seed: u64) -> Seen {
+    World::new(flood, people_per_s, seed).watched(Watched::new(look, WEEK_OF_VISITORS, seed)).run()
+}
+
+/// The floods whose bots do something odd, with rules and without.
+#[test]
+fn signatures_table() {
+    let mut table = header();
+    let mut said = String::new();
+    for (name, look, flood) in [
+        ("many-light, all follow redirects", BotLook::OddOrder, Flood::many_light(Skill::Redirect)),
+        ("one-shot, three tools", BotLook::ThreeTools, Flood::one_shot(Skill::None)),
+        ("as-people, 5,000 at 0.1/s", BotLook::OddOrder, Flood::as_people(Skill::None)),
+        ("as-people, all follow redirects", BotLook::OddOrder, Flood::as_people(Skill::Redirect)),
+        ("the same, looking as browsers do", BotLook::AsBrowsers, Flood::as_people(Skill::Redirect)),
+    ] {
+        row(&mut table, name, &run(Some(flood), 10.0, 1));
+        let seen = run_watched(Some(flood), 10.0, look, 1);
+        row(&mut table, "  with signatures", &seen);
+        let rules = seen.rules.unwrap();
+        let _ = writeln!(
+            said,
+            "{name}: first acted {:?} s after it began, hit {:.2} % of bots' and {:.2} % of people's requests",
+            rules.first_acted_s.map(|second| second.saturating_sub(71)),
+            rules.bots_hit * 100.0,
+            rules.people_hit * 100.0
+        );
+        rules.rules.iter().chain(&rules.ended).for_each(|rule| {
+            let _ = writeln!(said, "  {rule}");
+        });
+    }
+    insta::assert_snapshot!(format!("{table}\n{said}"));
+}
+
+#[test]
+fn rules_hit_bots_and_no_people_whatever_the_seed() {
+    for seed in SEEDS {
+        for (look, flood) in [
+            (BotLook::OddOrder, Flood::one_shot(Skill::None)),
+            (BotLook::ThreeTools, Flood::one_shot(Skill::None)),
+            (BotLook::OddOrder, Flood::as_people(Skill::Redirect)),
+        ] {
+            let seen = run_watched(Some(flood), 10.0, look, seed);
+            let rules = seen.rules.unwrap();
+            assert!(rules.bots_hit > 0.95, "{look:?}, {flood:?}, seed {seed}: {rules:?}");
+            assert!(rules.people_hit < 0.005, "{look:?}, {flood:?}, seed {seed}: {rules:?}");
+        }
+    }
+}
+
+#[test]
+fn bots_as_browsers_and_crowds_give_no_rule() {
+    for seed in SEEDS {
+        let bots = Some(Flood::as_people(Skill::Redirect));
+        for (flood, people_per_s) in [(bots, 10.0), (None, 80.0), (None, 180.0)] {
+            let rules = run_watched(flood, people_per_s, BotLook::AsBrowsers, seed).rules.unwrap();
+            assert!(rules.rules.is_empty() && rules.ended.is_empty(), "{flood:?}, seed {seed}: {rules:?}");
+        }
+    }
 }

@@ -13,6 +13,8 @@ use floodwall_policy::{
 
 use crate::bots::{Flood, Skill};
 use crate::people::Kind;
+use crate::seen::Seen;
+use crate::signatures::Watched;
 
 const SECOND: u64 = 1_000_000;
 const CALM_S: u64 = 70;
@@ -52,53 +54,6 @@ struct Asker {
     skill: Skill,
 }
 
-/// What people got.
-#[derive(Default)]
-pub(crate) struct Seen {
-    looked_up: HashMap<Kind, (u64, u64)>,
-    latencies: Vec<u64>,
-    latencies_no_script: Vec<u64>,
-    pub(crate) rung_max: u8,
-    pub(crate) in_flight_max: u32,
-    /// Choice or waiting room, shown to people.
-    pub(crate) pages_shown: u64,
-    pub(crate) people_refused: u64,
-    pub(crate) bots_served: u64,
-    pub(crate) people_served: u64,
-}
-
-impl Seen {
-    pub(crate) fn success(&self, kind: Kind) -> f64 {
-        self.looked_up.get(&kind).map_or(1.0, |(good, all)| *good as f64 / *all as f64)
-    }
-
-    pub(crate) fn success_all(&self) -> f64 {
-        let (good, all) = self.looked_up.values().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        good as f64 / all as f64
-    }
-
-    /// Answered within the stated wait and half a second.
-    pub(crate) fn in_time(&self) -> f64 {
-        let latencies = self.latencies.iter().chain(&self.latencies_no_script);
-        let in_time = latencies.filter(|micros| **micros <= 3_500_000).count();
-        in_time as f64 / self.looked_up.values().map(|(_, all)| all).sum::<u64>() as f64
-    }
-
-    pub(crate) fn p99_ms(&self) -> f64 {
-        percentile(&self.latencies)
-    }
-
-    pub(crate) fn p99_no_script_ms(&self) -> f64 {
-        percentile(&self.latencies_no_script)
-    }
-}
-
-fn percentile(latencies: &[u64]) -> f64 {
-    let mut sorted = latencies.to_vec();
-    sorted.sort_unstable();
-    sorted.get(sorted.len() * 99 / 100).map_or(0.0, |micros| *micros as f64 / 1_000.0)
-}
-
 pub(crate) struct World {
     flood: Option<Flood>,
     people_per_s: f64,
@@ -117,6 +72,7 @@ pub(crate) struct World {
     serving: usize,
     line: VecDeque<(u64, u64)>,
     seen: Seen,
+    watched: Option<Watched>,
 }
 
 impl World {
@@ -139,6 +95,7 @@ impl World {
             serving: 0,
             line: VecDeque::new(),
             seen: Seen::default(),
+            watched: None,
         };
         world.at(SECOND, Event::Tick);
         world.at(SECOND / 10, Event::Poll);
@@ -152,6 +109,10 @@ impl World {
     /// Instead of a minute.
     pub(crate) fn lasting(self, flood_s: u64) -> Self {
         Self { flood_s, ..self }
+    }
+
+    pub(crate) fn watched(self, watched: Watched) -> Self {
+        Self { watched: Some(watched), ..self }
     }
 
     /// Without tiers, shares and challenges: for comparison.
@@ -182,6 +143,7 @@ impl World {
                 Event::GivesUp { asker, look_up } => self.give_up(asker, look_up),
             }
         }
+        self.seen.rules = self.watched.map(|watched| watched.outcome());
         self.seen
     }
 
@@ -210,9 +172,17 @@ impl World {
         let let_in = self.gate.let_in_per_second();
         self.room.tick(let_in, timestamp(self.now));
         self.gate.tick(timestamp(self.now));
+        let overloaded = self.is_overloaded();
+        if let Some(watched) = &mut self.watched {
+            watched.tick(overloaded, timestamp(self.now));
+        }
         self.seen.rung_max = self.seen.rung_max.max(self.gate.rung().number());
         self.wake();
         self.at(SECOND, Event::Tick);
+    }
+
+    fn is_overloaded(&self) -> bool {
+        self.gate.rung() > floodwall_policy::Rung::Open || self.gate.load() > 1.0
     }
 
     fn person_comes(&mut self) {
@@ -287,11 +257,16 @@ impl World {
 
     fn ask(&mut self, id: u64) {
         let Some(asker) = self.askers.get(&id) else { return };
+        let overloaded = self.is_overloaded();
+        let judged = (id, asker.kind.is_some());
+        let standing = self.watched.as_mut().map_or(Standing::Unknown, |watched| {
+            watched.standing(judged, asker.address, asker.token, overloaded, timestamp(self.now))
+        });
         let facts = GateFacts {
             client: asker.address,
             fingerprint: ClientFingerprint(asker.fingerprint),
             token: asker.token,
-            standing: if self.plain { Standing::Allowed } else { Standing::Unknown },
+            standing: if self.plain { Standing::Allowed } else { standing },
             kind: RequestKind::Page,
             keeps_no_cookies: asker.no_cookies,
         };

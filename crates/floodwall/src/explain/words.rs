@@ -49,7 +49,7 @@ pub(crate) fn words(decided: Decided) -> Words {
         }
         Decided::Blocked => (
             "The request was refused: an operator blocked the address.",
-            "`floodwall allow ADDRESS` lifts it.",
+            "The operator who blocked it can lift it.",
         ),
         Decided::Connection => (
             "The connection was ended for what it did, such as frames without end or an answer it did not take.",

@@ -32,7 +32,7 @@ use floodwall_model::Prefix;
 
 pub(crate) use fault::{Faults, Severity, TextForm};
 pub(crate) use path::{PathClass, PathPattern};
-pub(crate) use quantity::format_size;
+pub(crate) use quantity::{duration, format_size};
 pub(crate) use query::QueryRule;
 pub(crate) use target::{HostPattern, Origin};
 

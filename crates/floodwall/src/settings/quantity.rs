@@ -46,6 +46,11 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, TextFault> {
     Err(TextFault::new(format!("`{}` is not a duration", shorten(text)), fix))
 }
 
+/// Reads a duration of the command line; the message says what to write.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|fault| format!("{}; {}", fault.problem, fault.fix))
+}
+
 /// Reads a number of bytes.
 pub(super) fn parse_size(text: &str) -> Result<u64, TextFault> {
     if let Some(bytes) = parse(text, &SIZE_UNITS) {

@@ -19,13 +19,16 @@ fn explain(directory: &Path, arguments: &[&str], status: i32) -> (String, String
     said
 }
 
+#[expect(clippy::disallowed_methods, reason = "the command reads the same clock")]
+fn unix_seconds() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
+}
+
 /// An ID of this moment that a server with this state directory may have given out.
 fn given_out(state: &Path) -> String {
     let secret: [u8; 32] = fs::read(state.join("secret")).unwrap().try_into().unwrap();
-    #[expect(clippy::disallowed_methods, reason = "the command reads the same clock")]
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let note = RefusalNote {
-        at_unix_s: i64::try_from(now).unwrap(),
+        at_unix_s: unix_seconds(),
         decided: Decided::NoRoom,
         rung: Rung::Redirect,
         site: Some(0),
@@ -51,9 +54,10 @@ fn ids_are_explained_with_the_server_and_without() {
     assert!(said.contains("for site sos:") && said.contains("more was asked of the origin"), "{said}");
     let (said, _) = explain(&at, &[&["0000-0000-0001"], &here[..]].concat(), 1);
     assert!(said.contains("no such reference ID"), "{said}");
-    let (said, _) = explain(&at, &[&["192.0.2.7", "--json"], &here[..]].concat(), 1);
+    let (said, _) = explain(&at, &[&["192.0.2.7", "--json"], &here[..]].concat(), 0);
     let json: serde_json::Value = serde_json::from_str(&said).unwrap();
-    assert_eq!(json["subject"], "192.0.2.7");
+    assert_eq!(json["address"]["client"], "192.0.2.7/32");
+    assert_eq!(json["address"]["sites"][0]["site"], "sos");
 
     server.program.signal(Signal::TERM);
     server.ends_with(0);
@@ -87,5 +91,38 @@ fn what_cannot_be_explained_says_what_to_write() {
         for word in words {
             assert!(said.contains(word), "{arguments:?}: no {word:?} in {said}");
         }
+    }
+}
+
+/// What `floodwall probe` prints is what the server takes.
+#[test]
+fn a_probes_credential_is_made_with_the_servers_secret() {
+    let origin = Origin::start(|path| Page::new(path.to_owned(), "no-store"));
+    let server = Server::start(origin.address, "", "");
+    let config = server.path("floodwall.toml").display().to_string();
+    let run = |arguments: &[&str], status: i32| {
+        let mut program = Program::start(server.directory.path(), &[&["probe"], arguments].concat());
+        let ended = program.end();
+        let said = (program.stdout.so_far(), program.stderr.so_far());
+        assert_eq!(ended.code(), Some(status), "{arguments:?}: {said:?}");
+        said
+    };
+    let (said, warned) = run(&["uptime", "--config", &config, "--site", "sos", "--for", "1h"], 0);
+    assert!(warned.contains("keep it as you keep a password"), "{warned}");
+    let text = said.trim_end().strip_prefix("Floodwall-Probe: ").unwrap();
+    let secret: [u8; 32] = fs::read(server.path("state/secret")).unwrap().try_into().unwrap();
+    let now = floodwall_model::Timestamp::new(Default::default(), unix_seconds() * 1_000_000);
+    let ring = floodwall_policy::Keyring::new(&Secret::new(secret), now);
+    let site = floodwall_policy::SiteTag::of_name("sos");
+    let claims = ring.verify_probe(text.as_bytes(), site, 0, now).unwrap();
+    assert_eq!((claims.name.as_str(), claims.lifetime_s), ("uptime", 3_600));
+    for (arguments, word) in [
+        (&["uptime", "--config", &config, "--site", "nowhere"][..], "there are sos"),
+        (&["uptime", "--config", &config, "--for", "1"], "1s"),
+        (&["uptime", "--config", &config, "--for", "500d"], "1m to 400d"),
+        (&["a b", "--config", &config], "letters, digits"),
+    ] {
+        let (_, said) = run(arguments, 2);
+        assert!(said.contains(word), "{arguments:?}: {said}");
     }
 }
