@@ -10,6 +10,7 @@ mod admission;
 mod assumed_origin;
 mod clock_steps;
 mod counts;
+mod detection;
 mod episode;
 mod event;
 mod files;
@@ -19,6 +20,7 @@ mod minutes;
 mod order;
 mod outcome;
 mod plot;
+mod reading;
 mod series;
 mod source;
 mod tally;
@@ -27,7 +29,7 @@ mod visitors;
 mod words;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -35,6 +37,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use clap::Args;
+use floodwall_detection::{Baselines, SavedBaselines};
 use floodwall_exchange::access_log::{LogFormat, parse_utc_offset};
 use floodwall_model::Prefix;
 use floodwall_policy::GateSettings;
@@ -42,9 +45,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::commands::{EXIT_NO, EXIT_USAGE, fail, show_faults, tell};
 use crate::edge_config::edge_config;
-use crate::settings::{Faults, Settings, parse_duration};
+use crate::settings::{Settings, parse_duration};
 use admission::AdmissionOptions;
 use assumed_origin::OriginAssumption;
+use detection::DetectionOptions;
 use files::LogFile;
 use outcome::{Outcome, Replayed};
 use source::ReadOptions;
@@ -73,6 +77,16 @@ pub(crate) struct ReplayArguments {
     /// Offset from UTC of times that say none: +02:00
     #[arg(long, value_name = "OFFSET", default_value = "+00:00", value_parser = utc_offset, allow_hyphen_values = true)]
     utc_offset: i32,
+    /// The site's own name, by which referrers are told apart; may be given several times [default: found
+    /// in the log]
+    #[arg(long, value_name = "HOST")]
+    host: Vec<String>,
+    /// Begin with what was learned before, from this file
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Keep what is learned of calm times in this file
+    #[arg(long, value_name = "FILE")]
+    learn: Option<PathBuf>,
     /// Answers a second that the origin is taken to be able to give
     #[arg(long, value_name = "NUMBER", default_value_t = OriginAssumption::PER_SECOND, value_parser = per_second)]
     origin_capacity: f64,
@@ -117,27 +131,29 @@ fn latency(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Everything a replay is told.
+struct Options {
+    read: ReadOptions,
+    admission: AdmissionOptions,
+    detection: DetectionOptions,
+}
+
 /// Replays the logs and prints what came of it.
 pub(crate) fn run(arguments: &ReplayArguments) -> ExitCode {
     let files = match find(&arguments.files) {
         Ok(files) => files,
         Err(message) => return fail(&message, EXIT_USAGE),
     };
-    let (options, admission) = match options(arguments) {
+    let options = match options(arguments) {
         Ok(options) => options,
-        Err(faults) => {
-            show_faults(&faults);
-            return ExitCode::from(EXIT_USAGE);
-        }
+        Err(status) => return status,
     };
-    let outcome = match replay(&files, &options, admission) {
+    let outcome = match replay(&files, options) {
         Ok(outcome) => outcome,
         Err(error) => return fail(&format!("floodwall: no thread to read with: {error}"), EXIT_NO),
     };
-    if let Some(file) = &arguments.plot
-        && let Err(error) = std::fs::write(file, plot::svg(&outcome))
-    {
-        return fail(&format!("floodwall: {}: {error}", file.display()), EXIT_NO);
+    if let Err(message) = write_files(arguments, &outcome) {
+        return fail(&message, EXIT_NO);
     }
     let text = if arguments.json { json::render(&outcome) } else { text::render(&outcome) };
     // Nobody reads any more: no fault of ours.
@@ -152,6 +168,21 @@ pub(crate) fn run(arguments: &ReplayArguments) -> ExitCode {
     if unread.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NO) }
 }
 
+/// Writes the picture and what was learned, where they are wanted.
+fn write_files(arguments: &ReplayArguments, outcome: &Outcome) -> Result<(), String> {
+    let write = |file: &Path, content: String| {
+        std::fs::write(file, content).map_err(|error| format!("floodwall: {}: {error}", file.display()))
+    };
+    if let Some(file) = &arguments.plot {
+        write(file, plot::svg(outcome))?;
+    }
+    if let Some(file) = &arguments.learn {
+        let saved = SavedBaselines::of(&outcome.detected.baselines).to_json();
+        write(file, saved.map_err(|error| format!("floodwall: {error}"))?)?;
+    }
+    Ok(())
+}
+
 /// Looks for all files; every fault in one message.
 fn find(paths: &[PathBuf]) -> Result<Vec<LogFile>, String> {
     let (mut files, mut faults) = (Vec::new(), Vec::new());
@@ -164,31 +195,57 @@ fn find(paths: &[PathBuf]) -> Result<Vec<LogFile>, String> {
     if faults.is_empty() { Ok(files) } else { Err(faults.join("\n")) }
 }
 
-fn options(arguments: &ReplayArguments) -> Result<(ReadOptions, AdmissionOptions), Faults> {
+/// What the command line and the settings say.
+///
+/// # Errors
+/// The exit status, once it has been said why.
+fn options(arguments: &ReplayArguments) -> Result<Options, ExitCode> {
     let mut trusted_proxies = arguments.trusted_proxies.clone();
+    let mut hosts = arguments.host.clone();
     let mut limits = None;
     if let Some(path) = &arguments.config {
-        let (settings, warnings) = Settings::load(path)?;
+        let (settings, warnings) = Settings::load(path).map_err(|faults| {
+            show_faults(&faults);
+            ExitCode::from(EXIT_USAGE)
+        })?;
         show_faults(&warnings);
         let config = edge_config(&settings);
-        limits = config.sites.first().map(|site| (site.policy, config.tracked_prefixes));
         trusted_proxies.extend(config.trusted_proxies);
+        if let Some(site) = config.sites.first() {
+            limits = Some((site.policy, config.tracked_prefixes));
+            // Of `*.example.gov` no page is known by name.
+            hosts.extend(site.hosts.iter().filter(|host| !host.contains('*')).map(ToString::to_string));
+        }
     }
+    let baselines = match &arguments.baseline {
+        Some(file) => Some(read_baseline(file).map_err(|message| fail(&message, EXIT_USAGE))?),
+        None => None,
+    };
     let format = match arguments.format {
         Format::Auto => None,
         Format::One(format) => Some(format),
     };
-    let read = ReadOptions { format, utc_offset_s: arguments.utc_offset, trusted_proxies };
+    let utc_offset_s = arguments.utc_offset;
     let origin =
         OriginAssumption { per_second: arguments.origin_capacity, latency: arguments.origin_latency };
-    Ok((read, AdmissionOptions { gate: GateSettings::default(), origin, limits }))
+    Ok(Options {
+        read: ReadOptions { format, utc_offset_s, trusted_proxies, hosts },
+        admission: AdmissionOptions { gate: GateSettings::default(), origin, limits },
+        detection: DetectionOptions { baselines, utc_offset_s },
+    })
 }
 
-fn replay(files: &[LogFile], options: &ReadOptions, admission: AdmissionOptions) -> std::io::Result<Outcome> {
+fn read_baseline(file: &Path) -> Result<Baselines, String> {
+    let fault = |error: &dyn std::fmt::Display| format!("floodwall: {}: {error}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|error| fault(&error))?;
+    SavedBaselines::from_json(&text).map(|saved| saved.restore()).map_err(|error| fault(&error))
+}
+
+fn replay(files: &[LogFile], options: Options) -> std::io::Result<Outcome> {
     let read_bytes = Arc::new(AtomicU64::new(0));
     let bar = progress_bar(files);
-    let mut replayed = Replayed::new(admission);
-    let read = merge::read_all(files, options, &read_bytes, &mut replayed, || {
+    let mut replayed = Replayed::new(options.admission, options.detection);
+    let read = merge::read_all(files, &options.read, &read_bytes, &mut replayed, || {
         bar.set_position(read_bytes.load(Relaxed));
     })?;
     bar.finish_and_clear();

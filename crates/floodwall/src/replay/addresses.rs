@@ -41,7 +41,7 @@ impl Addresses {
             self.addresses.insert(event.client, 1);
         }
         if self.agents.len() < KEPT {
-            self.agents.insert(event.agent);
+            self.agents.insert(event.agent());
         }
     }
 

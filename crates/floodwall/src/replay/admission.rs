@@ -18,7 +18,7 @@ use floodwall_policy::{
 };
 
 use super::assumed_origin::{AssumedOrigin, OriginAssumption};
-use super::event::{Asked, Event};
+use super::event::{Asked, Event, SEED};
 use super::minutes::{MinuteCounts, WorstMinutes};
 use super::visitors::Visitors;
 
@@ -31,8 +31,6 @@ const WORK_TAKES: i64 = 2 * SECOND;
 const COMING_BACK_MAX: usize = 65_536;
 /// Seconds without a request for which the gate is still told that time passes.
 const QUIET_S: i64 = 300;
-/// Any number does: a replay has no attacker who could guess it.
-const SEED: u64 = 0x5EED;
 
 /// What is replayed with.
 #[derive(Clone, Debug)]
@@ -364,7 +362,7 @@ impl AdmissionReplay {
 /// The kind of client, as far as a log tells: its user agent.
 fn fingerprint(event: &Event) -> ClientFingerprint {
     #[expect(clippy::cast_possible_truncation, reason = "the half of a hash is one")]
-    let agent = event.agent as u32;
+    let agent = event.agent() as u32;
     ClientFingerprint(agent)
 }
 

@@ -1,15 +1,17 @@
 //! One request of a log, as detection and policy are told of it: small, owned, without its line.
 
-use std::hash::BuildHasher;
 use std::net::IpAddr;
 
+use floodwall_detection::RequestSeen;
 use floodwall_exchange::access_log::{LogRecord, OriginUse};
 use floodwall_model::Prefix;
 use floodwall_policy::never_challenged;
-use foldhash::fast::FixedState;
 
-/// Always the same, so that a log always gives the same outcome.
-const HASHER: FixedState = FixedState::with_seed(0xF100_D3A1);
+use super::reading::RequestReading;
+
+/// Of all hashes. Always the same, so that a log always gives the same outcome: in a replay there is
+/// no attacker who could make use of it.
+pub(crate) const SEED: u64 = 0x5EED;
 
 /// What is asked of the origin, as far as a log shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,46 +30,45 @@ pub(crate) enum Asked {
 
 /// One request.
 #[derive(Clone, Copy, Debug)]
-#[expect(dead_code, reason = "detection, which reads them, is not joined yet")]
 pub(crate) struct Event {
     /// When, in microseconds since 1970, clock steps evened out.
     pub(crate) unix_micros: i64,
     pub(crate) client: IpAddr,
-    /// Hashes of the path without its query, and of the user agent; 0 where there is none.
-    pub(crate) path: u64,
-    pub(crate) agent: u64,
-    pub(crate) body_bytes: u32,
+    /// The same as detection takes it.
+    pub(crate) seen: RequestSeen,
     /// How long the origin took, where the line tells; 0 where not. Microseconds.
     pub(crate) origin_us: u32,
-    pub(crate) status: u16,
     pub(crate) asked: Asked,
     pub(crate) origin: OriginUse,
     /// The line tells parts of a second.
     pub(crate) within_second: bool,
     /// It came with a `Referer`.
     pub(crate) referred: bool,
-    /// It has a query.
-    pub(crate) has_query: bool,
 }
 
 impl Event {
     /// Takes from a line what is needed later.
-    pub(crate) fn of(record: &LogRecord<'_>, trusted_proxies: &[Prefix]) -> Self {
-        let hash = |text: &[u8]| if text.is_empty() { 0 } else { HASHER.hash_one(text) };
+    pub(crate) fn of(
+        record: &LogRecord<'_>,
+        reading: &mut RequestReading,
+        trusted_proxies: &[Prefix],
+    ) -> Self {
+        let client = visitor(record, trusted_proxies);
         Self {
             unix_micros: record.unix_micros,
-            client: visitor(record, trusted_proxies),
-            path: hash(record.path),
-            agent: hash(record.user_agent.unwrap_or(b"")),
-            body_bytes: narrowed(record.body_bytes),
+            client,
+            seen: reading.read(record, client),
             origin_us: narrowed(record.origin_us.or(record.duration_us)),
-            status: record.status.unwrap_or(0),
             asked: asked(record),
             origin: record.origin,
             within_second: record.within_second,
             referred: record.referer.is_some(),
-            has_query: record.query.is_some_and(|query| !query.is_empty()),
         }
+    }
+
+    /// Its user agent, hashed; 0 where there is none.
+    pub(crate) fn agent(&self) -> u64 {
+        self.seen.agent.unwrap_or(0)
     }
 
     /// The second it lies in.
@@ -123,7 +124,7 @@ fn asked(record: &LogRecord<'_>) -> Asked {
 }
 
 /// Whether a path is that of a part of a page, by its ending.
-fn is_part(path: &[u8]) -> bool {
+pub(crate) fn is_part(path: &[u8]) -> bool {
     // The longest ending known has five letters.
     let Some(dot) = path.iter().rev().take(6).position(|byte| *byte == b'.') else { return false };
     let mut ending = [0_u8; 5];
@@ -167,7 +168,7 @@ mod tests {
     fn event(line: &str, trusted: &[Prefix]) -> Event {
         let mut reader = LogReader::new(LogFormat::Combined, 0);
         match reader.read(line.as_bytes()) {
-            Line::Request(record) => Event::of(&record, trusted),
+            Line::Request(record) => Event::of(&record, &mut RequestReading::new(&[]), trusted),
             other => panic!("{line}: {other:?}"),
         }
     }

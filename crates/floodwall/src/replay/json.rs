@@ -1,6 +1,7 @@
 //! The outcome as one JSON document.
 
 use floodwall_exchange::access_log::LogFormat;
+use floodwall_model::TrafficVerdict;
 use serde_json::{Value, json};
 
 use super::assumed_origin::OriginAssumption;
@@ -23,7 +24,8 @@ pub(super) fn render(outcome: &Outcome) -> String {
             "files": outcome.tallies.iter().map(file).collect::<Vec<_>>(),
         },
         "proxies": outcome.proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "episodes": outcome.episodes.iter().map(episode).collect::<Vec<_>>(),
+        "episodes": outcome.detected.episodes.iter().map(episode).collect::<Vec<_>>(),
+        "episodes_dropped": outcome.detected.episodes_dropped,
         "admission": outcome.admission.as_ref().map(admission),
         "traffic": {
             "step_s": outcome.series.bin_s(),
@@ -60,12 +62,20 @@ fn file(tally: &Tally) -> Value {
 }
 
 fn episode(episode: &Episode) -> Value {
+    let likelihoods = &episode.likelihoods;
     json!({
-        "verdict": episode.verdict,
-        "likelihood": episode.likelihood,
+        "verdict": episode.verdict.as_str(),
+        "mixed_with": episode.mixed_with.map(TrafficVerdict::as_str),
+        "likelihood": rounded(episode.likelihood),
+        "likelihoods": {
+            "attack": rounded(likelihoods.attack),
+            "crowd": rounded(likelihoods.crowd),
+            "routine": rounded(likelihoods.routine),
+        },
+        "vectors": episode.vectors,
         "reasons": episode.reasons,
-        "onset": rfc_3339(episode.onset_micros),
-        "end": episode.end_micros.map(rfc_3339),
+        "onset": rfc_3339(episode.onset_s.saturating_mul(1_000_000)),
+        "end": episode.end_s.map(|end| rfc_3339(end.saturating_mul(1_000_000))),
         "requests_per_second_max": rounded(episode.per_second_max),
         "requests_per_second_expected": rounded(episode.expected_per_second),
     })

@@ -11,10 +11,10 @@ use super::event::Event;
 
 /// How much later than others a line may come, in seconds.
 pub(crate) const WINDOW_S: i64 = 120;
-/// Requests that wait at most; 64 bytes each.
-const EVENTS_MAX: usize = 1 << 20;
+/// Requests that wait at most, of about 150 bytes each.
+const EVENTS_MAX: usize = 1 << 19;
 /// Of one second, however many there are.
-const SECOND_EVENTS_MAX: usize = 1 << 22;
+const SECOND_EVENTS_MAX: usize = 1 << 21;
 
 /// What takes the seconds, in order; those without a request are left out.
 pub(crate) trait Seconds {
@@ -118,6 +118,7 @@ fn spread(second: i64, events: &mut [Event]) {
 
 #[cfg(test)]
 mod tests {
+    use floodwall_detection::{RequestReader, RequestText};
     use floodwall_exchange::access_log::OriginUse;
     use proptest::prelude::*;
 
@@ -134,19 +135,23 @@ mod tests {
     }
 
     fn event(unix_micros: i64, within_second: bool) -> Event {
+        let text = RequestText {
+            client: [192, 0, 2, 1].into(),
+            method: "GET",
+            target: "/",
+            referer: None,
+            user_agent: None,
+            status: 200,
+        };
         Event {
             unix_micros,
             client: [192, 0, 2, 1].into(),
-            path: 1,
-            agent: 1,
-            body_bytes: 0,
+            seen: RequestReader::new(1, &[]).read(&text),
             origin_us: 0,
-            status: 200,
             asked: Asked::Page,
             origin: OriginUse::Unknown,
             within_second,
             referred: false,
-            has_query: false,
         }
     }
 

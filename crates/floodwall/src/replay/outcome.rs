@@ -7,7 +7,7 @@ use floodwall_policy::Rung;
 use super::addresses::Addresses;
 use super::admission::{AdmissionCounts, AdmissionOptions, AdmissionReplay};
 use super::counts::Counts;
-use super::episode::Episode;
+use super::detection::{self, Detected, DetectionOptions, DetectionReplay};
 use super::event::Event;
 use super::merge::Read;
 use super::minutes::MinuteCounts;
@@ -19,6 +19,8 @@ use super::tally::Tally;
 pub(crate) struct Replayed {
     admission_options: AdmissionOptions,
     admission: Option<AdmissionReplay>,
+    detection_options: DetectionOptions,
+    detection: Option<DetectionReplay>,
     addresses: Addresses,
     series: Series,
     requests: u64,
@@ -39,7 +41,7 @@ pub(crate) struct Outcome {
     pub(crate) span_micros: Option<(i64, i64)>,
     pub(crate) series: Series,
     /// What detection said.
-    pub(crate) episodes: Vec<Episode>,
+    pub(crate) detected: Detected,
     /// Addresses that are proxies by the look of it.
     pub(crate) proxies: Vec<IpAddr>,
     /// `None` where there were counts only.
@@ -57,10 +59,12 @@ pub(crate) struct AdmissionOutcome {
 }
 
 impl Replayed {
-    pub(crate) fn new(admission: AdmissionOptions) -> Self {
+    pub(crate) fn new(admission: AdmissionOptions, detection: DetectionOptions) -> Self {
         Self {
             admission: None,
             admission_options: admission,
+            detection: None,
+            detection_options: detection,
             addresses: Addresses::default(),
             series: Series::new(),
             requests: 0,
@@ -71,11 +75,13 @@ impl Replayed {
     /// All has been read.
     pub(crate) fn finish(mut self, read: Read, bytes: u64) -> Outcome {
         let mut counts_left_out = 0;
-        if self.requests == 0 {
-            self.take_counts(&Counts::new(read.counts));
-        } else {
-            counts_left_out = u64::try_from(read.counts.len()).unwrap_or(u64::MAX);
-        }
+        let detected = match self.detection.take() {
+            Some(detection) => {
+                counts_left_out = u64::try_from(read.counts.len()).unwrap_or(u64::MAX);
+                detection.finish()
+            }
+            None => self.take_counts(&Counts::new(read.counts)),
+        };
         let admission = self.admission.map(|mut replayed| AdmissionOutcome {
             counts: replayed.finish(),
             options: self.admission_options,
@@ -92,7 +98,7 @@ impl Replayed {
             counts_left_out,
             span_micros: self.span_micros,
             series: self.series,
-            episodes: Vec::new(),
+            detected,
             proxies: self.addresses.proxies(),
             admission,
         }
@@ -100,14 +106,17 @@ impl Replayed {
 }
 
 impl Replayed {
-    fn take_counts(&mut self, counts: &Counts) {
-        let (Some(first), Some(last)) = (counts.rows.first(), counts.rows.last()) else { return };
+    fn take_counts(&mut self, counts: &Counts) -> Detected {
+        let (Some(first), Some(last)) = (counts.rows.first(), counts.rows.last()) else {
+            return Detected::default();
+        };
         self.span_micros = Some((first.unix_micros, last.unix_micros + counts.period_s * 1_000_000));
         self.requests = counts.requests();
-        for row in &counts.rows {
-            let per_second = row.count / u64::try_from(counts.period_s).unwrap_or(1).max(1);
-            self.series.add_span(row.unix_micros.div_euclid(1_000_000), row.count, per_second, None);
-        }
+        let period_s = u64::try_from(counts.period_s).unwrap_or(1).max(1);
+        let series = &mut self.series;
+        detection::of_counts(&self.detection_options, counts, |unix_s, count, band| {
+            series.add_span(unix_s, count, count / period_s, band);
+        })
     }
 }
 
@@ -118,7 +127,10 @@ impl Seconds for Replayed {
         self.span_micros = Some((begin, last.unix_micros));
         let requests = u64::try_from(events.len()).unwrap_or(u64::MAX);
         self.requests += requests;
-        self.series.add(unix_s, requests, None);
+        let detection = &self.detection_options;
+        let detection = self.detection.get_or_insert_with(|| DetectionReplay::new(detection, unix_s));
+        let band = detection.second(unix_s, events);
+        self.series.add(unix_s, requests, band);
         for event in events.iter() {
             self.addresses.see(event);
         }

@@ -94,12 +94,17 @@ fn words(outcome: &Outcome) -> String {
             rate(mean(series, bin))
         );
     }
-    match outcome.episodes.len() {
+    match outcome.detected.episodes.len() {
         0 => words.push_str(" Nothing was out of the ordinary."),
         number => {
             let _ = write!(words, " {}:", counted(u64::try_from(number).unwrap_or(0), "episode"));
-            for episode in &outcome.episodes {
-                let _ = write!(words, " {} from {} UTC;", episode.verdict, time(episode.onset_micros));
+            for episode in &outcome.detected.episodes {
+                let _ = write!(
+                    words,
+                    " {} from {} UTC;",
+                    episode.verdict.as_str(),
+                    time(episode.onset_s.saturating_mul(1_000_000))
+                );
             }
         }
     }
@@ -145,9 +150,9 @@ fn axes(svg: &mut String, series: &Series, scale: &Scale) -> Written {
 }
 
 fn episodes(svg: &mut String, outcome: &Outcome, scale: &Scale) -> Written {
-    for (episode, number) in outcome.episodes.iter().zip(1_u32..) {
-        let from = scale.x(seconds(episode.onset_micros / 1_000_000));
-        let end = episode.end_micros.map_or(scale.last_s, |end| seconds(end / 1_000_000));
+    for (episode, number) in outcome.detected.episodes.iter().zip(1_u32..) {
+        let from = scale.x(seconds(episode.onset_s));
+        let end = episode.end_s.map_or(scale.last_s, seconds);
         // A minute of a year is still to be seen.
         let width = (scale.x(end) - from).max(2.0);
         writeln!(
@@ -156,7 +161,7 @@ fn episodes(svg: &mut String, outcome: &Outcome, scale: &Scale) -> Written {
              <text x=\"{from:.1}\" y=\"{:.1}\" fill=\"#7a1f00\">{number}. {}</text>",
             BOTTOM - TOP,
             TOP + 12.0 + 14.0 * f64::from((number - 1) % 3),
-            episode.verdict
+            episode.verdict.as_str()
         )?;
     }
     Ok(())

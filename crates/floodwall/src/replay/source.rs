@@ -11,6 +11,7 @@ use floodwall_model::Prefix;
 use super::clock_steps::{ClockSteps, Timed};
 use super::event::Event;
 use super::files::LogFile;
+use super::reading::{RequestReading, own_hosts};
 use super::tally::Tally;
 
 /// How files are read.
@@ -21,6 +22,8 @@ pub(crate) struct ReadOptions {
     /// Of local times that say no offset from UTC, in seconds.
     pub(crate) utc_offset_s: i32,
     pub(crate) trusted_proxies: Vec<Prefix>,
+    /// The site's own names; empty where they are to be found in the log.
+    pub(crate) hosts: Vec<String>,
 }
 
 impl ReadOptions {
@@ -61,6 +64,7 @@ pub(crate) struct Source {
     blocks: Receiver<io::Result<Vec<u8>>>,
     options: ReadOptions,
     reader: Option<LogReader>,
+    reading: RequestReading,
     clock: ClockSteps<Event>,
     /// Requests of the lines read last, the next one at `next`.
     ready: Vec<Event>,
@@ -84,6 +88,7 @@ impl Source {
             blocks: file.read(read_bytes)?,
             options: options.clone(),
             reader: None,
+            reading: RequestReading::new(&options.hosts),
             clock: ClockSteps::new(),
             ready: Vec::new(),
             next: 0,
@@ -138,6 +143,9 @@ impl Source {
         if self.reader.is_none() {
             self.reader = self.options.reader(block);
             self.tally.format = self.reader.as_ref().map(LogReader::format);
+            if let Some(reader) = self.reader.as_ref().filter(|_| self.options.hosts.is_empty()) {
+                self.reading = RequestReading::new(&own_hosts(block, reader.clone()));
+            }
         }
         // Where nothing is recognised, each line is a fault of the commonest format.
         let reader =
@@ -153,7 +161,8 @@ impl Source {
             match reader.read(line) {
                 Line::Request(record) => {
                     self.tally.records += 1;
-                    self.clock.push(Event::of(&record, &self.options.trusted_proxies), &mut self.ready);
+                    let event = Event::of(&record, &mut self.reading, &self.options.trusted_proxies);
+                    self.clock.push(event, &mut self.ready);
                 }
                 Line::Count(count) => {
                     self.tally.records += 1;

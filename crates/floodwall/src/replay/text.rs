@@ -11,10 +11,12 @@ use super::episode::Episode;
 use super::order::WINDOW_S;
 use super::outcome::{AdmissionOutcome, Outcome};
 use super::tally::Tally;
-use super::words::{counted, grouped, minute, rate, size, span, time, to_f64};
+use super::words::{counted, grouped, minute, percent, rate, size, span, time, to_f64};
 
 /// Rows of the table of traffic.
 const ROWS_MAX: usize = 24;
+/// Episodes that are told of.
+const EPISODES_SHOWN: usize = 20;
 /// Files that are told of one by one.
 const FILES_SHOWN: usize = 12;
 
@@ -130,26 +132,36 @@ fn proxies(text: &mut String, outcome: &Outcome) -> Written {
 }
 
 fn detection(text: &mut String, outcome: &Outcome) -> Written {
-    let episodes = &outcome.episodes;
+    let detected = &outcome.detected;
+    let episodes = &detected.episodes;
     if episodes.is_empty() {
         return writeln!(text, "\nDetection: nothing out of the ordinary");
     }
-    writeln!(text, "\nDetection: {}", counted(u64::try_from(episodes.len()).unwrap_or(0), "episode"))?;
-    for (episode, number) in episodes.iter().zip(1..) {
+    let all = u64::try_from(episodes.len()).unwrap_or(0) + detected.episodes_dropped;
+    writeln!(text, "\nDetection: {}", counted(all, "episode"))?;
+    for (episode, number) in episodes.iter().zip(1..).take(EPISODES_SHOWN) {
         self::episode(text, number, episode)?;
+    }
+    if let Some(more) = episodes.len().checked_sub(EPISODES_SHOWN).filter(|more| *more > 0) {
+        writeln!(text, "  and {more} more (--json tells of all)")?;
     }
     Ok(())
 }
 
 fn episode(text: &mut String, number: u32, episode: &Episode) -> Written {
-    let end = match episode.end_micros {
-        Some(end) => format!("to {} UTC, {}", time(end), span(end - episode.onset_micros)),
-        None => "UTC, and the log ends before it does".to_owned(),
+    let onset = episode.onset_s.saturating_mul(1_000_000);
+    let when = match episode.end_s.map(|end| end.saturating_mul(1_000_000)) {
+        Some(end) => format!("{} to {} UTC, {}", time(onset), time(end), span(end - onset)),
+        None => format!("from {} UTC; the log ends before it does", time(onset)),
     };
-    let (verdict, likelihood) = (episode.verdict, &episode.likelihood);
-    writeln!(text, "  {number}. {verdict}, {likelihood}: {} {end}", time(episode.onset_micros))?;
+    let mixed = episode.mixed_with.map_or(String::new(), |with| format!(", mixed with {}", with.as_str()));
+    let (verdict, likely) = (episode.verdict.as_str(), percent(episode.likelihood));
+    writeln!(text, "  {number}. {verdict} (likelihood {likely}){mixed}: {when}")?;
     let (most, expected) = (rate(episode.per_second_max), rate(episode.expected_per_second));
     writeln!(text, "     up to {most} requests a second, where {expected} were expected")?;
+    if !episode.vectors.is_empty() {
+        writeln!(text, "     by {}", episode.vectors.join(", ").replace('_', " "))?;
+    }
     for reason in &episode.reasons {
         writeln!(text, "     - {reason}")?;
     }

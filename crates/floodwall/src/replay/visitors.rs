@@ -75,7 +75,7 @@ impl Visitors {
 fn key(event: &Event) -> u64 {
     let client = floodwall_model::Prefix::of_client(event.client).client_key();
     // A mix of both (the finaliser of MurmurHash3), never 0.
-    let mut key = client.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ event.agent;
+    let mut key = client.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ event.agent();
     key ^= key >> 33;
     key = key.wrapping_mul(0xFF51_AFD7_ED55_8CCD);
     key ^= key >> 33;

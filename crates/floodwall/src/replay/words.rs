@@ -69,6 +69,11 @@ pub(super) fn rate(per_second: f64) -> String {
     }
 }
 
+/// A part of 1 in whole percent.
+pub(super) fn percent(part: f64) -> String {
+    format!("{:.0} %", part * 100.0)
+}
+
 /// A size to one tenth of its unit: `2.3 MiB`.
 pub(super) fn size(bytes: u64) -> String {
     let mut size = to_f64(bytes);

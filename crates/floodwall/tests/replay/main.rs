@@ -10,6 +10,7 @@
 
 mod admission;
 mod bad_input;
+mod detection;
 mod logs;
 mod printed;
 
