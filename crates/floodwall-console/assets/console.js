@@ -51,7 +51,8 @@ function showFigures(snapshot) {
   }
 }
 
-// Only a change of an origin's health is read out; figures change silently.
+// Only a change of an origin's health, or of whether anything is asked of visitors, is read out;
+// figures change silently.
 function showStates(snapshot) {
   const changes = [];
   for (const [key, state] of Object.entries(snapshot.states)) {

@@ -4,13 +4,14 @@
 //! problem details (RFC 9457). `assets/openapi.json` describes it and a test holds both in step.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use floodwall_model::{EdgeCounts, OriginStatus, TrafficCounts};
+use floodwall_model::{AdmissionCounts, EdgeCounts, GateStatus, OriginStatus, PersonReport, TrafficCounts};
 use serde::{Deserialize, Serialize};
 
 use crate::console::ConsoleState;
@@ -84,6 +85,14 @@ wire_counts! {
     }
 }
 
+wire_counts! {
+    Admission from AdmissionCounts {
+        admitted, waited, abandoned, over_share, refused_no_room, refused_over_share, refused_displaced,
+        refused_waited_out, challenged_redirect, challenged_choice, challenged_waiting_room, sources_forgotten,
+        tickets_uncounted,
+    }
+}
+
 #[derive(Serialize)]
 struct Losses {
     events_dropped: u64,
@@ -145,11 +154,63 @@ impl From<&OriginStatus> for Origin {
 }
 
 #[derive(Serialize)]
+struct Gate {
+    class: String,
+    mode: &'static str,
+    rung: u8,
+    rung_name: &'static str,
+    limit_requests: u32,
+    in_flight_requests: u32,
+    capacity_requests_per_second: u64,
+    waiting_requests: u32,
+    waiting_room_tickets: u64,
+    calm_latency_us: Option<u64>,
+    memory_max_bytes: u64,
+    since_start: Admission,
+}
+
+impl From<&GateStatus> for Gate {
+    fn from(gate: &GateStatus) -> Self {
+        let micros = |latency: Duration| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            class: gate.class.to_string(),
+            mode: gate.mode.as_str(),
+            rung: gate.rung,
+            rung_name: gate.rung_name,
+            limit_requests: gate.limit,
+            in_flight_requests: gate.in_flight,
+            capacity_requests_per_second: gate.capacity_per_second,
+            waiting_requests: gate.waiting,
+            waiting_room_tickets: gate.in_waiting_room,
+            calm_latency_us: gate.calm_latency.map(micros),
+            memory_max_bytes: gate.memory_bytes_max,
+            since_start: Admission::from(&gate.counts),
+        }
+    }
+}
+
+/// The visitor's address stays out: whoever needs it asks `floodwall explain` by the reference.
+#[derive(Serialize)]
+struct LastReport {
+    at: String,
+    reference: Option<String>,
+}
+
+impl From<&PersonReport> for LastReport {
+    fn from(report: &PersonReport) -> Self {
+        Self { at: report.at.to_string(), reference: report.reference.map(|reference| reference.to_string()) }
+    }
+}
+
+#[derive(Serialize)]
 struct Site {
     name: String,
     hosts: Vec<String>,
     role: Option<String>,
     origins: Vec<Origin>,
+    gates: Vec<Gate>,
+    person_reports: u64,
+    last_person_report: Option<LastReport>,
     /// Of the last minute's requests, 0 to 1; null without requests.
     cached_ratio_last_minute: Option<f64>,
     last_second: Traffic,
@@ -164,6 +225,9 @@ impl From<&SiteFigures> for Site {
             hosts: site.state.hosts.iter().map(ToString::to_string).collect(),
             role: site.state.role.as_deref().map(str::to_owned),
             origins: site.state.origins.iter().map(Origin::from).collect(),
+            gates: site.state.gates.iter().map(Gate::from).collect(),
+            person_reports: site.state.person_reports,
+            last_person_report: site.state.last_person_report.as_ref().map(LastReport::from),
             cached_ratio_last_minute: cached_ratio(&site.last_minute),
             last_second: Traffic::from(&site.last_second),
             last_minute: Traffic::from(&site.last_minute),

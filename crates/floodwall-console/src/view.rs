@@ -3,6 +3,7 @@
 //! The page prints these texts and the live stream sends the same ones under the same keys, so the
 //! script only has to put a text in its place, and page and stream cannot disagree.
 
+mod gates;
 mod now;
 mod tables;
 
@@ -12,6 +13,7 @@ use floodwall_model::{OriginHealth, OriginStatus, TrafficCounts};
 
 use crate::format;
 use crate::snapshot::{SiteFigures, Snapshot};
+use gates::GateView;
 use now::Answer;
 
 /// A text that changes from second to second, and the key its place in the page is found by.
@@ -34,11 +36,11 @@ pub(crate) struct Row {
     pub(crate) cells: Vec<Figure>,
 }
 
-/// Something that is up, down or not known, shown by words, shape and colour.
+/// Something that is up, down, pressed or not known, shown by words, shape and colour.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) key: String,
-    /// `up`, `down` or `unknown`: names the shape.
+    /// `up`, `down`, `pressed` or `unknown`: names the shape.
     pub(crate) health: &'static str,
     pub(crate) words: Figure,
     /// What is read out when it changes; empty when another state's announcement says it.
@@ -63,6 +65,10 @@ pub(crate) struct SiteView {
     pub(crate) hosts: Vec<String>,
     pub(crate) role: Option<String>,
     pub(crate) origins: Vec<OriginView>,
+    /// None where admission is off.
+    pub(crate) gates: Vec<GateView>,
+    /// Empty when there was none.
+    pub(crate) person_reports: Figure,
     /// Cells are the last second, the last minute and since the start.
     pub(crate) traffic: Vec<Row>,
 }
@@ -109,7 +115,8 @@ impl View {
     /// Every state in the page.
     pub(crate) fn states(&self) -> impl Iterator<Item = &State> {
         let origins = self.sites.iter().flat_map(|site| site.origins.iter().map(|origin| &origin.state));
-        std::iter::once(&self.overall).chain(origins)
+        let gates = self.sites.iter().flat_map(|site| site.gates.iter().map(|gate| &gate.state));
+        std::iter::once(&self.overall).chain(origins).chain(gates)
     }
 
     /// Every figure in the page.
@@ -119,9 +126,13 @@ impl View {
         let cells = tables.into_iter().chain(traffic).flatten().flat_map(|row| &row.cells);
         let origins = self.sites.iter().flat_map(|site| &site.origins);
         let origins = origins.flat_map(|origin| [&origin.since, &origin.last_failure]);
+        let gates = self.sites.iter().flat_map(|site| &site.gates).flat_map(|gate| &gate.more);
+        let reports = self.sites.iter().filter(|site| !site.gates.is_empty());
+        let admission = gates.chain(reports.map(|site| &site.person_reports));
         let words = self.states().map(|state| &state.words);
         let now = self.now.iter().flat_map(|answer| [&answer.figure, &answer.meaning]);
-        [&self.as_of, &self.losses_summary].into_iter().chain(now).chain(words).chain(cells).chain(origins)
+        let alone = [&self.as_of, &self.losses_summary].into_iter();
+        alone.chain(now).chain(words).chain(cells).chain(origins).chain(admission)
     }
 }
 
@@ -149,6 +160,8 @@ fn site_view(place: usize, site: &SiteFigures) -> SiteView {
         hosts: site.state.hosts.iter().map(ToString::to_string).collect(),
         role: site.state.role.as_deref().map(str::to_owned),
         origins: site.state.origins.iter().enumerate().map(origin).collect(),
+        gates: gates::gates(&key, &site.state),
+        person_reports: gates::person_reports(&key, &site.state),
         traffic: tables::traffic(&key, site),
     }
 }
@@ -226,6 +239,10 @@ fn layout(snapshot: &Snapshot) -> String {
         for origin in &site.state.origins {
             origin.url.hash(&mut hasher);
         }
+        site.state.gates.len().hash(&mut hasher);
+        for gate in &site.state.gates {
+            gate.class.hash(&mut hasher);
+        }
     }
     format!("{:016x}", hasher.finish())
 }
@@ -256,6 +273,8 @@ mod tests {
                 role: None,
                 counts: TrafficCounts::default(),
                 gates: Vec::new(),
+                person_reports: 0,
+                last_person_report: None,
                 origins: origins.iter().map(origin).collect(),
             },
             last_second: TrafficCounts::default(),

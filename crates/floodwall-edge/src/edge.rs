@@ -281,6 +281,7 @@ impl EdgeHandle {
                 for worker in &self.counters {
                     worker.add_site_to(id, &mut counts);
                 }
+                let (person_reports, last_person_report) = self.shared.gatehouse.newest_person_report(id);
                 SiteSnapshot {
                     site: id,
                     name: site.name.clone(),
@@ -289,6 +290,8 @@ impl EdgeHandle {
                     counts,
                     origins: self.shared.origins.status(id),
                     gates: self.shared.gatehouse.status(id),
+                    person_reports,
+                    last_person_report,
                 }
             })
             .collect()

@@ -23,7 +23,7 @@ pub use reference::{ParseReferenceError, ReferenceId};
 pub use request::{Protocol, RequestFacts, SiteId};
 pub use time::{Clock, Timestamp};
 pub use traffic::{
-    AdmissionCounts, EdgeCounts, GateStatus, MinuteTraffic, OriginHealth, OriginStatus, PersonReport,
-    SiteSnapshot, TrafficCounts,
+    AdmissionCounts, EdgeCounts, GateMode, GateStatus, MinuteTraffic, OriginHealth, OriginStatus,
+    PersonReport, SiteSnapshot, TrafficCounts,
 };
 pub use verdict::{Reason, Verdict};

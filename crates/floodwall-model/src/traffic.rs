@@ -156,11 +156,33 @@ counts! {
     }
 }
 
+/// Whether a gate acts on what it decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GateMode {
+    /// It does.
+    On,
+    /// It decides and counts, and everybody is let through.
+    Observe,
+}
+
+impl GateMode {
+    /// The word for it in settings and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Observe => "observe",
+        }
+    }
+}
+
 /// State of the gate before one path class of a site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateStatus {
     /// The path class.
     pub class: Arc<str>,
+    /// Whether it acts on what it decides.
+    pub mode: GateMode,
     /// The rung of the ladder, 0 to 4.
     pub rung: u8,
     /// What it asks of visitors, in a word.
@@ -247,6 +269,10 @@ pub struct SiteSnapshot {
     pub origins: Vec<OriginStatus>,
     /// Its gates, one for each path class; none where admission is off.
     pub gates: Vec<GateStatus>,
+    /// How often visitors reported since the start that they are people and cannot get in.
+    pub person_reports: u64,
+    /// The newest of these reports.
+    pub last_person_report: Option<PersonReport>,
 }
 
 /// One site's traffic in one wall-clock minute: what the store keeps.

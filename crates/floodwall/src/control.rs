@@ -201,6 +201,8 @@ mod tests {
             counts: TrafficCounts { requests, ..TrafficCounts::default() },
             origins: vec![OriginStatus { url: "http://o".into(), health, since: None, last_failure: None }],
             gates: Vec::new(),
+            person_reports: 0,
+            last_person_report: None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Which metrics there are: their names, their help, and where each figure comes from.
 
+mod admission;
+
 use std::time::Duration;
 
 use floodwall_model::{EdgeCounts, OriginHealth, Reason, Timestamp, TrafficCounts};
@@ -8,6 +10,8 @@ use prometheus_client::registry::Unit;
 
 use super::{Family, Labels, Value};
 use crate::snapshot::Snapshot;
+
+pub(super) use admission::admission;
 
 /// Name, help, kind, unit, and how a figure is read. The encoder adds the unit and `_total`.
 type Declared<T, R> = (&'static str, &'static str, Kind, fn(&T) -> R);

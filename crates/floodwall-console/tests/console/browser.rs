@@ -78,6 +78,9 @@ async fn complete_without_javascript() {
             "Figures as of 2022-11-08 14:02:07 UTC.",
             "They do not change by themselves. Reload",
             "Requests per minute, last 60 minutes.",
+            "New visitors choose: their browser does some work, or they wait in line.",
+            "The origin works on 38 of at most 40 requests at once.",
+            "reference 7F3K-9QWX-02MB",
         ] {
             assert!(text.contains(shown), "`{shown}` is missing: {text}");
         }
@@ -113,6 +116,39 @@ async fn figures_follow_the_stream_without_a_reload() {
         served.sample.publisher.send_replace(Arc::new(later));
         browser.wait_for("//body[not(.//*[@id='site-1'])]").await;
         assert_eq!(browser.run("return window.loaded").await, Value::Null, "the page was not loaded anew");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_asked_of_visitors_follows_the_stream_and_is_one_line_in_calm() {
+    in_browser(|browser| async move {
+        let served = served(snapshot()).await;
+        browser.client.goto(&served.address).await.unwrap();
+        browser.wait_for("//*[@id='connection' and contains(., 'updated every second')]").await;
+        let lines = "return Array.from(document.querySelectorAll('[aria-labelledby=site-1] .gate p'),
+             (it) => it.getBoundingClientRect().height > 0).filter(Boolean).length";
+        assert_eq!(browser.run(lines).await, json!(1), "calm takes more than one line");
+
+        let mut later = snapshot();
+        later.sites[1].state.gates[0].rung = 4;
+        later.sites[1].state.gates[0].in_waiting_room = 1;
+        served.sample.publisher.send_replace(Arc::new(later));
+        let told = "0 requests wait for the origin now; the line of the waiting room has 1 ticket.";
+        wait_for_figure(&browser, "site.1.gate.0.waiting", told).await;
+        browser
+            .wait_for(
+                "//*[@data-state='site.1.gate.0' and @data-health='pressed']//*[@href='#shape-pressed']",
+            )
+            .await;
+        let said = "Site results: Visitors who have proven nothing yet wait in line.";
+        assert_eq!(announcement(&browser).await, said);
+        assert_eq!(browser.run(lines).await, json!(4));
+
+        served.sample.publisher.send_replace(Arc::new(snapshot()));
+        browser.wait_for("//*[@data-state='site.1.gate.0' and @data-health='up']").await;
+        assert_eq!(announcement(&browser).await, "Site results: Nothing is asked of visitors.");
+        assert_eq!(browser.run(lines).await, json!(1));
     })
     .await;
 }

@@ -66,7 +66,12 @@ async fn the_layout_changes_with_the_sites_but_not_with_the_figures() {
     let mut busier = snapshot();
     busier.sites[0].state.counts = sample::traffic(9_999_999);
     busier.sites[0].state.origins[0].health = floodwall_model::OriginHealth::Down;
+    busier.sites[0].state.gates[1].rung = 4;
+    busier.sites[0].state.person_reports += 1;
     assert_eq!(layout(busier).await, before);
+    let mut one_class = snapshot();
+    one_class.sites[0].state.gates.pop();
+    assert_ne!(layout(one_class).await, before);
     let mut fewer = snapshot();
     fewer.sites.pop();
     assert_ne!(layout(fewer).await, before);

@@ -22,6 +22,9 @@ fn hostile() -> Snapshot {
             origin.url = evil.into();
             origin.last_failure = Some(evil.into());
         }
+        for gate in &mut site.state.gates {
+            gate.class = evil.into();
+        }
     }
     hostile
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::body::Body;
 use floodwall_console::{Console, History, HistoryError, Losses, Readiness, Settings, SiteFigures, Snapshot};
 use floodwall_model::{
-    Clock, EdgeCounts, MinuteTraffic, OriginHealth, OriginStatus, SiteId, SiteSnapshot, Timestamp,
-    TrafficCounts,
+    AdmissionCounts, Clock, EdgeCounts, GateMode, GateStatus, MinuteTraffic, OriginHealth, OriginStatus,
+    PersonReport, Prefix, SiteId, SiteSnapshot, Timestamp, TrafficCounts,
 };
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -91,10 +91,59 @@ fn site(id: u16, name: &str, requests: u64, origins: Vec<OriginStatus>) -> SiteF
             role: Some("voter information; unreachable means people cannot look up where to vote".into()),
             counts: traffic(requests),
             origins,
-            gates: Vec::new(),
+            gates: vec![calm_gate("pages")],
+            person_reports: 0,
+            last_person_report: None,
         },
         last_second: traffic(requests / 10_000),
         last_minute: traffic(requests / 200),
+    }
+}
+
+/// A gate that asks nothing of anybody, and never did.
+fn calm_gate(class: &str) -> GateStatus {
+    GateStatus {
+        class: class.into(),
+        mode: GateMode::On,
+        rung: 0,
+        rung_name: "nothing",
+        limit: 64,
+        in_flight: 3,
+        capacity_per_second: 610,
+        waiting: 0,
+        in_waiting_room: 0,
+        calm_latency: Some(Duration::from_millis(105)),
+        memory_bytes_max: 12 << 20,
+        counts: AdmissionCounts { admitted: 185_185, ..AdmissionCounts::default() },
+    }
+}
+
+/// A gate that lets people choose between work and the waiting room.
+fn pressed_gate(class: &str) -> GateStatus {
+    GateStatus {
+        rung: 3,
+        rung_name: "choice",
+        limit: 40,
+        in_flight: 38,
+        capacity_per_second: 320,
+        waiting: 12,
+        in_waiting_room: 1_204,
+        counts: AdmissionCounts {
+            admitted: 98_765,
+            waited: 4_321,
+            abandoned: 210,
+            over_share: 7_654,
+            refused_no_room: 31,
+            refused_over_share: 5_432,
+            refused_displaced: 17,
+            refused_waited_out: 6,
+            challenged_redirect: 30_303,
+            challenged_choice: 20_202,
+            challenged_waiting_room: 1_010,
+            sources_forgotten: 2,
+            tickets_uncounted: 1,
+        },
+        ..calm_gate(class)
     }
 }
 
@@ -118,12 +167,20 @@ pub(crate) fn snapshot() -> Snapshot {
         since: None,
         last_failure: None,
     };
+    let mut sos = site(0, "sos", 1_234_567, vec![up, down]);
+    sos.state.gates = vec![pressed_gate("look-up"), calm_gate("pages")];
+    sos.state.person_reports = 3;
+    sos.state.last_person_report = Some(PersonReport {
+        reference: Some("7F3K-9QWX-02MB".parse().unwrap()),
+        client: Prefix::of_client("192.0.2.7".parse().unwrap()),
+        at: ago(55),
+    });
     Snapshot {
         at: now(),
         started: ago(3720),
         version: "0.1.0",
         readiness: Readiness::Ready,
-        sites: vec![site(0, "sos", 1_234_567, vec![up, down]), site(1, "results", 40_000, vec![unknown])],
+        sites: vec![sos, site(1, "results", 40_000, vec![unknown])],
         edge: EdgeCounts {
             connections_accepted: 61_234,
             connections_open: 1_024,

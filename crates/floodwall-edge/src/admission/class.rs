@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use floodwall_model::{AdmissionCounts, GateStatus, Timestamp};
+use floodwall_model::{AdmissionCounts, GateMode, GateStatus, Timestamp};
 use floodwall_policy::{
     Challenge, Charge, Decision, Difficulty, Gate, GateFacts, Outcome, Refusal, Rung, Ticket, Turn, WaitId,
     WaitingRoom, Wake,
@@ -172,12 +172,13 @@ impl PathClass {
     }
 
     /// Figures for the operator.
-    pub(super) fn status(&self) -> GateStatus {
+    pub(super) fn status(&self, mode: GateMode) -> GateStatus {
         let inner = self.inner.lock();
         let counts = inner.gate.counts();
         let budget = inner.gate.budget();
         GateStatus {
             class: self.name.clone(),
+            mode,
             rung: inner.gate.rung().number(),
             rung_name: inner.gate.rung().as_str(),
             limit: budget.limit(),

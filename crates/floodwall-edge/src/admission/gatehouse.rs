@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use floodwall_model::{GateStatus, PersonReport, Prefix, SiteId, Timestamp};
+use floodwall_model::{GateMode, GateStatus, PersonReport, Prefix, SiteId, Timestamp};
 use floodwall_policy::{
     BudgetSettings, CrawlerStanding, Gate, GateSettings, Keyring, KnownClients, ReferenceKey, Secret,
     SignatureRecord, SiteTag, never_challenged,
@@ -177,6 +177,11 @@ impl Gatehouse {
         self.site(site).map(|site| site.reports.all()).unwrap_or_default()
     }
 
+    /// How many such reports there were, and the newest of them.
+    pub(crate) fn newest_person_report(&self, site: SiteId) -> (u64, Option<PersonReport>) {
+        self.site(site).map(|site| site.reports.newest()).unwrap_or_default()
+    }
+
     /// The rules of a site's signatures that live, and those that have ended lately.
     pub(crate) fn signatures(&self, site: SiteId) -> Vec<SignatureRecord> {
         self.site(site).map(|site| site.signatures.records()).unwrap_or_default()
@@ -184,8 +189,14 @@ impl Gatehouse {
 
     /// Figures of a site's gates, for the operator.
     pub(crate) fn status(&self, site: SiteId) -> Vec<GateStatus> {
-        let classes = self.site(site).map(|site| site.classes.as_slice()).unwrap_or_default();
-        classes.iter().map(PathClass::status).collect()
+        let Some(site) = self.site(site) else { return Vec::new() };
+        let mode = match site.settings.mode {
+            AdmissionMode::On => GateMode::On,
+            AdmissionMode::Observe => GateMode::Observe,
+            // Such a site has no gates.
+            AdmissionMode::Off => return Vec::new(),
+        };
+        site.classes.iter().map(|class| class.status(mode)).collect()
     }
 }
 

@@ -33,6 +33,12 @@ impl Reports {
         kept.1.push_back(report);
     }
 
+    /// How many there were, and the newest.
+    pub(super) fn newest(&self) -> (u64, Option<PersonReport>) {
+        let kept = self.kept.lock();
+        (kept.0, kept.1.back().copied())
+    }
+
     /// How many there were, and the last of them, oldest first.
     pub(super) fn all(&self) -> (u64, Vec<PersonReport>) {
         let kept = self.kept.lock();

@@ -219,6 +219,8 @@ fn a_report_of_a_person_is_counted_and_kept() {
     }
     let (count, reports) = edge.person_reports(SiteId(0));
     assert_eq!((count, reports[0].reference), (4, Some("7F3K-9QWX-02MB".parse().unwrap())));
+    let site = edge.sites().remove(0);
+    assert_eq!((site.person_reports, site.last_person_report), (4, reports.last().copied()));
     assert_eq!(Visitor::connect(&edge).get("/.well-known/floodwall/person").status, 405);
     assert_eq!(origin.count(), 0);
 }
