@@ -80,3 +80,22 @@ impl Outgoing {
         self.tail = self.tail.get(of_tail..).unwrap_or_default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+
+    use super::*;
+
+    #[test]
+    fn what_was_written_holds_no_memory() {
+        let mut memory = BytesMut::with_capacity(64);
+        memory.extend_from_slice(b"page");
+        let mut out = Outgoing { part: memory.split().freeze(), ..Outgoing::default() };
+        assert!(!memory.try_reclaim(64));
+        let (mut sent, mut cx) = (Vec::new(), Context::from_waker(std::task::Waker::noop()));
+        assert!(matches!(out.poll_write(&mut sent, &mut cx), Poll::Ready(Ok(()))));
+        assert_eq!(sent, b"page");
+        assert!(memory.try_reclaim(64), "a connection that has nothing to say keeps a buffer from use");
+    }
+}
