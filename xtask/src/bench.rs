@@ -5,6 +5,7 @@
 
 mod clock;
 mod connections;
+mod detection;
 mod edge;
 mod figures;
 mod goodput;
@@ -35,6 +36,7 @@ Examples:
   cargo xtask bench outage
   cargo xtask bench policy
   cargo xtask bench replay
+  cargo xtask bench detection --traffic worldcup98.csv --log access.log
   cargo xtask bench goodput --seconds 20 --seeds 1,2,3
 
 Exit status: 0 when every target is reached, 1 when one is not or a figure could not be taken.";
@@ -71,6 +73,8 @@ enum Bench {
     Goodput(goodput::GoodputArguments),
     /// The origin dies under load and comes back: what visitors are answered, how soon it is noticed
     Outage,
+    /// How right detection is, over generated episodes and real data
+    Detection(detection::DetectionArguments),
     /// What a decision costs: tokens verified, requests judged, from a thousand sources to ten million
     Policy,
     /// Lines of log a second, from the file to the verdict, on one core
@@ -83,12 +87,19 @@ pub(crate) fn run(shell: &xshell::Shell, arguments: &BenchArguments) -> Result<(
         let bench = xshell::cmd!(shell, "cargo bench --package floodwall-policy --bench decisions");
         return crate::run_step("the policy's benchmark", &bench);
     }
+    if let Bench::Detection(detection) = &arguments.command {
+        let (document, reached) = detection::run(detection, &mut print)?;
+        if arguments.json {
+            print(&serde_json::to_string_pretty(&document).map_err(|error| error.to_string())?);
+        }
+        return if reached { Ok(()) } else { Err("a target was not reached: see above".to_owned()) };
+    }
     let mut packages = vec![("setpriv", "util-linux"), ("taskset", "util-linux")];
     match &arguments.command {
         Bench::Edge(edge) => packages.extend(edge::packages(edge)),
         Bench::Connections(_) | Bench::Sources(_) => packages.push(("nginx", "nginx-light")),
         Bench::Goodput(_) => packages.extend(goodput::PACKAGES),
-        Bench::Kill { .. } | Bench::Outage | Bench::Policy | Bench::Replay(_) => {}
+        Bench::Kill { .. } | Bench::Outage | Bench::Policy | Bench::Replay(_) | Bench::Detection(_) => {}
     }
     setup::require_packages(shell, &packages)?;
     let floodwall = match &arguments.floodwall {
@@ -108,7 +119,7 @@ pub(crate) fn run(shell: &xshell::Shell, arguments: &BenchArguments) -> Result<(
         Bench::Kill { rounds } => return kill::run(&floodwall, *rounds),
         Bench::Goodput(goodput) => return goodput::run(goodput, &floodwall, &mut say),
         Bench::Outage => return outage::run(&floodwall),
-        Bench::Policy => return Ok(()),
+        Bench::Policy | Bench::Detection(_) => return Ok(()),
         Bench::Replay(replay) => replay::run(replay, &floodwall, &mut say)?,
     };
     if json {

@@ -83,8 +83,11 @@ impl Local {
         self.seconds >= 30
     }
 
+    /// Ratio of variance to mean; higher while it was learned from a few minutes only, because bursts
+    /// are rare and large.
     pub(crate) fn unevenness(&self, figure: Figure) -> f64 {
-        self.unevenness.get(figure).clamp(1.0, UNEVENNESS_MAX)
+        let young = 1.0 + 90.0 / f64::from(self.seconds.max(1));
+        (self.unevenness.get(figure) * young.min(4.0)).clamp(1.0, UNEVENNESS_MAX)
     }
 
     /// Follows what is unusual closely, for what may come on top of it; as uneven as `calm`.
@@ -100,7 +103,7 @@ impl Local {
         let part = (1.0 / f64::from(self.seconds)).max(1.0 / LEVEL_S);
         for figure in Figure::ALL {
             let (level, now) = (self.level.get(*figure), row.get(*figure));
-            let unevenness = self.unevenness(*figure);
+            let unevenness = self.unevenness.get(*figure).clamp(1.0, UNEVENNESS_MAX);
             let bound = level + 6.0 * (unevenness * level.max(LEVEL_LEAST)).sqrt() + 1.0;
             let now = if self.seconds > 30 { now.min(bound) } else { now };
             let size = (now - level).powi(2) / level.max(LEVEL_LEAST);
@@ -122,7 +125,8 @@ impl Sum {
         if self.value <= 0.0 {
             self.since_s = now_s;
         }
-        self.value = (self.value + ratio.clamp(-DECLARED, DECLARED)).max(0.0);
+        // Bounded above, so that what is over is soon forgotten.
+        self.value = (self.value + ratio.clamp(-DECLARED, DECLARED)).clamp(0.0, 2.0 * DECLARED);
         self.value >= DECLARED
     }
 }

@@ -63,7 +63,7 @@ pub struct Detector {
 impl Detector {
     /// Memory of one detector, in bytes, at the most: baselines, known networks, visits, the last
     /// seconds, and 64 past incidents with all their revisions.
-    pub const BYTES: usize = 1_400_000;
+    pub const BYTES: usize = 2_000_000;
 
     /// A detector that has seen nothing. The seed is secret, and need not be that of the sketches.
     #[must_use]
@@ -132,9 +132,23 @@ impl Detector {
         self.episode.as_ref().map(|episode| &episode.incident)
     }
 
+    /// Which figures changed in the open incident, and whether they rose; empty without one.
+    #[must_use]
+    pub fn open_figures(&self) -> &[(Figure, bool)] {
+        self.episode.as_ref().map_or(&[], |episode| &episode.figures)
+    }
+
+    /// How strong each ground is for the open incident, in the order of
+    /// [`GroundKind::ALL`](floodwall_model::GroundKind::ALL); empty without one. For fitting weights.
+    #[must_use]
+    pub fn strengths(&self) -> Vec<f64> {
+        self.episode.as_ref().map(|episode| episode.strengths.clone()).unwrap_or_default()
+    }
+
     /// Takes in one second. What changed, in the order in which it did.
     ///
-    /// Call it once for every second, also when nothing came; `now` is the end of the second. A
+    /// Call it once for every second, also when nothing came; `now` lies in the
+    /// second or is its end. A
     /// second that is not fed counts as one in which nobody measured, not as one in which nobody came.
     pub fn tick(&mut self, summary: &SecondSummary, around: &Surroundings, now: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();

@@ -54,6 +54,8 @@ pub(crate) struct Episode {
     pub(crate) smooth: Row,
     /// Highest smoothed rise, and when half of it was reached.
     rises: Vec<f64>,
+    /// How strong each ground was when it was last judged.
+    pub(crate) strengths: Vec<f64>,
 }
 
 impl Episode {
@@ -96,6 +98,7 @@ impl Episode {
             good: 0.0,
             asked: 0.0,
             rises: Vec::new(),
+            strengths: Vec::new(),
         }
     }
 
@@ -137,7 +140,7 @@ impl Episode {
                 })
                 .collect();
         }
-        self.smooth.approach(row, 0.3);
+        self.smooth.approach(row, 0.5);
         if self.rises.len() < 600 {
             self.rises.push(requests);
         }
@@ -156,7 +159,7 @@ impl Episode {
         self.figures.iter().any(|(figure, rises)| {
             let calm = self.whole.reference.row.get(*figure) * season;
             let now = self.smooth.get(*figure);
-            let chance = (local.unevenness(*figure) * calm.max(0.2) * 0.3).sqrt();
+            let chance = (local.unevenness(*figure) * calm.max(0.2) * 0.35).sqrt();
             if *rises { now > calm * 1.2 + 2.5 * chance + 0.3 } else { now < calm * 0.7 - chance * 0.5 }
         })
     }
@@ -219,6 +222,7 @@ impl Episode {
                 decisive = (joined, evidence);
             }
         }
+        self.strengths = decisive.1.strengths().collect();
         let before = self.incident.revisions.last();
         let judgement = judge(&decisive.0, decisive.1, before, at);
         let revised = before.is_none_or(|before| differs(before, &judgement));

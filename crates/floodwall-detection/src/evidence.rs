@@ -180,7 +180,7 @@ impl Evidence {
         if usual > 0.02 {
             let (now, then) = (beyond.get(Figure::Assets) / more.max(1.0), calm.get(Figure::Assets) / usual);
             // Of a site without pictures, their absence says nothing.
-            let says = trust(then, 0.15) * trust(more, 8.0);
+            let says = trust(then, 0.15) * trust(more, 8.0) * top.clear;
             let ratio = log_ratio(now, then, 0.1) / 2.5;
             self.set(GroundKind::AssetsPerPage, now, Some(then), ratio.min(0.5) * says);
         }
@@ -205,7 +205,7 @@ impl Evidence {
             share(beyond, Figure::NoReferrer, Figure::ReferrerKnown),
             share(calm, Figure::NoReferrer, Figure::ReferrerKnown),
         ) {
-            let sure = trust(beyond.get(Figure::ReferrerKnown), 10.0);
+            let sure = trust(beyond.get(Figure::ReferrerKnown), 10.0) * top.clear;
             self.set(GroundKind::NoReferrer, now, Some(then), (now - then) * sure);
         }
         let challenged = beyond.get(Figure::Challenged);
@@ -229,13 +229,18 @@ impl Evidence {
         if beyond.get(Figure::Sources) > 0.0 || top.requests > 5.0 {
             let now = top.requests / beyond.get(Figure::Sources).max(scene.window.seconds);
             let then = each(calm);
-            let strength = log_ratio(now, then, 0.2) / 3.0 * trust(top.requests, 15.0);
+            let strength = log_ratio(now, then, 0.2) / 3.0 * trust(top.requests, 15.0) * top.clear;
             self.set(GroundKind::RequestsPerSource, now, Some(then), strength);
         }
         let share = scene.window.sources.beyond(&scene.reference.sources, top.expected_f32()).top_share();
         // Where few came, one of them is always a large share.
         let chance = 1.0 / beyond.get(Figure::Sources).max(scene.window.seconds).max(1.0);
-        self.set(GroundKind::TopSource, share, None, (share - chance) * trust(top.requests, 40.0));
+        self.set(
+            GroundKind::TopSource,
+            share,
+            None,
+            (share - chance) * trust(top.requests, 40.0) * top.clear,
+        );
         if scene.knows_networks {
             let (window, calm) = (&scene.window.row, &scene.reference.row);
             if let Some(now) = window.share(Figure::SampledKnown, Figure::Sampled, 1.0) {
@@ -264,18 +269,19 @@ impl Evidence {
             if count < 3.0 || then.total() <= 0.0 {
                 continue;
             }
+            let real = top.clear * (top.requests / count).min(1.0);
             let (now_share, then_share) = (beyond.top_share(), then.top_share());
             let chance = 1.0 / count.sqrt();
             let difference = (now_share - then_share - chance).max(-1.0);
-            self.set(most, now_share, Some(then_share), difference * trust(count, 25.0));
+            self.set(most, now_share, Some(then_share), difference * trust(count, 25.0) * real);
             // A few observations always look unlike the mix they are from.
             let kinds = then.entropy().exp2();
             let by_chance = trust(kinds, count * 2.0);
             let distance = (beyond.distance(then) - by_chance * 0.6).max(0.0);
-            self.set(shift, beyond.distance(then), Some(0.0), distance * trust(count, 40.0));
+            self.set(shift, beyond.distance(then), Some(0.0), distance * trust(count, 40.0) * real);
         }
         let (beyond, calm) = (&top.beyond, &reference.row);
-        let sure = trust(top.requests, 15.0);
+        let sure = trust(top.requests, 15.0) * top.clear;
         let mut share = |kind, part: &[Figure], whole: Figure| {
             let of = |row: &Row| {
                 let whole = row.get(whole);
@@ -401,6 +407,9 @@ impl Evidence {
     }
 }
 
+/// Ratio of variance to mean that requests usually have: a page brings its pictures with it.
+const UNEVENNESS: f64 = 2.0;
+
 /// What came on top of calm.
 struct Top {
     beyond: Row,
@@ -411,14 +420,20 @@ struct Top {
     usual: f64,
     /// Seconds of calm that the window stands for.
     expected: f64,
+    /// How clearly more came than calm times bring by chance, from 0 to 1: below, what is left over
+    /// in one figure or bucket is only what is missing in another.
+    clear: f64,
 }
 
 impl Top {
     fn of(scene: &Scene<'_>) -> Self {
         let expected = scene.window.seconds * scene.season;
         let beyond = scene.window.row.beyond(&scene.reference.row.times(expected));
+        let requests = beyond.get(Figure::Requests);
+        let chance = 3.0 * (UNEVENNESS * scene.reference.row.get(Figure::Requests) * expected).sqrt();
         Self {
-            requests: beyond.get(Figure::Requests),
+            requests,
+            clear: requests / (requests + chance + 1.0),
             now: scene.window.row.get(Figure::Requests) / scene.window.seconds.max(1.0),
             usual: scene.reference.row.get(Figure::Requests) * scene.season,
             beyond,

@@ -10,7 +10,7 @@ const REQUESTS_LEAST: f64 = 300.0;
 /// Addresses a proxy has at the most.
 const ADDRESSES_MAX: usize = 3;
 /// Different browsers that one household or office hardly has.
-const BROWSERS_LEAST: f64 = 12.0;
+const BROWSERS_LEAST: usize = 12;
 
 /// Looks at who asks over the last few hundred requests or more.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +18,7 @@ pub(crate) struct ProxyWatch {
     requests: f64,
     addresses: Vec<u64>,
     too_many: bool,
-    browsers_most: f64,
-    browsers: f64,
+    browsers: Vec<u64>,
     behind: bool,
 }
 
@@ -45,10 +44,11 @@ impl ProxyWatch {
                 }
             }
         }
-        // Browsers of different seconds overlap; the most of any second and a little for each new
-        // second is a cautious sum.
-        self.browsers_most = self.browsers_most.max(summary.distinct_agents);
-        self.browsers = (self.browsers + summary.distinct_agents * 0.05).max(self.browsers_most);
+        for (agent, _) in &summary.top_agents {
+            if self.browsers.len() < BROWSERS_LEAST && !self.browsers.contains(agent) {
+                self.browsers.push(*agent);
+            }
+        }
         if self.too_many {
             *self = Self::default();
             return None;
@@ -56,7 +56,7 @@ impl ProxyWatch {
         if self.requests < REQUESTS_LEAST {
             return None;
         }
-        let is_proxy = self.browsers >= BROWSERS_LEAST;
+        let is_proxy = self.browsers.len() >= BROWSERS_LEAST;
         let was = self.behind;
         let addresses = self.addresses.iter().map(|key| Prefix::of_client_key(*key)).collect();
         *self = Self { behind: is_proxy, ..Self::default() };

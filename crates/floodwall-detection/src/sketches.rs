@@ -33,7 +33,6 @@ pub struct Sketches {
     distinct_sources: Distinct,
     distinct_networks: Distinct,
     distinct_queries: Distinct,
-    distinct_agents: Distinct,
     sample: SourceSample,
 }
 
@@ -51,7 +50,7 @@ pub struct SecondSummary {
     pub(crate) agents: Spread,
     pub(crate) paths: Spread,
     pub(crate) fingerprints: Spread,
-    pub(crate) distinct_agents: f64,
+    pub(crate) top_agents: Vec<(u64, f64)>,
     pub(crate) sampled: Vec<SampledSource>,
     pub(crate) sampled_stands_for: f64,
 }
@@ -61,6 +60,12 @@ impl SecondSummary {
     #[must_use]
     pub fn figure(&self, figure: Figure) -> f64 {
         self.row.get(figure)
+    }
+
+    /// All figures of the second.
+    #[must_use]
+    pub fn row(&self) -> &Row {
+        &self.row
     }
 
     /// The busiest sources by [`Prefix::client_key`](floodwall_model::Prefix::client_key), with the
@@ -87,7 +92,7 @@ impl Sketches {
     /// Memory of one worker's sketches of one site, in bytes.
     pub const BYTES: usize = size_of::<Self>()
         + (512 + 512 + 64 + 3 * 256) * 16
-        + 4 * 2_048
+        + 3 * 2_048
         + 2 * SAMPLED_MAX * size_of::<SampledSource>();
 
     /// Empty sketches.
@@ -106,7 +111,6 @@ impl Sketches {
             distinct_sources: Distinct::default(),
             distinct_networks: Distinct::default(),
             distinct_queries: Distinct::default(),
-            distinct_agents: Distinct::default(),
             sample: SourceSample::default(),
         }
     }
@@ -127,7 +131,6 @@ impl Sketches {
         // These are keyed hashes already.
         let agent = seen.agent.unwrap_or(0);
         self.agents.add(agent, agent);
-        self.distinct_agents.add(agent);
         self.paths.add(seen.path, seen.path);
         if let Some(query) = seen.query {
             self.distinct_queries.add(query ^ seen.path.rotate_left(17));
@@ -200,7 +203,6 @@ impl Sketches {
         self.distinct_sources.merge(&other.distinct_sources);
         self.distinct_networks.merge(&other.distinct_networks);
         self.distinct_queries.merge(&other.distinct_queries);
-        self.distinct_agents.merge(&other.distinct_agents);
         self.sample.merge(&other.sample);
     }
 
@@ -226,7 +228,7 @@ impl Sketches {
             agents: self.agents.spread(),
             paths: self.paths.spread(),
             fingerprints: self.fingerprints.spread(),
-            distinct_agents: self.distinct_agents.estimate(),
+            top_agents: self.agents.top(2 * TOP_MAX),
             sampled: self.sample.sources(),
             sampled_stands_for: self.sample.stands_for(),
         };
@@ -246,7 +248,6 @@ impl Sketches {
         self.distinct_sources.clear();
         self.distinct_networks.clear();
         self.distinct_queries.clear();
-        self.distinct_agents.clear();
         self.sample.clear();
     }
 }

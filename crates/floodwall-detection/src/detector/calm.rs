@@ -92,7 +92,10 @@ impl Detector {
     /// Opens an episode, or takes the last one up again; whether it was the latter.
     fn open(&mut self, declared: &[Declared], utc_offset_s: i32, now: Timestamp) -> bool {
         let now_s = now.monotonic_nanos() / 1_000_000_000;
-        let since_s = declared.first().map_or(now_s, |change| change.since_s);
+        // Where several sums are declared at once, the one that left zero last is for the size that fits
+        // best; the others had begun to grow by chance.
+        let earliest_s = declared.first().map_or(now_s, |change| change.since_s);
+        let since_s = declared.last().map_or(now_s, |change| change.since_s);
         self.changes.reset();
         self.step_changes = Changes::default();
         self.step_local = Local::default();
@@ -108,11 +111,10 @@ impl Detector {
             let seconds = i64::try_from(now_s.saturating_sub(then_s)).unwrap_or(0);
             now.wall_unix_seconds().saturating_sub(seconds)
         };
-        let latest_s = declared.iter().map(|change| change.since_s).max().unwrap_or(now_s);
         let onset = Onset {
-            earliest_unix_s: ago(since_s.saturating_sub(1)),
+            earliest_unix_s: ago(earliest_s.saturating_sub(1)),
             likely_unix_s: ago(since_s),
-            latest_unix_s: ago(latest_s.max(since_s)),
+            latest_unix_s: now.wall_unix_seconds(),
         };
         self.number = self.number.wrapping_add(1);
         let id = IncidentId { site: self.site, opened_unix_s: now.wall_unix_seconds(), number: self.number };
