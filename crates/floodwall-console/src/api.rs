@@ -189,7 +189,7 @@ impl From<&GateStatus> for Gate {
     }
 }
 
-/// The visitor's address stays out: whoever needs it asks `floodwall explain` by the reference.
+/// The address stays out: more people and programs read these figures than need to know it.
 #[derive(Serialize)]
 struct LastReport {
     at: String,
