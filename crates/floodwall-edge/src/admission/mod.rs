@@ -4,7 +4,7 @@
 //! becomes what a gate judges by, waits where it is told to, and gets its answer.
 //!
 //! - [`at_once`] lets requests through in calm times, at the price of a lock that nobody holds for long.
-//! - [`enter`] is for all others: it reads what the visitor carries, asks the gate, waits.
+//! - [`enter()`] is for all others: it reads what the visitor carries, asks the gate, waits.
 //! - A [`Pass`] is held while the origin works for the request. Dropped, it gives the place back.
 //!
 //! Limits: a class's gate is shared by all workers through one lock, held for less than a microsecond.

@@ -1,7 +1,7 @@
 //! The pages the edge itself answers with: short, plain, accessible without style or script.
 //!
 //! Each says what happened, what to do, and gives a reference to quote. Of what the visitor sent they
-//! repeat nothing but the address to ask again, escaped ([`SafeTarget`]). Every text is in
+//! repeat nothing but the address to ask again, escaped ([`target::SafeTarget`]). Every text is in
 //! [`texts`], for every [`Language`].
 //!
 //! - [`refusals`]: what was wrong with a request, or with the origin.

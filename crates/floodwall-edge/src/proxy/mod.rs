@@ -227,7 +227,7 @@ pub(crate) fn reference(ledger: &mut Ledger, client: IpAddr, decided: Decided) -
     reference_on(ledger, client, decided, Rung::Open)
 }
 
-/// As [`reference`], of what a gate decided that stands on this rung.
+/// As [`reference()`], of what a gate decided that stands on this rung.
 pub(crate) fn reference_on(ledger: &mut Ledger, client: IpAddr, decided: Decided, rung: Rung) -> ReferenceId {
     let keys = ledger.worker.shared.gatehouse.keys();
     let note = RefusalNote {
