@@ -8,7 +8,7 @@
 //!
 //! Two things keep it from people:
 //! - No conjunction is taken that the calm sample does not prove to hit less than the cap, as
-//!   [`evidence`](super::evidence) has it. A small sample proves nothing, and that is said.
+//!   [`evidence`] has it. A small sample proves nothing, and that is said.
 //! - At least one of its fields is of the program that asks. A crowd asks for a page that nobody asked
 //!   for before, from a link that was not there before, and from an office of which the calm sample
 //!   knows one address: what is asked for, and from where, may narrow a rule, but only where enough
