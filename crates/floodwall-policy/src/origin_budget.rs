@@ -258,8 +258,7 @@ impl OriginBudget {
         self.reference_s = self.reference_s.clamp(calm_s, calm_s * REFERENCE_MAX);
         let gradient = (TOLERANCE * self.reference_s / mean_s).clamp(0.5, 1.0);
         let target = self.limit * gradient + self.limit.sqrt() / 2.0;
-        if target < self.limit && used >= 0.5 {
-            // Below half of it the origin is slow for reasons of its own: fewer would not make it quicker.
+        if target < self.limit {
             self.set_limit(self.limit + (target - self.limit) * 0.3);
         } else if used >= 0.8 {
             // A limit that nobody reaches says nothing of what lies beyond it.
