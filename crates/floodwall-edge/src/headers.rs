@@ -4,6 +4,8 @@
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
+use crate::admission::has_own_cookie;
+
 /// Fields of a request that are for one hop, whether `Connection` names them or not; and two that
 /// the edge does not pass on either: interim answers it gives itself (RFC 9110 section 10.1.1), and
 /// trailers it leaves out.
@@ -24,7 +26,7 @@ fn is_for_the_edge(name: &HeaderName) -> bool {
 }
 
 /// Whether the fields of a request are as the origin gets them: one `Host`, which is `authority`, one
-/// `Cookie` at the most, and nothing that [`remove_hop_by_hop`] or `removes` takes out. That is so of
+/// `Cookie` at the most without what visitors carry for the edge, and nothing that [`remove_hop_by_hop`] or `removes` takes out. That is so of
 /// nearly all, and one look tells. A `Connection` that asks for nothing but to be kept is removed here.
 pub(crate) fn are_as_the_origin_gets_them(
     headers: &mut HeaderMap,
@@ -40,6 +42,9 @@ pub(crate) fn are_as_the_origin_gets_them(
             }
         } else if *name == header::COOKIE {
             cookies += 1;
+            if has_own_cookie(value.as_bytes()) {
+                return false;
+            }
         } else if *name == header::CONNECTION {
             connections += 1;
             if !value.as_bytes().eq_ignore_ascii_case(b"keep-alive") {
