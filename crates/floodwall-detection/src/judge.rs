@@ -16,6 +16,8 @@ use crate::weights::{BASE, TEMPERATURE, WEIGHTS};
 /// An attack is said from this likelihood on. Higher than the others: a crowd that is called an
 /// attack is the worst mistake.
 const ATTACK_SAID: f64 = 0.75;
+/// The same while a crowd is as likely: whoever sees both must be surer.
+const ATTACK_SAID_IN_CROWD: f64 = 0.85;
 /// A crowd or routine trouble is said from this likelihood on.
 const SAID: f64 = 0.6;
 /// What was said is said until its likelihood falls below this part of what it took.
@@ -64,7 +66,11 @@ pub(crate) fn judge(
 ) -> Judgement {
     let likelihoods = odds.likelihoods();
     let said = |verdict: TrafficVerdict| {
-        let needed = if verdict == TrafficVerdict::Attack { ATTACK_SAID } else { SAID };
+        let needed = match verdict {
+            TrafficVerdict::Attack if likelihoods.crowd >= SAID => ATTACK_SAID_IN_CROWD,
+            TrafficVerdict::Attack => ATTACK_SAID,
+            _ => SAID,
+        };
         let kept =
             before.is_some_and(|before| before.verdict == verdict || before.mixed_with == Some(verdict));
         likelihoods.of(verdict) >= if kept { needed * KEPT } else { needed }
