@@ -58,7 +58,7 @@ const RISING: [Figure; 30] = [
 
 /// Figures that pictures burst in: one page can bring dozens within a second. One second alone
 /// declares no change of theirs.
-const BURSTING: [Figure; 8] = [
+pub(crate) const BURSTING: [Figure; 8] = [
     Figure::Requests,
     Figure::Class1,
     Figure::Class2,
