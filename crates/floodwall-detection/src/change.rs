@@ -56,6 +56,21 @@ const RISING: [Figure; 30] = [
     Figure::OriginFailures,
 ];
 
+/// Figures that pictures burst in: one page can bring dozens within a second. One second alone
+/// declares no change of theirs.
+pub(crate) const BURSTING: [Figure; 8] = [
+    Figure::Requests,
+    Figure::Class1,
+    Figure::Class2,
+    Figure::Class3,
+    Figure::Class4,
+    Figure::Class5,
+    Figure::Class6,
+    Figure::Class7,
+];
+/// What one second adds to their sums at the most.
+const SECOND_MOST: f64 = 10.0;
+
 /// Figures whose fall is watched.
 const FALLING: [Figure; 2] = [Figure::Requests, Figure::Status2xx];
 
@@ -121,12 +136,12 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, ratio: f64, now_s: u64) -> bool {
+    fn add(&mut self, ratio: f64, most: f64, now_s: u64) -> bool {
         if self.value <= 0.0 {
             self.since_s = now_s;
         }
         // Bounded above, so that what is over is soon forgotten.
-        self.value = (self.value + ratio.clamp(-DECLARED, DECLARED)).clamp(0.0, 2.0 * DECLARED);
+        self.value = (self.value + ratio.clamp(-DECLARED, most)).clamp(0.0, 2.0 * DECLARED);
         self.value >= DECLARED
     }
 }
@@ -159,9 +174,10 @@ impl Changes {
         for (sums, figure) in self.rising.iter_mut().zip(RISING) {
             let (level, now) = (local.level.get(figure).max(LEVEL_LEAST), row.get(figure));
             let unevenness = local.unevenness(figure);
+            let most = if BURSTING.contains(&figure) { SECOND_MOST } else { DECLARED };
             for (sum, rise) in sums.iter_mut().zip(RISES) {
                 let ratio = (now * rise.ln() - level * (rise - 1.0)) / unevenness;
-                if sum.add(ratio, now_s) {
+                if sum.add(ratio, most, now_s) {
                     declared.push(Declared { figure, rises: true, since_s: sum.since_s });
                 }
             }
@@ -174,7 +190,7 @@ impl Changes {
             } else {
                 (now * FALL.ln() + level * (1.0 - FALL)) / local.unevenness(figure)
             };
-            if sum.add(ratio, now_s) {
+            if sum.add(ratio, DECLARED, now_s) {
                 declared.push(Declared { figure, rises: false, since_s: sum.since_s });
             }
         }
@@ -234,7 +250,7 @@ mod tests {
     fn rises_and_falls_are_declared_soon_and_dated_back() {
         // Level, times, seconds until it is declared at the most.
         let rows =
-            [(50.0, 2.0, 1), (50.0, 1.5, 4), (300.0, 1.5, 1), (5.0, 10.0, 0), (5.0, 3.0, 4), (50.0, 0.0, 2)];
+            [(50.0, 2.0, 1), (50.0, 1.5, 4), (300.0, 1.5, 1), (5.0, 10.0, 1), (5.0, 3.0, 4), (50.0, 0.0, 2)];
         for (level, times, most_s) in rows {
             let (delay_s, since_s) = delay(level, times);
             assert!(delay_s <= most_s, "{level} x {times}: {delay_s} s");

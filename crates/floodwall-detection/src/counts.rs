@@ -39,7 +39,9 @@ pub struct CountsDetector {
     calendar: Calendar,
     utc_offset_s: i32,
     level: f64,
-    unevenness: f64,
+    /// Mean distance of the rate from its level, as logarithm.
+    deviation: f64,
+    span_s: f64,
     spans: u32,
     last_unix_s: Option<i64>,
     sum: f64,
@@ -70,7 +72,8 @@ impl CountsDetector {
             calendar,
             utc_offset_s,
             level: 0.0,
-            unevenness: 1.0,
+            deviation: 0.1,
+            span_s: 60.0,
             spans: 0,
             last_unix_s: None,
             sum: 0.0,
@@ -139,18 +142,20 @@ impl CountsDetector {
 
     /// The upper and lower end of what is usual now.
     fn usual(&self, expected: Option<Expected>) -> Expected {
-        let noise = 3.0 * (self.unevenness * self.level.max(0.02)).sqrt();
+        let times = (3.0 * self.deviation).exp().clamp(1.5, 1.9);
+        let chance = 4.0 * (self.level.max(0.02) / self.span_s.max(1.0)).sqrt();
         let near = Expected {
-            low: (self.level * 0.5 - noise).max(0.0),
+            low: (self.level / times - chance).max(0.0),
             middle: self.level,
-            high: self.level * 1.5 + noise,
+            high: self.level * times + chance,
         };
         match expected {
-            // Whichever is the more generous: a young season must not make an episode of a morning.
+            // Whichever is the more generous: a morning is no episode. But a season that is not sure of
+            // itself must not excuse everything.
             Some(season) => Expected {
-                low: near.low.min(season.low),
+                low: near.low.min(season.low.max(season.middle / 2.0)),
                 middle: near.middle,
-                high: near.high.max(season.high),
+                high: near.high.max(season.high.min(season.middle * 2.0)),
             },
             None => near,
         }
@@ -226,9 +231,10 @@ impl CountsDetector {
 
     fn learn(&mut self, unix_s: i64, seconds: f64, rate: f64) {
         self.spans = self.spans.saturating_add(1);
-        let part = (1.0 / f64::from(self.spans)).max((seconds / 1_800.0).min(0.2));
-        let size = (rate - self.level).powi(2) / self.level.max(0.02);
-        self.unevenness += (size.min(self.unevenness * 20.0 + 1.0) - self.unevenness) * part.min(0.05);
+        let part = (1.0 / f64::from(self.spans)).max((seconds / 3_600.0).min(0.2));
+        self.span_s = seconds;
+        let distance = ((rate + 0.02) / (self.level + 0.02)).ln().abs().min(0.5);
+        self.deviation += (distance - self.deviation) * part.min(0.01);
         self.level += (rate - self.level) * part;
         let mut totals = Row::default();
         totals.set(Figure::Requests, rate * seconds);

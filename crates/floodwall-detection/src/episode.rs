@@ -212,7 +212,9 @@ impl Episode {
         if let (Some(step), Some(evidence)) = (self.step.as_mut(), step) {
             let step_odds = smoothed(step, evidence, part);
             // What came later may be an attack in a crowd: then its evidence counts, not the mixture's.
-            if step_odds.0.first() > odds.0.first() {
+            // What by itself looks more like people than like a flood is no flood.
+            let [attack, crowd, _] = step_odds.0;
+            if odds.0.first().is_none_or(|before| attack > *before) && crowd < attack.min(0.0) {
                 let mut joined = odds;
                 joined.0 = [step_odds, odds].iter().fold([f64::NEG_INFINITY; 3], |most, odds| {
                     let [a, b, c] = most;

@@ -76,7 +76,8 @@ impl LogFeed {
         changes
     }
 
-    /// The end of the log: what still waits is ticked, and `silence_s` seconds after it.
+    /// The end of the log: what still waits is ticked, and `silence_s` seconds after it; 0 unless it
+    /// is known that the log was still being written then. What is open at its end stays open.
     pub fn finish(&mut self, detector: &mut Detector, silence_s: u32) -> Vec<(i64, Change)> {
         let mut changes = Vec::new();
         if self.newest > i64::MIN {

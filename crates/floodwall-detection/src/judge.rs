@@ -16,6 +16,10 @@ use crate::weights::{BASE, TEMPERATURE, WEIGHTS};
 /// An attack is said from this likelihood on. Higher than the others: a crowd that is called an
 /// attack is the worst mistake.
 const ATTACK_SAID: f64 = 0.75;
+/// The same while a crowd is as likely: whoever sees both must be surer.
+const ATTACK_SAID_IN_CROWD: f64 = 0.92;
+/// A crowd is not said while an attack is likelier than this: then it is unknown, or an attack.
+const ATTACK_RULED_OUT: f64 = 0.3;
 /// A crowd or routine trouble is said from this likelihood on.
 const SAID: f64 = 0.6;
 /// What was said is said until its likelihood falls below this part of what it took.
@@ -64,12 +68,19 @@ pub(crate) fn judge(
 ) -> Judgement {
     let likelihoods = odds.likelihoods();
     let said = |verdict: TrafficVerdict| {
-        let needed = if verdict == TrafficVerdict::Attack { ATTACK_SAID } else { SAID };
+        let needed = match verdict {
+            TrafficVerdict::Attack if likelihoods.crowd >= SAID => ATTACK_SAID_IN_CROWD,
+            TrafficVerdict::Attack => ATTACK_SAID,
+            _ => SAID,
+        };
         let kept =
             before.is_some_and(|before| before.verdict == verdict || before.mixed_with == Some(verdict));
         likelihoods.of(verdict) >= if kept { needed * KEPT } else { needed }
     };
     let mut found: Vec<_> = EXPLANATIONS.into_iter().filter(|verdict| said(*verdict)).collect();
+    if !found.contains(&TrafficVerdict::Attack) && likelihoods.attack >= ATTACK_RULED_OUT {
+        found.retain(|verdict| *verdict != TrafficVerdict::Crowd);
+    }
     found.sort_by(|one, two| likelihoods.of(*two).total_cmp(&likelihoods.of(*one)));
     // Where an attack is part of it, that is what must be known first.
     if let Some(place) = found.iter().position(|verdict| *verdict == TrafficVerdict::Attack) {

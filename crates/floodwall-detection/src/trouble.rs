@@ -8,12 +8,15 @@ use crate::surroundings::{Surroundings, WatchFault};
 
 /// Seconds in a row that make trouble of a bad moment.
 const SECONDS_LEAST: u32 = 2;
+/// The same of slow answers, which come by chance.
+const SLOW_LEAST: u32 = 4;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trouble {
     seconds: u32,
     waits: f64,
     asked: f64,
+    slow_s: u32,
 }
 
 impl Trouble {
@@ -25,7 +28,8 @@ impl Trouble {
         let ended = around.certificate_ends_unix_s.is_some_and(|end| end <= unix_s);
         let refused = around.watch.is_some_and(|watch| watch.fails_at == Some(WatchFault::Tls));
         let certificate = refused || (ended && row.get(Figure::TlsFailures) >= 1.0);
-        origin || watch || edge || certificate || self.is_slow(row, calm)
+        let slow = self.is_slow(row, calm);
+        origin || watch || edge || certificate || slow
     }
 
     /// Whether the origin takes several times as long as usual, over the last few seconds.
@@ -34,7 +38,9 @@ impl Trouble {
         self.asked = self.asked * 0.7 + row.get(Figure::OriginRequests);
         let usual = calm.share(Figure::OriginWaitMs, Figure::OriginRequests, 0.05);
         let Some(usual) = usual else { return false };
-        self.asked >= 3.0 && self.waits / self.asked > usual * 3.0 + 200.0
+        let slow = self.asked >= 4.0 && self.waits / self.asked > usual * 3.0 + 250.0;
+        self.slow_s = if slow { self.slow_s.saturating_add(1) } else { 0 };
+        self.slow_s >= SLOW_LEAST
     }
 
     /// Counts a second; whether it has lasted long enough to be said.

@@ -3,7 +3,7 @@
 use floodwall_model::{IncidentId, Onset, Timestamp};
 
 use super::{ABSORBED_AFTER_S, Detector, SAME_WITHIN_S};
-use crate::change::{Changes, Declared, Local};
+use crate::change::{BURSTING, Changes, Declared, Local};
 use crate::drift::Drifted;
 use crate::episode::Episode;
 use crate::evidence::Second;
@@ -14,6 +14,8 @@ use crate::surroundings::Surroundings;
 
 /// Of whatever rose, at least so many must have come on top.
 const BEYOND_LEAST: f64 = 8.0;
+/// The same of what pictures burst in: one visitor's page of a hundred pictures is no incident.
+const BURST_LEAST: f64 = 80.0;
 /// Seconds of suspicion without a declared change after which it is taken for usual.
 const SUSPICION_S_MAX: u32 = 180;
 
@@ -62,7 +64,11 @@ impl Detector {
         let mut declared = Vec::new();
         if self.local.is_settled() {
             declared = self.changes.take_in(row, &self.local, second.at_s);
-            declared.retain(|change| !change.rises || self.beyond(change) >= BEYOND_LEAST);
+            declared.retain(|change| {
+                let bursts = BURSTING.contains(&change.figure);
+                let least = if bursts { BURST_LEAST } else { BEYOND_LEAST };
+                !change.rises || self.beyond(change) >= least
+            });
         }
         let trouble = self.trouble.is_there(around, row, &self.reference.row, second.unix_s);
         if self.trouble.lasts(trouble) {

@@ -101,7 +101,8 @@ impl Edge {
             }
             observe(&seen);
         }
-        self.pressed = wanted_origin / self.capacity.max(0.1);
+        // A queue evens out what a second brings.
+        self.pressed += (wanted_origin / self.capacity.max(0.1) - self.pressed) * 0.4;
         self.hard_s = if self.pressed > 1.2 { self.hard_s + 1 } else { self.hard_s.saturating_sub(1) };
         self.surroundings(asked, failed)
     }

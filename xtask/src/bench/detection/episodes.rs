@@ -136,6 +136,11 @@ impl Attack {
         }
     }
 
+    /// Whether it is packets.
+    pub(super) fn is_packets(&self) -> bool {
+        matches!(self.way, Way::Drill(FloodKind::SynSpoofed | FloodKind::Udp))
+    }
+
     /// Whether it comes as requests that visitors could send.
     pub(super) fn is_requests(&self) -> bool {
         !matches!(

@@ -58,7 +58,7 @@ const SIGNS: &[(GroundKind, &str)] = &[
 ];
 
 /// Penalty on the square of each weight, for each sample.
-const PENALTY: f64 = 0.002;
+const PENALTY: f64 = 0.0002;
 const STEPS: usize = 4_000;
 /// Log-odds that a strength of 1 may add: no ground decides everything by itself.
 const WEIGHT_MAX: f64 = 9.0;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use floodwall_detection::{
-    Calendar, Change, CountsDetector, CountsEpisode, Detector, LogFeed, RequestReader, RequestText,
+    Calendar, Change, CountsDetector, CountsEpisode, Detector, LogFeed, Notice, RequestReader, RequestText,
     Surroundings,
 };
 use floodwall_model::{SiteId, Timestamp, TrafficVerdict};
@@ -43,7 +43,7 @@ pub(super) fn report(minutes: &[Minute], lines: &[LogLine]) -> Result<String, St
     let (incidents, notices) = log(lines)?;
     let _ = writeln!(
         text,
-        "\n## The 2015 log\n\n{} lines, second by second: {} incidents.\n\n{}",
+        "\n## The 2015 log\n\n{} lines, second by second (it has one minute of each hour; the gaps are noticed and not listed): {} incidents.\n\n{}",
         lines.len(),
         incidents.len(),
         incidents.iter().chain(&notices).map(|line| format!("- {line}\n")).collect::<String>()
@@ -76,8 +76,10 @@ fn log(lines: &[LogLine]) -> Result<(Vec<String>, Vec<String>), String> {
         });
         changes.extend(feed.push(&mut detector, line.unix_s, &seen));
     }
-    changes.extend(feed.finish(&mut detector, 120));
+    changes.extend(feed.finish(&mut detector, 0));
     let notices = changes.iter().filter_map(|(_, change)| match change {
+        // The log has one minute of each hour.
+        Change::Noticed(Notice::Gap { .. }) => None,
         Change::Noticed(notice) => Some(notice.to_string()),
         _ => None,
     });

@@ -162,7 +162,7 @@ impl<'a> World<'a> {
                 totals.add_row(summary.row(), 1.0);
             }
             if second == CALM_S / 2 {
-                edge.capacity = (origin_usual * episode.headroom).max(5.0);
+                edge.capacity = (origin_usual * episode.headroom).max(12.0);
             }
             if second == 30 {
                 self.teach(&totals);
@@ -228,8 +228,8 @@ impl<'a> World<'a> {
         let size = self.episode.size.max(if from_s > 0 { 12.0 } else { 1.5 });
         let mut rate = (self.calm_rate * (size - 1.0)).min(RATE_MAX);
         if !attack.is_requests() {
-            // Packets and connections have no calm rate to be compared with.
-            rate = rate.max(30.0);
+            // Packets and connections have no calm rate to be compared with, and few of them harm nobody.
+            rate = rate.max(if attack.is_packets() { 300.0 } else { 40.0 });
         }
         let length_s = (self.episode.length_s - from_s.min(self.episode.length_s)).min(590);
         let flood = FloodSource::new(attack, rate, length_s.max(1), self.pool, self.episode.seed)?;
