@@ -159,6 +159,7 @@ struct Gate {
     mode: &'static str,
     rung: u8,
     rung_name: &'static str,
+    since: String,
     limit_requests: u32,
     in_flight_requests: u32,
     capacity_requests_per_second: u64,
@@ -166,17 +167,19 @@ struct Gate {
     waiting_room_tickets: u64,
     calm_latency_us: Option<u64>,
     memory_max_bytes: u64,
+    last_minute: Admission,
     since_start: Admission,
 }
 
-impl From<&GateStatus> for Gate {
-    fn from(gate: &GateStatus) -> Self {
+impl Gate {
+    fn new(gate: &GateStatus, last_minute: &AdmissionCounts) -> Self {
         let micros = |latency: Duration| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         Self {
             class: gate.class.to_string(),
             mode: gate.mode.as_str(),
             rung: gate.rung,
             rung_name: gate.rung_name,
+            since: gate.since.to_string(),
             limit_requests: gate.limit,
             in_flight_requests: gate.in_flight,
             capacity_requests_per_second: gate.capacity_per_second,
@@ -184,6 +187,7 @@ impl From<&GateStatus> for Gate {
             waiting_room_tickets: gate.in_waiting_room,
             calm_latency_us: gate.calm_latency.map(micros),
             memory_max_bytes: gate.memory_bytes_max,
+            last_minute: Admission::from(last_minute),
             since_start: Admission::from(&gate.counts),
         }
     }
@@ -220,12 +224,14 @@ struct Site {
 
 impl From<&SiteFigures> for Site {
     fn from(site: &SiteFigures) -> Self {
+        let last_minute = |number| site.gates_last_minute.get(number).copied().unwrap_or_default();
+        let gates = site.state.gates.iter().enumerate();
         Self {
             name: site.state.name.to_string(),
             hosts: site.state.hosts.iter().map(ToString::to_string).collect(),
             role: site.state.role.as_deref().map(str::to_owned),
             origins: site.state.origins.iter().map(Origin::from).collect(),
-            gates: site.state.gates.iter().map(Gate::from).collect(),
+            gates: gates.map(|(number, gate)| Gate::new(gate, &last_minute(number))).collect(),
             person_reports: site.state.person_reports,
             last_person_report: site.state.last_person_report.as_ref().map(LastReport::from),
             cached_ratio_last_minute: cached_ratio(&site.last_minute),
@@ -259,6 +265,7 @@ struct OneSite {
 struct Minute {
     minute: String,
     traffic: Traffic,
+    admission: Admission,
 }
 
 #[derive(Serialize)]
@@ -326,6 +333,7 @@ pub(crate) async fn traffic(
     let minute = |minute: floodwall_model::MinuteTraffic| Minute {
         minute: rfc_3339_seconds(minute.minute_unix_seconds),
         traffic: Traffic::from(&minute.counts),
+        admission: Admission::from(&minute.admission),
     };
     Ok(Json(SiteTraffic {
         site: name.to_string(),

@@ -89,7 +89,7 @@ fn read_site(history: &dyn History, site: &str, window: Window) -> Result<Vec<Mi
 }
 
 /// Headings of the table's columns after the minute itself.
-pub(crate) const COLUMNS: [&str; 7] = [
+pub(crate) const COLUMNS: [&str; 10] = [
     "Requests",
     "From the cache",
     "Of these stale",
@@ -97,9 +97,13 @@ pub(crate) const COLUMNS: [&str; 7] = [
     "To the origin",
     "Not answered by origin",
     "Server errors (5xx)",
+    "Waited for the origin",
+    "Asked for something first",
+    "Refused: no room",
 ];
 
-fn cells(counts: &TrafficCounts) -> Vec<String> {
+fn cells(minute: &MinuteTraffic) -> Vec<String> {
+    let (counts, admission) = (&minute.counts, &minute.admission);
     vec![
         format::count(counts.requests),
         format::count_with_share(from_cache(counts), counts.requests),
@@ -108,6 +112,9 @@ fn cells(counts: &TrafficCounts) -> Vec<String> {
         format::count(counts.origin_requests),
         format::count(counts.origin_errors),
         format::count(counts.responses_5xx),
+        format::count(admission.waited),
+        format::count(admission.challenged()),
+        format::count(admission.refused()),
     ]
 }
 
@@ -150,15 +157,15 @@ impl MinutesView {
     /// while it has no record: it is about to be written.
     pub(crate) fn new(minutes: &[MinuteTraffic], window: Window) -> Self {
         let mut starts: Vec<i64> = window.starts().collect();
-        let counts_of = |start: i64| {
+        let record_of = |start: i64| {
             let place = minutes.binary_search_by_key(&start, |minute| minute.minute_unix_seconds).ok()?;
-            minutes.get(place).map(|minute| minute.counts)
+            minutes.get(place)
         };
-        if starts.last().is_some_and(|newest| counts_of(*newest).is_none()) {
+        if starts.last().is_some_and(|newest| record_of(*newest).is_none()) {
             starts.pop();
         }
-        let recorded: Vec<(i64, Option<TrafficCounts>)> =
-            starts.into_iter().map(|start| (start, counts_of(start))).collect();
+        let recorded: Vec<(i64, Option<&MinuteTraffic>)> =
+            starts.into_iter().map(|start| (start, record_of(start))).collect();
         let max = minutes.iter().map(|minute| minute.counts.requests).max().unwrap_or(0);
         let edge =
             |place: Option<&(i64, _)>| place.map(|(start, _)| format::minute(*start)).unwrap_or_default();
@@ -171,22 +178,19 @@ impl MinutesView {
             rows: recorded
                 .iter()
                 .rev()
-                .map(|(start, counts)| MinuteRow {
-                    minute: format::minute(*start),
-                    cells: counts.as_ref().map(cells),
-                })
+                .map(|(start, record)| MinuteRow { minute: format::minute(*start), cells: record.map(cells) })
                 .collect(),
         }
     }
 }
 
-fn bars(recorded: &[(i64, Option<TrafficCounts>)], max: u64) -> Vec<Bar> {
+fn bars(recorded: &[(i64, Option<&MinuteTraffic>)], max: u64) -> Vec<Bar> {
     let scale = |figure: u64| {
         let height = u128::from(figure.min(max)) * u128::from(CHART_HEIGHT) / u128::from(max.max(1));
         u64::try_from(height).unwrap_or(CHART_HEIGHT)
     };
-    let bar = |(place, (_, counts)): (usize, &(i64, Option<TrafficCounts>))| {
-        let counts = counts.as_ref()?;
+    let bar = |(place, (_, record)): (usize, &(i64, Option<&MinuteTraffic>))| {
+        let counts = &record.as_ref()?.counts;
         let total_height = scale(counts.requests);
         let cached_height = scale(from_cache(counts)).min(total_height);
         Some(Bar {
@@ -200,12 +204,12 @@ fn bars(recorded: &[(i64, Option<TrafficCounts>)], max: u64) -> Vec<Bar> {
     recorded.iter().enumerate().filter_map(bar).collect()
 }
 
-fn summary(recorded: &[(i64, Option<TrafficCounts>)], minutes: &[MinuteTraffic]) -> String {
+fn summary(recorded: &[(i64, Option<&MinuteTraffic>)], minutes: &[MinuteTraffic]) -> String {
     let Some(busiest) = minutes.iter().max_by_key(|minute| minute.counts.requests) else {
         return "No minute is on record yet.".to_owned();
     };
     let sum = minutes.iter().fold(TrafficCounts::default(), |sum, minute| sum.plus(&minute.counts));
-    let missing = recorded.iter().filter(|(_, counts)| counts.is_none()).count();
+    let missing = recorded.iter().filter(|(_, record)| record.is_none()).count();
     let mut text = format!(
         "{} in {} on record; {} of them answered from the cache. The busiest minute was {} UTC with {}.",
         format::counted(sum.requests, "request"),
@@ -224,11 +228,14 @@ fn summary(recorded: &[(i64, Option<TrafficCounts>)], minutes: &[MinuteTraffic])
 
 #[cfg(test)]
 mod tests {
+    use floodwall_model::AdmissionCounts;
+
     use super::*;
 
     fn minute(start: i64, requests: u64, cache_hits: u64) -> MinuteTraffic {
         let counts = TrafficCounts { requests, cache_hits, ..TrafficCounts::default() };
-        MinuteTraffic { site: "sos".into(), minute_unix_seconds: start, counts }
+        let admission = AdmissionCounts { waited: requests / 2, ..AdmissionCounts::default() };
+        MinuteTraffic { site: "sos".into(), minute_unix_seconds: start, counts, admission }
     }
 
     #[test]

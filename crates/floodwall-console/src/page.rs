@@ -26,7 +26,7 @@ const MINUTES: u16 = 60;
 struct ConsolePage<'a> {
     view: &'a View,
     minutes: &'a Result<Vec<MinutesView>, HistoryError>,
-    columns: [&'static str; 7],
+    columns: [&'static str; COLUMNS.len()],
 }
 
 impl ConsolePage<'_> {

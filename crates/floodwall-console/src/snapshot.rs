@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use floodwall_model::{EdgeCounts, MinuteTraffic, SiteSnapshot, Timestamp, TrafficCounts};
+use floodwall_model::{AdmissionCounts, EdgeCounts, MinuteTraffic, SiteSnapshot, Timestamp, TrafficCounts};
 
 /// Everything the console shows of one instant. The control loop publishes one a second; none is
 /// changed once published.
@@ -37,6 +37,8 @@ pub struct SiteFigures {
     pub last_second: TrafficCounts,
     /// Traffic added in the 60 seconds before [`Snapshot::at`]; since the start while it is younger.
     pub last_minute: TrafficCounts,
+    /// What each of the site's gates did in these 60 seconds, in the order of the state's gates.
+    pub gates_last_minute: Vec<AdmissionCounts>,
 }
 
 /// Whether the server can do its work.

@@ -160,7 +160,7 @@ fn site_view(place: usize, site: &SiteFigures) -> SiteView {
         hosts: site.state.hosts.iter().map(ToString::to_string).collect(),
         role: site.state.role.as_deref().map(str::to_owned),
         origins: site.state.origins.iter().enumerate().map(origin).collect(),
-        gates: gates::gates(&key, &site.state),
+        gates: gates::gates(&key, &site.state, &site.gates_last_minute),
         person_reports: gates::person_reports(&key, &site.state),
         traffic: tables::traffic(&key, site),
     }
@@ -279,6 +279,7 @@ mod tests {
             },
             last_second: TrafficCounts::default(),
             last_minute: TrafficCounts::default(),
+            gates_last_minute: Vec::new(),
         };
         let snapshot = Snapshot {
             at,

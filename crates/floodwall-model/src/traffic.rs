@@ -156,6 +156,23 @@ counts! {
     }
 }
 
+impl AdmissionCounts {
+    /// Pages answered with something that is asked of the visitor.
+    #[must_use]
+    pub fn challenged(&self) -> u64 {
+        let kinds = [self.challenged_redirect, self.challenged_choice, self.challenged_waiting_room];
+        kinds.into_iter().fold(0, u64::saturating_add)
+    }
+
+    /// Requests refused, for whatever reason.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        let reasons =
+            [self.refused_no_room, self.refused_over_share, self.refused_displaced, self.refused_waited_out];
+        reasons.into_iter().fold(0, u64::saturating_add)
+    }
+}
+
 /// Whether a gate acts on what it decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GateMode {
@@ -187,6 +204,8 @@ pub struct GateStatus {
     pub rung: u8,
     /// What it asks of visitors, in a word.
     pub rung_name: &'static str,
+    /// Since when the gate stands on it.
+    pub since: Timestamp,
     /// Requests that may be at the origin at once, as learned.
     pub limit: u32,
     /// Requests that are there.
@@ -284,6 +303,8 @@ pub struct MinuteTraffic {
     pub minute_unix_seconds: i64,
     /// Counted within that minute.
     pub counts: TrafficCounts,
+    /// What its gates did within that minute, all path classes together.
+    pub admission: AdmissionCounts,
 }
 
 #[cfg(test)]
@@ -297,6 +318,26 @@ mod tests {
         let added = after.since(&before);
         assert_eq!((added.requests, added.cache_hits), (0, 5));
         assert_eq!(added.plus(&before).cache_hits, 9);
+    }
+
+    #[test]
+    fn sums_of_admission_are_of_their_kinds() {
+        let counts = AdmissionCounts {
+            refused_no_room: 1,
+            refused_over_share: 2,
+            refused_displaced: 4,
+            refused_waited_out: 8,
+            challenged_redirect: 16,
+            challenged_choice: 32,
+            challenged_waiting_room: 64,
+            ..AdmissionCounts::default()
+        };
+        let named = |start: &str| -> u64 {
+            let figures = AdmissionCounts::FIELDS.iter().zip(counts.values());
+            figures.filter(|((name, _), _)| name.starts_with(start)).map(|(_, figure)| figure).sum()
+        };
+        assert_eq!((counts.refused(), counts.challenged()), (named("refused_"), named("challenged_")));
+        assert_eq!((counts.refused(), counts.challenged()), (15, 112));
     }
 
     #[test]

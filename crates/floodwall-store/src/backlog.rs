@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use floodwall_model::{MinuteTraffic, TrafficCounts};
+use floodwall_model::{AdmissionCounts, MinuteTraffic, TrafficCounts};
 
 use crate::traffic::minute_start;
 
@@ -11,6 +11,7 @@ use crate::traffic::minute_start;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Waiting {
     counts: TrafficCounts,
+    admission: AdmissionCounts,
     /// How many records were merged into it.
     records: u64,
 }
@@ -38,7 +39,8 @@ impl Backlog {
     /// Adds a record to what waits for its minute; counts it as dropped when there is no room.
     pub(crate) fn add(&mut self, record: &MinuteTraffic) {
         let key = (minute_start(record.minute_unix_seconds), record.site.clone());
-        self.merge(key, Waiting { counts: record.counts, records: 1 });
+        let (counts, admission) = (record.counts, record.admission);
+        self.merge(key, Waiting { counts, admission, records: 1 });
     }
 
     /// Counts records as dropped without looking at them.
@@ -77,6 +79,7 @@ impl Backlog {
     fn merge(&mut self, key: (i64, Arc<str>), added: Waiting) {
         if let Some(waiting) = self.rows.get_mut(&key) {
             waiting.counts = waiting.counts.plus(&added.counts);
+            waiting.admission = waiting.admission.plus(&added.admission);
             waiting.records = waiting.records.saturating_add(added.records);
         } else if self.rows.len() < self.rows_max {
             self.rows.insert(key, added);
@@ -102,6 +105,7 @@ impl Batch {
             site: site.clone(),
             minute_unix_seconds: *minute,
             counts: waiting.counts,
+            admission: waiting.admission,
         };
         self.rows.iter().map(row).collect()
     }
@@ -114,7 +118,8 @@ mod tests {
 
     fn record(site: &str, minute: i64, requests: u64) -> MinuteTraffic {
         let counts = TrafficCounts { requests, ..TrafficCounts::default() };
-        MinuteTraffic { site: site.into(), minute_unix_seconds: minute * 60 + 7, counts }
+        let admission = AdmissionCounts { admitted: requests, ..AdmissionCounts::default() };
+        MinuteTraffic { site: site.into(), minute_unix_seconds: minute * 60 + 7, counts, admission }
     }
 
     #[test]
@@ -129,8 +134,9 @@ mod tests {
         assert_eq!((backlog.records(), backlog.records_dropped()), (2, 1), "minute 3 has no room");
         backlog.put_back(taken);
         assert_eq!((backlog.records(), backlog.records_dropped()), (3, 2), "minute 2 has no room either");
-        let rows: Vec<_> = backlog.take(9).to_traffic().iter().map(|r| r.counts.requests).collect();
-        assert_eq!(rows, [11, 1]);
+        let rows = backlog.take(9).to_traffic();
+        let rows: Vec<_> = rows.iter().map(|r| (r.counts.requests, r.admission.admitted)).collect();
+        assert_eq!(rows, [(11, 11), (1, 1)]);
     }
 
     #[derive(Clone, Debug)]

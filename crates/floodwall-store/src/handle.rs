@@ -17,14 +17,14 @@ const QUESTIONS_MAX: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandleSettings {
     /// Minutes (one for each site) that wait in memory at most while the disk takes nothing. A
-    /// minute takes some 200 bytes; up to 2000 more are on their way to the disk.
+    /// minute takes some 300 bytes; up to 2000 more are on their way to the disk.
     pub backlog_rows_max: usize,
     /// How long [`StoreHandle::history`] waits for its answer.
     pub answer_wait_max: Duration,
 }
 
 impl Default for HandleSettings {
-    /// 65,536 minutes (13 MiB: ten sites for four days) and 3 seconds.
+    /// 65,536 minutes (20 MiB: ten sites for four days) and 3 seconds.
     fn default() -> Self {
         Self { backlog_rows_max: 65_536, answer_wait_max: Duration::from_secs(3) }
     }

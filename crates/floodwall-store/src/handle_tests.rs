@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use floodwall_model::TrafficCounts;
+use floodwall_model::{AdmissionCounts, TrafficCounts};
 use tempfile::TempDir;
 
 use super::*;
@@ -11,7 +11,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn record(site: &str, minute: i64, requests: u64) -> MinuteTraffic {
     let counts = TrafficCounts { requests, ..TrafficCounts::default() };
-    MinuteTraffic { site: site.into(), minute_unix_seconds: minute * 60, counts }
+    let admission = AdmissionCounts::default();
+    MinuteTraffic { site: site.into(), minute_unix_seconds: minute * 60, counts, admission }
 }
 
 fn place() -> (TempDir, PathBuf) {

@@ -1,4 +1,4 @@
-//! The embedded store: traffic by the minute and by site, in one SQLite file of one host.
+//! The embedded store: traffic and admission by the minute and by site, in one SQLite file of one host.
 //!
 //! [`Store`] is the file: it opens, migrates, adds, reads and prunes, and blocks while it does.
 //! [`StoreHandle`] is what a server holds: it runs a store on a thread of its own, and whoever hands

@@ -37,6 +37,20 @@ pub(crate) const STEPS: &[&str] = &[
          response_body_bytes INTEGER NOT NULL CHECK (response_body_bytes >= 0),
          PRIMARY KEY (site, minute)
      ) STRICT, WITHOUT ROWID;",
+    // 2: what a site's gates did in that minute. Of minutes from before there were gates: nothing.
+    "ALTER TABLE traffic ADD COLUMN admission_admitted INTEGER NOT NULL DEFAULT 0 CHECK (admission_admitted >= 0);
+     ALTER TABLE traffic ADD COLUMN admission_waited INTEGER NOT NULL DEFAULT 0 CHECK (admission_waited >= 0);
+     ALTER TABLE traffic ADD COLUMN admission_abandoned INTEGER NOT NULL DEFAULT 0 CHECK (admission_abandoned >= 0);
+     ALTER TABLE traffic ADD COLUMN admission_over_share INTEGER NOT NULL DEFAULT 0 CHECK (admission_over_share >= 0);
+     ALTER TABLE traffic ADD COLUMN admission_refused_no_room INTEGER NOT NULL DEFAULT 0 CHECK (admission_refused_no_room >= 0);
+     ALTER TABLE traffic ADD COLUMN admission_refused_over_share INTEGER NOT NULL DEFAULT 0 CHECK (admission_refused_over_share >= 0);
+     ALTER TABLE traffic ADD COLUMN admission_refused_displaced INTEGER NOT NULL DEFAULT 0 CHECK (admission_refused_displaced >= 0);
+     ALTER TABLE traffic ADD COLUMN admission_refused_waited_out INTEGER NOT NULL DEFAULT 0 CHECK (admission_refused_waited_out >= 0);
+     ALTER TABLE traffic ADD COLUMN admission_challenged_redirect INTEGER NOT NULL DEFAULT 0 CHECK (admission_challenged_redirect >= 0);
+     ALTER TABLE traffic ADD COLUMN admission_challenged_choice INTEGER NOT NULL DEFAULT 0 CHECK (admission_challenged_choice >= 0);
+     ALTER TABLE traffic ADD COLUMN admission_challenged_waiting_room INTEGER NOT NULL DEFAULT 0 CHECK (admission_challenged_waiting_room >= 0);
+     ALTER TABLE traffic ADD COLUMN admission_sources_forgotten INTEGER NOT NULL DEFAULT 0 CHECK (admission_sources_forgotten >= 0);
+     ALTER TABLE traffic ADD COLUMN admission_tickets_uncounted INTEGER NOT NULL DEFAULT 0 CHECK (admission_tickets_uncounted >= 0);",
 ];
 
 /// Refuses files that are not ours to write, without having changed anything in them.
@@ -131,6 +145,18 @@ mod tests {
     }
 
     #[test]
+    fn minutes_from_before_there_were_gates_say_that_these_did_nothing() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../tests/formats/1.sql")).unwrap();
+        migrate(&mut connection, STEPS).unwrap();
+        let added: Vec<String> =
+            columns(&connection).into_iter().filter(|name| name.starts_with("admission_")).collect();
+        let sum = format!("SELECT sum({}) FROM traffic", added.join(" + "));
+        assert_eq!((added.len(), number(&connection, &sum)), (13, 0));
+        assert_eq!(number(&connection, "SELECT sum(requests) FROM traffic"), 1310);
+    }
+
+    #[test]
     fn a_step_that_fails_leaves_the_format_before_it() {
         let mut connection = Connection::open_in_memory().unwrap();
         let steps = [STEPS[0], FAILS_HALFWAY];
@@ -142,16 +168,22 @@ mod tests {
     }
 
     #[test]
-    fn the_released_first_format_is_what_step_one_makes() {
+    fn the_released_formats_are_what_the_steps_make() {
         let schema = |connection: &Connection| -> Vec<String> {
             let mut statement = connection.prepare("SELECT sql FROM sqlite_schema").unwrap();
             let texts = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
             texts.map(|text| text.unwrap().split_whitespace().collect()).collect()
         };
-        let mut made = Connection::open_in_memory().unwrap();
-        migrate(&mut made, &STEPS[..1]).unwrap();
-        let released = Connection::open_in_memory().unwrap();
-        released.execute_batch(include_str!("../tests/formats/1.sql")).unwrap();
-        assert_eq!(schema(&made), schema(&released), "a released step is never changed; add a step");
+        let formats = [include_str!("../tests/formats/1.sql"), include_str!("../tests/formats/2.sql")];
+        assert_eq!(formats.len(), STEPS.len(), "each format has its example");
+        for (steps, format) in (1..).zip(formats) {
+            let mut made = Connection::open_in_memory().unwrap();
+            migrate(&mut made, &STEPS[..steps]).unwrap();
+            let released = Connection::open_in_memory().unwrap();
+            released.execute_batch(format).unwrap();
+            let changed = "a released step is never changed; add a step";
+            assert_eq!(schema(&made), schema(&released), "{changed}");
+            assert_eq!(number(&released, "PRAGMA user_version"), format_number(steps));
+        }
     }
 }

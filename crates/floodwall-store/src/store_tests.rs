@@ -1,6 +1,6 @@
 use std::fs;
 
-use floodwall_model::TrafficCounts;
+use floodwall_model::{AdmissionCounts, TrafficCounts};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -26,7 +26,22 @@ fn record(site: &str, minute: i64, requests: u64) -> MinuteTraffic {
         request_body_bytes: requests + 13,
         response_body_bytes: requests + 14,
     };
-    MinuteTraffic { site: site.into(), minute_unix_seconds: minute * 60, counts }
+    let admission = AdmissionCounts {
+        admitted: requests + 15,
+        waited: requests + 16,
+        abandoned: requests + 17,
+        over_share: requests + 18,
+        refused_no_room: requests + 19,
+        refused_over_share: requests + 20,
+        refused_displaced: requests + 21,
+        refused_waited_out: requests + 22,
+        challenged_redirect: requests + 23,
+        challenged_choice: requests + 24,
+        challenged_waiting_room: requests + 25,
+        sources_forgotten: requests + 26,
+        tickets_uncounted: requests + 27,
+    };
+    MinuteTraffic { site: site.into(), minute_unix_seconds: minute * 60, counts, admission }
 }
 
 /// A directory of its own and the path of a store in it.
@@ -69,15 +84,16 @@ fn figures_come_back_as_they_went_in_and_survive_reopening() {
 fn figures_of_one_minute_add_up() {
     let (_directory, path) = place();
     let mut store = Store::open(&path).unwrap();
-    let mut sum = TrafficCounts::default();
+    let (mut counts, mut admission) = (TrafficCounts::default(), AdmissionCounts::default());
     for requests in [5, 70, 900] {
         let mut part = record("sos", 3, requests);
         part.minute_unix_seconds += 41;
         store.add_traffic(&[part.clone(), part.clone()]).unwrap();
-        sum = sum.plus(&part.counts).plus(&part.counts);
+        counts = counts.plus(&part.counts).plus(&part.counts);
+        admission = admission.plus(&part.admission).plus(&part.admission);
     }
     let rows = store.traffic("sos", 0, i64::MAX).unwrap();
-    assert_eq!(rows, [MinuteTraffic { site: "sos".into(), minute_unix_seconds: 180, counts: sum }]);
+    assert_eq!(rows, [MinuteTraffic { site: "sos".into(), minute_unix_seconds: 180, counts, admission }]);
 }
 
 #[test]
@@ -130,8 +146,11 @@ fn a_store_of_the_first_format_opens_with_its_rows() {
     drop(first);
     let mut store = Store::open(&path).unwrap();
     assert_eq!(minutes(&store, "sos"), [(27_798_602, 1000), (27_798_603, 300)]);
-    store.add_traffic(&[record("county", 27_798_602, 5)]).unwrap();
+    let added = record("county", 27_798_602, 5);
+    store.add_traffic(std::slice::from_ref(&added)).unwrap();
     assert_eq!(minutes(&store, "county"), [(27_798_602, 15)]);
+    let county = store.traffic("county", 0, i64::MAX).unwrap();
+    assert_eq!(county[0].admission, added.admission, "before, there were no gates");
     store.check_integrity().unwrap();
 }
 
@@ -143,7 +162,7 @@ fn a_newer_store_is_refused_and_left_as_it_is() {
     let before = fs::read(&path).unwrap();
     let (error, text) = refusal(&path);
     assert!(!error.retryable() && error.blame() == Blame::Operator);
-    insta::assert_snapshot!(text, @"the store STATE/traffic.db was written by a newer Floodwall (its format is 7, this one knows up to 1); it was left as it is. Run the newer Floodwall, or give this one another `state` directory");
+    insta::assert_snapshot!(text, @"the store STATE/traffic.db was written by a newer Floodwall (its format is 7, this one knows up to 2); it was left as it is. Run the newer Floodwall, or give this one another `state` directory");
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 

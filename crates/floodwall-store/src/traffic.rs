@@ -1,56 +1,79 @@
 //! The table `traffic`: which column holds which figure, and the statements that touch it.
 //!
-//! Columns are named after the figures today, but the two are not the same thing: a renamed figure
+//! Columns are named after the figures today (those of the gates with `admission_` before it), but the two are not the same thing: a renamed figure
 //! keeps its column, and a new figure does not compile until it has one (a new step in
 //! `migrations.rs`).
 
 use std::sync::{Arc, LazyLock};
 
-use floodwall_model::{MinuteTraffic, TrafficCounts};
+use floodwall_model::{AdmissionCounts, MinuteTraffic, TrafficCounts};
 use rusqlite::{Connection, Row, ToSql, params};
 
 macro_rules! columns {
-    ($($field:ident => $column:literal,)+) => {
+    ($($source:ident in $part:ident { $($field:ident => $column:literal,)+ })+) => {
         /// Every column that holds a figure, in the order the statements name them.
-        pub(crate) const COLUMNS: &[&str] = &[$($column,)+];
+        pub(crate) const COLUMNS: &[&str] = &[$($($column,)+)+];
 
         /// The figures in the order of [`COLUMNS`]. SQLite's integers are signed: what is beyond
         /// them is kept as the largest.
-        fn figures(counts: &TrafficCounts) -> [i64; COLUMNS.len()] {
+        fn figures(record: &MinuteTraffic) -> [i64; COLUMNS.len()] {
             // Named one by one, without `..`: a figure without a column must not compile.
-            let TrafficCounts { $($field,)+ } = *counts;
-            [$(i64::try_from($field).unwrap_or(i64::MAX),)+]
+            $(let $source { $($field,)+ } = record.$part;)+
+            [$($(i64::try_from($field).unwrap_or(i64::MAX),)+)+]
         }
 
-        /// Reads the figures of a row that has them, in the order of [`COLUMNS`], from `place` on.
-        fn counts(row: &Row<'_>, mut place: usize) -> Result<TrafficCounts, rusqlite::Error> {
+        /// Reads the record of `site` from a row that has its minute, and then its figures in the
+        /// order of [`COLUMNS`].
+        fn record(site: &Arc<str>, row: &Row<'_>) -> Result<MinuteTraffic, rusqlite::Error> {
+            let mut place = 0;
             let mut next = || {
-                let figure: i64 = row.get(place)?;
                 place += 1;
+                let figure: i64 = row.get(place)?;
                 // A negative figure cannot be written (CHECK); in a file changed from outside it is none.
                 Ok::<u64, rusqlite::Error>(u64::try_from(figure).unwrap_or(0))
             };
-            Ok(TrafficCounts { $($field: next()?,)+ })
+            Ok(MinuteTraffic {
+                site: site.clone(),
+                minute_unix_seconds: row.get(0)?,
+                $($part: $source { $($field: next()?,)+ },)+
+            })
         }
     };
 }
 
 columns! {
-    requests => "requests",
-    responses_2xx => "responses_2xx",
-    responses_3xx => "responses_3xx",
-    responses_4xx => "responses_4xx",
-    responses_5xx => "responses_5xx",
-    cache_hits => "cache_hits",
-    cache_stale => "cache_stale",
-    cache_misses => "cache_misses",
-    refused_prefix_rate => "refused_prefix_rate",
-    origin_requests => "origin_requests",
-    origin_errors => "origin_errors",
-    origin_5xx => "origin_5xx",
-    origin_wait_us => "origin_wait_us",
-    request_body_bytes => "request_body_bytes",
-    response_body_bytes => "response_body_bytes",
+    TrafficCounts in counts {
+        requests => "requests",
+        responses_2xx => "responses_2xx",
+        responses_3xx => "responses_3xx",
+        responses_4xx => "responses_4xx",
+        responses_5xx => "responses_5xx",
+        cache_hits => "cache_hits",
+        cache_stale => "cache_stale",
+        cache_misses => "cache_misses",
+        refused_prefix_rate => "refused_prefix_rate",
+        origin_requests => "origin_requests",
+        origin_errors => "origin_errors",
+        origin_5xx => "origin_5xx",
+        origin_wait_us => "origin_wait_us",
+        request_body_bytes => "request_body_bytes",
+        response_body_bytes => "response_body_bytes",
+    }
+    AdmissionCounts in admission {
+        admitted => "admission_admitted",
+        waited => "admission_waited",
+        abandoned => "admission_abandoned",
+        over_share => "admission_over_share",
+        refused_no_room => "admission_refused_no_room",
+        refused_over_share => "admission_refused_over_share",
+        refused_displaced => "admission_refused_displaced",
+        refused_waited_out => "admission_refused_waited_out",
+        challenged_redirect => "admission_challenged_redirect",
+        challenged_choice => "admission_challenged_choice",
+        challenged_waiting_room => "admission_challenged_waiting_room",
+        sources_forgotten => "admission_sources_forgotten",
+        tickets_uncounted => "admission_tickets_uncounted",
+    }
 }
 
 /// Adds to the row of that site and minute. Guarded against overflow, because SQLite would go on
@@ -91,7 +114,7 @@ pub(crate) fn add(connection: &Connection, records: &[MinuteTraffic]) -> Result<
     let mut statement = connection.prepare_cached(&ADD)?;
     for record in records {
         let minute = minute_start(record.minute_unix_seconds);
-        let figures = figures(&record.counts);
+        let figures = figures(record);
         let key: [&dyn ToSql; 2] = [&&*record.site, &minute];
         let values = key.into_iter().chain(figures.iter().map(|figure| figure as &dyn ToSql));
         statement.execute(rusqlite::params_from_iter(values))?;
@@ -109,9 +132,8 @@ pub(crate) fn read(
 ) -> Result<Vec<MinuteTraffic>, rusqlite::Error> {
     let site: Arc<str> = Arc::from(site);
     let mut statement = connection.prepare_cached(&READ)?;
-    let rows = statement.query_map(params![&*site, from, to, as_limit(rows_max)], |row| {
-        Ok(MinuteTraffic { site: site.clone(), minute_unix_seconds: row.get(0)?, counts: counts(row, 1)? })
-    })?;
+    let rows =
+        statement.query_map(params![&*site, from, to, as_limit(rows_max)], |row| record(&site, row))?;
     rows.collect()
 }
 

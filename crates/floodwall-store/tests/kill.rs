@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use floodwall_model::{MinuteTraffic, TrafficCounts};
+use floodwall_model::{AdmissionCounts, MinuteTraffic, TrafficCounts};
 use floodwall_store::{Store, TRAFFIC_ROWS_MAX};
 
 const STORE_TO_WRITE: &str = "FLOODWALL_TEST_STORE_TO_WRITE";
@@ -28,7 +28,8 @@ fn add(store: &mut Store, number: i64) -> Outcome {
     let mut records = Vec::new();
     for (site, requests) in SITES.into_iter().flat_map(|site| [(site, first), (site, second)]) {
         let counts = TrafficCounts { requests: requests.try_into()?, ..TrafficCounts::default() };
-        records.push(MinuteTraffic { site: site.into(), minute_unix_seconds: number * 60, counts });
+        let (minute_unix_seconds, admission) = (number * 60, AdmissionCounts::default());
+        records.push(MinuteTraffic { site: site.into(), minute_unix_seconds, counts, admission });
     }
     store.add_traffic(&records)?;
     Ok(())

@@ -1,11 +1,18 @@
 //! The control loop's decisions: events in, commands out. It touches nothing itself, so that hours
 //! of it can be replayed in milliseconds; the driver in `serve` carries the commands out.
 
+mod gates;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use floodwall_model::{EdgeCounts, MinuteTraffic, OriginHealth, SiteSnapshot, Timestamp, TrafficCounts};
+use floodwall_model::{
+    AdmissionCounts, EdgeCounts, MinuteTraffic, OriginHealth, SiteSnapshot, Timestamp, TrafficCounts,
+};
+use gates::GatesHistory;
+
+pub(crate) use gates::RungNews;
 
 /// Seconds of history kept in memory for "in the last minute".
 const SECONDS_KEPT: usize = 60;
@@ -39,6 +46,8 @@ pub(crate) enum Command {
     Prune { before_unix_seconds: i64 },
     /// Tell the operator that an origin changed its state.
     ReportOrigin { site: Arc<str>, url: Arc<str>, health: OriginHealth, why: Option<Arc<str>> },
+    /// Tell the operator that more or less is asked of visitors.
+    ReportRung(RungNews),
     /// Open log files anew.
     ReopenLogs,
     /// Load certificates anew.
@@ -53,6 +62,8 @@ pub(crate) struct SiteFigures {
     pub(crate) snapshot: SiteSnapshot,
     pub(crate) last_second: TrafficCounts,
     pub(crate) last_minute: TrafficCounts,
+    /// What each gate did, in the order of the snapshot's gates.
+    pub(crate) gates_last_minute: Vec<AdmissionCounts>,
 }
 
 /// What is shown to people and scrapers.
@@ -80,6 +91,7 @@ struct SiteHistory {
     handed_over: TrafficCounts,
     seconds: VecDeque<TrafficCounts>,
     health: HashMap<Arc<str>, OriginHealth>,
+    gates: GatesHistory,
 }
 
 impl Control {
@@ -128,7 +140,9 @@ impl Control {
             history.seconds.push_back(added);
             let last_minute = history.seconds.iter().fold(TrafficCounts::default(), |sum, s| sum.plus(s));
             report_origins(&mut history.health, &snapshot, &mut commands);
-            figures.push(SiteFigures { snapshot, last_second: added, last_minute });
+            let (gates_last_minute, news) = history.gates.second(&snapshot);
+            commands.extend(news.into_iter().map(Command::ReportRung));
+            figures.push(SiteFigures { snapshot, last_second: added, last_minute, gates_last_minute });
         }
         if !traffic.is_empty() {
             commands.push(Command::AddTraffic(traffic));
@@ -150,9 +164,10 @@ impl Control {
             let history = self.sites.entry(snapshot.name.clone()).or_default();
             let counts = snapshot.counts.since(&history.handed_over);
             history.handed_over = snapshot.counts;
-            if counts != TrafficCounts::default() {
+            let admission = history.gates.hand_over(&snapshot.gates);
+            if counts != TrafficCounts::default() || admission != AdmissionCounts::default() {
                 let (site, minute_unix_seconds) = (snapshot.name.clone(), now.minute_start_unix_seconds());
-                traffic.push(MinuteTraffic { site, minute_unix_seconds, counts });
+                traffic.push(MinuteTraffic { site, minute_unix_seconds, counts, admission });
             }
         }
         traffic

@@ -22,7 +22,7 @@ use crate::access_log::{AccessLog, AccessLogError, AccessLogHandle};
 use crate::admin_socket::{AdminDesk, AdminSocket};
 use crate::certificates::CertificateWatch;
 use crate::clock::SystemClock;
-use crate::control::{Command, Control, Event, Figures};
+use crate::control::{Command, Control, Event, Figures, RungNews};
 use crate::crawler_watch::CrawlerWatch;
 use crate::edge_account::RunningEdge;
 use crate::edge_config::edge_config;
@@ -325,6 +325,7 @@ impl Driver {
                 Command::ReportOrigin { site, url, health, why } => {
                     report_origin(&site, &url, health, why.as_deref());
                 }
+                Command::ReportRung(news) => report_rung(&news),
                 Command::ReopenLogs => {
                     if let Some(log) = &self.access_log {
                         tracing::info!("reopening the access log");
@@ -370,6 +371,7 @@ impl Driver {
                     state: site.snapshot,
                     last_second: site.last_second,
                     last_minute: site.last_minute,
+                    gates_last_minute: site.gates_last_minute,
                 })
                 .collect(),
             edge: figures.edge,
@@ -470,5 +472,14 @@ fn report_origin(site: &str, url: &str, health: OriginHealth, why: Option<&str>)
             let why = why.unwrap_or("it does not answer");
             tracing::warn!(site, origin = url, why, "the origin is down; kept pages go on");
         }
+    }
+}
+
+fn report_rung(news: &RungNews) {
+    let RungNews { site, class, rung, rung_name: asks, .. } = news;
+    if news.is_worse() {
+        tracing::warn!(%site, %class, rung, asks, "{}", news.words());
+    } else {
+        tracing::info!(%site, %class, rung, asks, "{}", news.words());
     }
 }

@@ -1,5 +1,5 @@
 //! Admission in words: what is asked of a site's visitors, how full the origin is, who waits, and
-//! what was done since the start. In calm it is one line; the other texts are empty then, and what
+//! what was done in the last minute and what it cost people. In calm it is one line; the other texts are empty then, and what
 //! is empty is not shown.
 
 use floodwall_model::{AdmissionCounts, GateMode, GateStatus, SiteSnapshot};
@@ -17,14 +17,15 @@ pub(crate) struct GateView {
     pub(crate) more: [Figure; 3],
 }
 
-/// The gates of a site, keyed below `key`.
-pub(super) fn gates(key: &str, site: &SiteSnapshot) -> Vec<GateView> {
+/// The gates of a site, keyed below `key`, with what each did in the last minute.
+pub(super) fn gates(key: &str, site: &SiteSnapshot, last_minute: &[AdmissionCounts]) -> Vec<GateView> {
     let several = site.gates.len() > 1;
     let gate = |(number, gate): (usize, &GateStatus)| {
         let key = format!("{key}.gate.{number}");
         let place =
             if several { format!("{}, paths {}", site.name, gate.class) } else { site.name.to_string() };
-        let more = [("origin", origin(gate)), ("waiting", waiting(gate)), ("counts", since_start(gate))];
+        let minute = last_minute.get(number).copied().unwrap_or_default();
+        let more = [("origin", origin(gate)), ("waiting", waiting(gate)), ("counts", done(gate, &minute))];
         GateView {
             class: several.then(|| gate.class.to_string()),
             more: more.map(|(name, text)| {
@@ -33,7 +34,7 @@ pub(super) fn gates(key: &str, site: &SiteSnapshot) -> Vec<GateView> {
             }),
             state: State {
                 health: if asks(gate) { "pressed" } else { "up" },
-                words: Figure::new(format!("{key}.words"), words(gate)),
+                words: Figure::new(format!("{key}.words"), words(gate, &minute)),
                 announcement: format!("Site {place}: {}", asked(gate)),
                 key,
             },
@@ -76,16 +77,17 @@ fn is_calm(gate: &GateStatus) -> bool {
 }
 
 /// The first line; in calm the only one.
-fn words(gate: &GateStatus) -> String {
+fn words(gate: &GateStatus, minute: &AdmissionCounts) -> String {
+    let so = format!("{} It has been so since {}.", asked(gate), format::date_time(gate.since));
     if !is_calm(gate) {
-        return asked(gate);
+        return so;
     }
-    let mut words = format!("{} {}", asked(gate), full(gate));
-    let (challenged, refused) = (challenged(&gate.counts), refused(&gate.counts));
+    let mut words = format!("{so} {}", full(gate));
+    let (challenged, refused) = (minute.challenged(), minute.refused());
     if challenged > 0 || refused > 0 {
         words.push_str(&format!(
             " {} {} challenged, {} refused.",
-            since(gate),
+            period(gate),
             format::count(challenged),
             format::count(refused)
         ));
@@ -94,10 +96,10 @@ fn words(gate: &GateStatus) -> String {
 }
 
 /// What the counts tell of: what was done, or would have been.
-fn since(gate: &GateStatus) -> &'static str {
+fn period(gate: &GateStatus) -> &'static str {
     match gate.mode {
-        GateMode::On => "Since the start:",
-        GateMode::Observe => "Since the start, had admission been on:",
+        GateMode::On => "In the last minute:",
+        GateMode::Observe => "In the last minute, had admission been on:",
     }
 }
 
@@ -154,37 +156,29 @@ fn waiting(gate: &GateStatus) -> String {
     )
 }
 
-fn since_start(gate: &GateStatus) -> String {
-    let counts = &gate.counts;
+/// What was done in the last minute, and what it cost people.
+fn done(gate: &GateStatus, minute: &AdmissionCounts) -> String {
     // Nobody is made to wait by a gate that only observes: nobody goes away.
     let went_away = match gate.mode {
-        GateMode::On => format!(" ({} of them went away)", format::count(counts.abandoned)),
+        GateMode::On => format!(" ({} of them went away)", format::count(minute.abandoned)),
         GateMode::Observe => String::new(),
     };
+    let kinds = [
+        (minute.challenged_redirect, "by the redirect, which takes a moment"),
+        (minute.challenged_choice, "by the choice, which takes some seconds of work or a wait"),
+        (minute.challenged_waiting_room, "by the waiting room, which takes a wait"),
+    ];
+    let kinds = kinds.iter().filter(|(count, _)| *count > 0);
+    let kinds: Vec<_> = kinds.map(|(count, kind)| format!("{} {kind}", format::count(*count))).collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join("; ")) };
     format!(
-        "{} {} admitted, {} waited{went_away}, {} challenged \
-         ({} by redirect, {} by the choice, {} by the waiting room), {} refused.",
-        since(gate),
-        format::count(counts.admitted),
-        format::count(counts.waited),
-        format::count(challenged(counts)),
-        format::count(counts.challenged_redirect),
-        format::count(counts.challenged_choice),
-        format::count(counts.challenged_waiting_room),
-        format::count(refused(counts)),
+        "{} {} admitted, {} waited{went_away}, {} challenged{kinds}, {} refused and told when to come again.",
+        period(gate),
+        format::count(minute.admitted),
+        format::count(minute.waited),
+        format::count(minute.challenged()),
+        format::count(minute.refused()),
     )
-}
-
-fn challenged(counts: &AdmissionCounts) -> u64 {
-    [counts.challenged_redirect, counts.challenged_choice, counts.challenged_waiting_room]
-        .into_iter()
-        .fold(0, u64::saturating_add)
-}
-
-fn refused(counts: &AdmissionCounts) -> u64 {
-    [counts.refused_no_room, counts.refused_over_share, counts.refused_displaced, counts.refused_waited_out]
-        .into_iter()
-        .fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]
@@ -201,6 +195,7 @@ mod tests {
             mode,
             rung,
             rung_name: "as the policy names it",
+            since: Timestamp::new(Duration::ZERO, 1_667_912_407_000_000),
             limit: 40,
             in_flight: 38,
             capacity_per_second: 320,
@@ -228,7 +223,8 @@ mod tests {
 
     /// Every text that is shown of a gate, one line each.
     fn said(gate: GateStatus) -> String {
-        let gates = gates("site.0", &site(vec![gate]));
+        let last_minute = [gate.counts];
+        let gates = gates("site.0", &site(vec![gate]), &last_minute);
         let texts = gates.iter().flat_map(|gate| std::iter::once(&gate.state.words).chain(&gate.more));
         texts
             .map(|figure| figure.text.as_str())
@@ -243,19 +239,22 @@ mod tests {
         for (gate, line) in [
             (
                 calm.clone(),
-                "Nothing is asked of visitors. The origin works on 38 of at most 40 requests at once.",
+                "Nothing is asked of visitors. It has been so since 2022-11-08 13:00:07 UTC. \
+                 The origin works on 38 of at most 40 requests at once.",
             ),
             (
                 GateStatus { in_flight: 1, mode: GateMode::Observe, ..calm.clone() },
-                "Nothing is asked of visitors. Admission only observes. The origin works on 1 of at most 40 requests at once.",
+                "Nothing is asked of visitors. Admission only observes. It has been so since 2022-11-08 13:00:07 UTC. \
+                 The origin works on 1 of at most 40 requests at once.",
             ),
             (
                 GateStatus {
                     counts: AdmissionCounts { challenged_choice: 1_200, refused_no_room: 7, ..calm.counts },
                     ..calm
                 },
-                "Nothing is asked of visitors. The origin works on 38 of at most 40 requests at once. \
-                 Since the start: 1,200 challenged, 7 refused.",
+                "Nothing is asked of visitors. It has been so since 2022-11-08 13:00:07 UTC. \
+                 The origin works on 38 of at most 40 requests at once. \
+                 In the last minute: 1,200 challenged, 7 refused.",
             ),
         ] {
             assert_eq!(said(gate), line);
@@ -295,7 +294,7 @@ mod tests {
         let mut lines = Vec::new();
         for mode in [GateMode::On, GateMode::Observe] {
             for rung in 0..=4 {
-                let view = gates("site.0", &site(vec![gate("pages", rung, mode)])).remove(0);
+                let view = gates("site.0", &site(vec![gate("pages", rung, mode)]), &[]).remove(0);
                 lines.push(format!(
                     "{} {rung} {}: {}",
                     mode.as_str(),
@@ -309,14 +308,14 @@ mod tests {
 
     #[test]
     fn a_class_is_named_where_there_are_several() {
-        let one = gates("site.0", &site(vec![gate("pages", 2, GateMode::On)]));
+        let one = gates("site.0", &site(vec![gate("pages", 2, GateMode::On)]), &[]);
         assert_eq!(one[0].class, None);
         assert_eq!(
             one[0].state.announcement,
             "Site sos: New visitors go through a redirect that nobody sees."
         );
         let both = site(vec![gate("look-up", 2, GateMode::On), gate("pages", 0, GateMode::On)]);
-        let both = gates("site.0", &both);
+        let both = gates("site.0", &both, &[]);
         assert_eq!(both[1].class.as_deref(), Some("pages"));
         assert_eq!(both[1].state.announcement, "Site sos, paths pages: Nothing is asked of visitors.");
         assert_eq!(both[1].state.key, "site.0.gate.1");

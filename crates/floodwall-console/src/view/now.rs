@@ -92,7 +92,7 @@ fn errors(minute: &TrafficCounts) -> String {
     if minute.responses_5xx == 0 {
         return "No visitor was shown a server error.".to_owned();
     }
-    "Visitors were shown server errors (5xx), by the origin or for want of it.".to_owned()
+    "Visitors were shown 5xx: by the origin, for want of it, or by admission, whose pages are 503.".to_owned()
 }
 
 #[cfg(test)]
@@ -120,7 +120,7 @@ mod tests {
                 flooded,
                 "Sources over their limit are told to wait. This count does not say whether it is an attack or a crowd. | \
                  The origin had 1 request, mean wait 80.0\u{a0}ms. 1,200 answers were stale, because it failed or was slow. | \
-                 Visitors were shown server errors (5xx), by the origin or for want of it.",
+                 Visitors were shown 5xx: by the origin, for want of it, or by admission, whose pages are 503.",
             ),
         ] {
             let said = [refused(&minute), from_cache_means(&minute), errors(&minute)].join(" | ");

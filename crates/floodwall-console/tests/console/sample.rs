@@ -55,7 +55,8 @@ impl History for SampleHistory {
             .map(|minute| {
                 let wave = u64::try_from(minute % 23).unwrap();
                 let counts = traffic(400 + wave * wave * 20);
-                MinuteTraffic { site: site.into(), minute_unix_seconds: minute * 60, counts }
+                let admission = admission(counts.origin_requests);
+                MinuteTraffic { site: site.into(), minute_unix_seconds: minute * 60, counts, admission }
             })
             .collect())
     }
@@ -82,6 +83,25 @@ pub(crate) fn traffic(requests: u64) -> TrafficCounts {
     }
 }
 
+/// What gates do that let so many requests through while they are pressed.
+pub(crate) fn admission(admitted: u64) -> AdmissionCounts {
+    AdmissionCounts {
+        admitted,
+        waited: admitted / 4,
+        abandoned: admitted / 80,
+        over_share: admitted / 10,
+        refused_no_room: admitted / 50,
+        refused_over_share: admitted / 12,
+        refused_displaced: admitted / 100,
+        refused_waited_out: admitted / 200,
+        challenged_redirect: admitted / 3,
+        challenged_choice: admitted / 6,
+        challenged_waiting_room: admitted / 30,
+        sources_forgotten: 0,
+        tickets_uncounted: 0,
+    }
+}
+
 fn site(id: u16, name: &str, requests: u64, origins: Vec<OriginStatus>) -> SiteFigures {
     SiteFigures {
         state: SiteSnapshot {
@@ -97,6 +117,7 @@ fn site(id: u16, name: &str, requests: u64, origins: Vec<OriginStatus>) -> SiteF
         },
         last_second: traffic(requests / 10_000),
         last_minute: traffic(requests / 200),
+        gates_last_minute: vec![calm_minute()],
     }
 }
 
@@ -107,6 +128,7 @@ fn calm_gate(class: &str) -> GateStatus {
         mode: GateMode::On,
         rung: 0,
         rung_name: "nothing",
+        since: ago(3700),
         limit: 64,
         in_flight: 3,
         capacity_per_second: 610,
@@ -118,11 +140,17 @@ fn calm_gate(class: &str) -> GateStatus {
     }
 }
 
+/// The last minute of such a gate.
+fn calm_minute() -> AdmissionCounts {
+    AdmissionCounts { admitted: 925, ..AdmissionCounts::default() }
+}
+
 /// A gate that lets people choose between work and the waiting room.
 fn pressed_gate(class: &str) -> GateStatus {
     GateStatus {
         rung: 3,
         rung_name: "choice",
+        since: ago(400),
         limit: 40,
         in_flight: 38,
         capacity_per_second: 320,
@@ -169,6 +197,7 @@ pub(crate) fn snapshot() -> Snapshot {
     };
     let mut sos = site(0, "sos", 1_234_567, vec![up, down]);
     sos.state.gates = vec![pressed_gate("look-up"), calm_gate("pages")];
+    sos.gates_last_minute = vec![admission(6_000), calm_minute()];
     sos.state.person_reports = 3;
     sos.state.last_person_report = Some(PersonReport {
         reference: Some("7F3K-9QWX-02MB".parse().unwrap()),

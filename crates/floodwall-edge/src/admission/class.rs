@@ -29,6 +29,8 @@ pub(crate) struct PathClass {
 
 struct Inner {
     gate: Gate,
+    /// Since when the gate stands on its rung.
+    since: Timestamp,
     room: WaitingRoom,
     waiting: HashMap<WaitId, oneshot::Sender<Woken>, foldhash::fast::RandomState>,
 }
@@ -53,7 +55,7 @@ type Wakes = SmallVec<[(oneshot::Sender<Woken>, Woken); 4]>;
 
 impl PathClass {
     pub(super) fn new(name: Arc<str>, paths: Vec<PathPattern>, gate: Gate, now: Timestamp) -> Self {
-        let inner = Inner { gate, room: WaitingRoom::new(now), waiting: HashMap::default() };
+        let inner = Inner { gate, since: now, room: WaitingRoom::new(now), waiting: HashMap::default() };
         Self { name, paths, rung: AtomicU8::new(Rung::Open.number()), inner: Mutex::new(inner) }
     }
 
@@ -76,11 +78,6 @@ impl PathClass {
     /// Whether people are sent to the waiting room, by their choice or all of them.
     pub(super) fn has_waiting_room(&self) -> bool {
         self.rung.load(Ordering::Relaxed) >= Rung::Choice.number()
-    }
-
-    /// Its name.
-    pub(super) fn name(&self) -> &str {
-        &self.name
     }
 
     /// See [`Gate::admit_calmly`].
@@ -135,14 +132,13 @@ impl PathClass {
         }
     }
 
-    /// A second has passed: the new rung if it changed.
-    pub(super) fn tick(&self, now: Timestamp) -> Option<Rung> {
+    /// A second has passed.
+    pub(super) fn tick(&self, now: Timestamp) {
         let mut inner = self.inner.lock();
-        let changed = inner.gate.tick(now);
+        inner.gate.tick(now);
         let let_in = inner.gate.let_in_per_second();
         inner.room.tick(let_in, now);
         self.wake_and_unlock(inner, now);
-        changed
     }
 
     /// A ticket is presented in the waiting room.
@@ -181,6 +177,7 @@ impl PathClass {
             mode,
             rung: inner.gate.rung().number(),
             rung_name: inner.gate.rung().as_str(),
+            since: inner.since,
             limit: budget.limit(),
             in_flight: budget.in_flight(),
             capacity_per_second: whole(budget.capacity_per_second()),
@@ -220,7 +217,10 @@ impl PathClass {
                     None => inner.give_back(woken, now),
                 }
             }
-            self.rung.store(inner.gate.rung().number(), Ordering::Relaxed);
+            let rung = inner.gate.rung().number();
+            if self.rung.swap(rung, Ordering::Relaxed) != rung {
+                inner.since = now;
+            }
             drop(inner);
             let unheard: SmallVec<[Woken; 4]> =
                 wakes.into_iter().filter_map(|(tell, woken)| tell.send(woken).err()).collect();

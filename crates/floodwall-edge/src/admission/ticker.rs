@@ -38,16 +38,5 @@ fn tick(worker: &Rc<Worker>, now: Timestamp) {
         let overloaded = house.classes().any(|(of, class)| of == site && class.is_pressed());
         signatures::tick(worker, site, overloaded, now);
     }
-    for (site, class) in house.classes() {
-        if let Some(rung) = class.tick(now) {
-            let name = worker.shared.config.sites.get(usize::from(site.0)).map(|site| site.name.as_ref());
-            tracing::info!(
-                site = name.unwrap_or_default(),
-                class = class.name(),
-                rung = rung.number(),
-                asks = rung.as_str(),
-                "admission: the ladder moved"
-            );
-        }
-    }
+    house.classes().for_each(|(_, class)| class.tick(now));
 }

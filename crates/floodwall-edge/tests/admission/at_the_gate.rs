@@ -285,3 +285,20 @@ fn a_reference_says_what_was_decided_and_to_whom() {
     assert_eq!(note.client, key.client_tag(prefix));
     assert!(refused.text().contains(refused.header("x-request-id").unwrap()));
 }
+
+#[test]
+fn a_rung_is_dated_by_when_it_was_reached() {
+    let origin = look_up();
+    let (edge, clock) = start_with_clock(one_at_a_time(&origin));
+    let begun = gate(&edge).since;
+    clock.skip(Duration::from_secs(40));
+    assert_eq!((gate(&edge).rung, gate(&edge).since), (0, begun));
+    let _held = fill(&edge, &origin);
+    let mut people = (0..460).map(Person::new);
+    until("the ladder is climbed", || {
+        people.next().expect("enough people").ask(&edge, "/look-up");
+        gate(&edge).rung > 0
+    });
+    assert_eq!(gate(&edge).since, clock.now());
+    assert_ne!(gate(&edge).since, begun);
+}

@@ -12,6 +12,12 @@ fn calm_latency(gate: &GateStatus) -> SiteSamples {
     gate.calm_latency.map(sample).into_iter().collect()
 }
 
+#[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 stay below 2^53 until the year 2255")]
+fn rung_start_time(gate: &GateStatus) -> SiteSamples {
+    let since_1970 = gate.since.wall_unix_micros() as f64 / 1_000_000.0;
+    vec![(Labels::new(), Value::Real(since_1970))]
+}
+
 fn by_refusal_reason(gate: &GateStatus) -> SiteSamples {
     let counts = &gate.counts;
     let refused = [
@@ -46,6 +52,12 @@ const NOW: &[Declared<GateStatus, SiteSamples>] = &[
         "What is asked of visitors: 0 nothing, to 4 the waiting room",
         Kind::Gauge,
         |g| plain(g.rung.into()),
+    ),
+    (
+        "floodwall_admission_rung_start_time",
+        "Since when the gate stands on its rung, since 1970",
+        Kind::SecondsGauge,
+        rung_start_time,
     ),
     (
         "floodwall_admission_limit",
@@ -157,7 +169,7 @@ fn samples(snapshot: &Snapshot, read: fn(&GateStatus) -> SiteSamples) -> SiteSam
 mod tests {
     use std::time::Duration;
 
-    use floodwall_model::AdmissionCounts;
+    use floodwall_model::{AdmissionCounts, Timestamp};
 
     use super::*;
 
@@ -168,6 +180,7 @@ mod tests {
             mode: GateMode::Observe,
             rung: 1,
             rung_name: "collapse",
+            since: Timestamp::new(Duration::ZERO, 9_500_000),
             limit: 2,
             in_flight: 3,
             capacity_per_second: 4,
@@ -199,10 +212,10 @@ mod tests {
             };
             samples.map(text).collect::<Vec<_>>()
         };
-        assert_eq!(figures(NOW, &gate), ["1", "1", "2", "3", "4", "5", "6", "0.007 s", "8"]);
+        assert_eq!(figures(NOW, &gate), ["1", "1", "9.5 s", "2", "3", "4", "5", "6", "0.007 s", "8"]);
         let counts = gate.counts.values().iter().map(u64::to_string).collect::<Vec<_>>();
         assert_eq!(figures(COUNTED, &gate), counts);
         let unlearned = GateStatus { calm_latency: None, ..gate };
-        assert_eq!(figures(NOW, &unlearned), ["1", "1", "2", "3", "4", "5", "6", "8"]);
+        assert_eq!(figures(NOW, &unlearned), ["1", "1", "9.5 s", "2", "3", "4", "5", "6", "8"]);
     }
 }
