@@ -12,7 +12,7 @@ use floodwall_model::{Prefix, Timestamp};
 use floodwall_policy::{
     Binding, ClientFingerprint, CrawlerCheckSettings, CrawlerChecks, Decided, Decision, Difficulty, Gate,
     GateFacts, GateSettings, Keyring, Outcome, PrefixMap, ProofKind, ReferenceKey, RefusalNote, RequestKind,
-    Rung, Secret, SiteTag, Standing, Ticket, TokenClaims, TokenId,
+    Rung, Secret, SiteTag, Standing, Ticket, TokenClaims, TokenId, WorkKind,
 };
 
 const ROUNDS: usize = 5;
@@ -111,7 +111,10 @@ fn calm(sources: u64, proof: Option<ProofKind>) {
         let now = at(step * 1_000);
         let token = proof.map(|proof| (TokenId(source), proof));
         if gate.offer(&facts(source, token), now) == Decision::Admit {
-            gate.on_release(Outcome::Answered(Duration::from_millis(75)), now);
+            gate.on_release(
+                Outcome::Answered(Duration::from_millis(75), WorkKind::of("GET", "/look-up")),
+                now,
+            );
         }
         while gate.next_wake(now).is_some() {}
     });

@@ -116,19 +116,25 @@ impl Gate {
         }
     }
 
-    /// Lets a request in without judging it, in calm times: while nothing is asked of anybody, nobody
-    /// waits and half of the origin's budget is free. One in eight is not let in this way, so that the
-    /// gate goes on learning what is usual; offer it, as all others that are not: [`Self::offer`].
+    /// Lets a request in without judging it: while nothing is asked of anybody, nobody waits and there is
+    /// room for whoever asks, so that [`Self::offer`] would let it in whatever it carries. One in eight is
+    /// not let in this way, so that the gate goes on learning what is usual; offer it, as all others that
+    /// are not.
     ///
-    /// A few nanoseconds; reads neither header nor memory of sources.
-    pub fn admit_calmly(&mut self) -> bool {
-        let has_room = self.budget.in_flight().saturating_mul(2) < self.budget.limit();
-        let calm = has_room && self.ladder.rung() == Rung::Open && self.queue.is_empty();
+    /// From half of the origin's budget on it is charged to `charge_to`, where that is given: it may get
+    /// tight soon, and then what each source asked for has to be known. Below, a few nanoseconds, and no
+    /// memory of sources is read.
+    pub fn admit_calmly(&mut self, charge_to: Option<IpAddr>, now: Timestamp) -> bool {
+        let calm = self.has_room(SUSPECTS_FROM) && self.ladder.rung() == Rung::Open && self.queue.is_empty();
         if !calm || self.unjudged >= UNJUDGED_MAX {
             self.unjudged = 0;
             return false;
         }
         self.unjudged += 1;
+        let fills_up = self.budget.in_flight().saturating_mul(2) >= self.budget.limit();
+        if let Some(client) = charge_to.filter(|_| fills_up) {
+            let _not_asked_for = self.charge(client, None, now);
+        }
         self.second.offered += 1.0;
         self.budget.on_start();
         self.counts.admitted += 1;
@@ -316,15 +322,7 @@ impl Gate {
             let charge = Charge { excess: Excess(0), recovers_s: 0.0 };
             return Judged { place: Place::new(0), charge, token_excess: Excess(0), proven: true };
         }
-        let source = self.settings.source;
-        let network = source.times(self.settings.network_visitors);
-        let mut charge_to = |prefix: Prefix, share| {
-            let key = SourceKey::Prefix(prefix.client_key(), prefix.length_bits());
-            self.ledger.charge(key, share, facts.token, now)
-        };
-        let client = charge_to(Prefix::of_client(facts.client), source);
-        let network = charge_to(Prefix::of_network(facts.client), network);
-        let mut charge = worse(client, network);
+        let mut charge = self.charge(facts.client, facts.token, now);
         if facts.token.is_some_and(|(_, proof)| proof >= ProofKind::WaitingRoom) {
             // Who has paid for his token and spends it sparingly does not go down with a neighbour
             // behind the same address who floods.
@@ -346,6 +344,19 @@ impl Gate {
             charge.excess = Excess(1);
         }
         Judged { place: place(facts, proven, charge.excess), charge, token_excess, proven }
+    }
+
+    /// Charges a request to its client and to the client's network; the worse of the two.
+    fn charge(&mut self, client: IpAddr, token: Option<(TokenId, ProofKind)>, now: Timestamp) -> Charge {
+        let source = self.settings.source;
+        let network = source.times(self.settings.network_visitors);
+        let mut charge_to = |prefix: Prefix, share| {
+            let key = SourceKey::Prefix(prefix.client_key(), prefix.length_bits());
+            self.ledger.charge(key, share, token, now)
+        };
+        let client_charge = charge_to(Prefix::of_client(client), source);
+        let network_charge = charge_to(Prefix::of_network(client), network);
+        worse(client_charge, network_charge)
     }
 
     fn count_offer(&mut self, facts: &GateFacts, judged: &Judged) {
@@ -467,5 +478,7 @@ const SUSPECTS_FROM: Place = Place::new(7);
 /// The longest such a source is told to stay away; an office's visitors may be behind it.
 const HEAVY_RETRY_MAX: Duration = Duration::from_secs(30);
 
+#[cfg(test)]
+mod calm_tests;
 #[cfg(test)]
 mod tests;

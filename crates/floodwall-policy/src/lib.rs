@@ -61,7 +61,7 @@
 //! use floodwall_model::Timestamp;
 //! use floodwall_policy::{
 //!     Binding, Challenge, ClientFingerprint, Decision, Gate, GateFacts, GateSettings, Keyring, Outcome,
-//!     ProofKind, RequestKind, Secret, SiteTag, Standing, TokenClaims, TokenId, Wake,
+//!     ProofKind, RequestKind, Secret, SiteTag, Standing, TokenClaims, TokenId, Wake, WorkKind,
 //! };
 //!
 //! let now = Timestamp::new(Duration::from_secs(1), 1_667_916_000_000_000);
@@ -85,7 +85,7 @@
 //!
 //! // In calm times everybody is let in, and the budget learns from how the origin answers.
 //! assert_eq!(offer(&mut gate, "192.0.2.1", None, now), Decision::Admit);
-//! gate.on_release(Outcome::Answered(Duration::from_millis(75)), now);
+//! gate.on_release(Outcome::Answered(Duration::from_millis(75), WorkKind::of("GET", "/look-up")), now);
 //! assert_eq!(gate.next_wake(now), None);
 //!
 //! // Then ten thousand come at once. Some are let in, some wait, the rest are redirected.
@@ -110,7 +110,7 @@
 //!
 //! // He goes before all who have proven nothing, as soon as there is room.
 //! let later = now.plus(Duration::from_millis(80));
-//! gate.on_release(Outcome::Answered(Duration::from_millis(80)), later);
+//! gate.on_release(Outcome::Answered(Duration::from_millis(80), WorkKind::of("GET", "/look-up")), later);
 //! assert_eq!(gate.next_wake(later), Some(Wake::Admit(place)));
 //! ```
 //!
@@ -170,7 +170,7 @@ pub use known_good::{
 };
 pub use ladder::{Ladder, LadderFacts, Rung};
 pub use never_challenged::never_challenged;
-pub use origin_budget::{BudgetSettings, BudgetSettingsError, OriginBudget, Outcome};
+pub use origin_budget::{BudgetSettings, BudgetSettingsError, OriginBudget, Outcome, WorkKind};
 pub use origin_health::{CircuitSettings, CircuitSettingsError, OriginCircuit, OriginFailure, Permit};
 pub use prefix_limiter::{Meter, PrefixLimiter};
 pub use rate_limit::{RateLimit, RateLimitError};

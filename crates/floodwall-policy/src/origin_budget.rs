@@ -6,7 +6,13 @@
 //! shrinks in proportion. Where more than a tenth of the answers say overload, or do not come,
 //! the limit is cut by a fifth with each window (AIMD; Chiu & Jain 1989).
 //!
-//! Latencies are averaged as logarithms, so that a few slow pages among many quick ones do not look
+//! Each answer is compared with calm times' answers of its own kind ([`WorkKind`]), so that a change of
+//! what is asked for, from pages to look-ups, does not look like an origin that grows slow. Answers
+//! that take less than 5 ms are never taken for overload, CoDel's bound on a queue that is not worth
+//! acting on (RFC 8289): at an origin that answers in a fraction of a millisecond, what is measured is
+//! how threads take turns.
+//!
+//! Latencies are averaged as logarithms, so that a few slow answers among many quick ones do not look
 //! like overload. What is calm is learned only while less than half of the limit is in use, or
 //! downwards: a flood cannot teach the budget that slow is normal. But an origin may be slow for
 //! reasons of its own, and then fewer requests do not make it quick. So while the limit is held down,
@@ -14,13 +20,17 @@
 //! the latency is still three quarters of what it was, the queue is not to blame, and what was
 //! measured at half the limit is what later windows are compared with, up to three times the calm.
 //!
-//! Limits: one budget is for requests of one kind. Where cheap and dear pages share one, a change of
-//! their mix looks like a change of latency: give path classes that differ much their own. The limit
+//! Limits: what is first asked for while the site is busy is taken for usual as it is then. The limit
 //! never leaves floor and ceiling, whatever is measured.
 
 use std::time::Duration;
 
 use floodwall_model::Timestamp;
+
+mod usual;
+
+use usual::Usual;
+pub use usual::WorkKind;
 
 /// How far the latency may lie above that of calm times before the limit shrinks.
 const TOLERANCE: f64 = 1.1;
@@ -88,11 +98,13 @@ impl Default for BudgetSettings {
 /// How a request that was given to the origin ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// With an answer that does not say overload, after this long.
-    Answered(Duration),
+    /// With an answer that does not say overload, after this long, to a request of this kind.
+    Answered(Duration, WorkKind),
+    /// The visitor went away after this long without one: it would have taken longer.
+    Left(Duration, WorkKind),
     /// With 429, 503 or 504, no connection, or no answer in time.
     Overloaded,
-    /// In a way that says nothing of the origin: the visitor went away, or it was never sent.
+    /// In a way that says nothing of the origin: it was never sent, or not as a whole.
     Unknown,
 }
 
@@ -102,12 +114,14 @@ pub struct OriginBudget {
     settings: BudgetSettings,
     limit: f64,
     in_flight: u32,
-    /// Seconds of calm times; `None` until the first window ended.
+    usual: Usual,
+    /// Seconds of calm times, of all kinds; `None` until the first window ended.
     calm_s: Option<f64>,
-    /// What windows are compared with: as calm, or more where the origin is slow by itself.
-    reference_s: f64,
-    /// Seconds of the last window.
+    /// How many times as long as in calm times answers take where the origin is slow by itself.
+    reference: f64,
+    /// Seconds of the last window, and how many times as long as in calm times its answers took.
     recent_s: f64,
+    slowness: f64,
     trial: Trial,
     trial_ended: Timestamp,
     window: Window,
@@ -154,9 +168,11 @@ impl OriginBudget {
             settings,
             limit: f64::from(limit),
             in_flight: 0,
+            usual: Usual::new(),
             calm_s: None,
-            reference_s: 0.1,
+            reference: 1.0,
             recent_s: 0.1,
+            slowness: 1.0,
             trial: Trial::No,
             trial_ended: now,
             window: Window::start(now, 0),
@@ -203,9 +219,13 @@ impl OriginBudget {
     pub fn on_end(&mut self, outcome: Outcome, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
         match outcome {
-            Outcome::Answered(latency) => {
-                self.window.answers += 1;
-                self.window.log_seconds += latency.as_secs_f64().max(0.000_1).ln();
+            Outcome::Answered(latency, kind) => self.note(log_seconds(latency), kind),
+            Outcome::Left(after, kind) => {
+                // Who goes away sooner than an answer can be expected tells nothing of when it comes.
+                let after = log_seconds(after);
+                if self.usual.is_late(kind, after) {
+                    self.note(after, kind);
+                }
             }
             Outcome::Overloaded => self.window.failures += 1,
             Outcome::Unknown => {}
@@ -217,46 +237,51 @@ impl OriginBudget {
         }
     }
 
+    fn note(&mut self, log_seconds: f64, kind: WorkKind) {
+        self.window.answers += 1;
+        self.window.log_seconds += log_seconds;
+        self.usual.note(kind, log_seconds);
+    }
+
     fn close_window(&mut self, now: Timestamp) {
         let window = self.window;
         let seen = f64::from(window.answers + window.failures);
         if f64::from(window.failures) > seen * FAILURES_TOLERATED {
+            self.usual.forget_window();
             let before = self.end_trial(now);
             self.set_limit(before * FAILURES_CUT);
             return;
         }
         let mean_s = (window.log_seconds / f64::from(window.answers.max(1))).exp();
+        let slowness = self.usual.end_window();
         match self.trial {
-            Trial::No => self.learn(mean_s, now),
+            Trial::No => self.learn(mean_s, slowness, now),
             Trial::Draining { limit } => self.trial = Trial::Measuring { limit },
             Trial::Measuring { .. } => {
-                if mean_s >= self.recent_s * TRIAL_UNCHANGED {
-                    self.reference_s = mean_s;
+                if slowness >= self.slowness * TRIAL_UNCHANGED {
+                    self.reference = slowness;
                 }
                 let before = self.end_trial(now);
                 self.set_limit(before);
             }
         }
+        self.usual.forget_window();
     }
 
-    /// Draws the conclusions of a window with this mean latency.
-    fn learn(&mut self, mean_s: f64, now: Timestamp) {
-        self.recent_s = mean_s;
+    /// Draws the conclusions of a window with this mean latency, so many times that of calm times.
+    fn learn(&mut self, mean_s: f64, slowness: f64, now: Timestamp) {
+        (self.recent_s, self.slowness) = (mean_s, slowness);
         let used = f64::from(self.window.in_flight_max) / f64::from(self.limit());
+        let is_calm = used < 0.5;
+        self.usual.learn(is_calm);
         let calm_s = self.calm_s.unwrap_or(mean_s);
-        let calm_s = if mean_s < calm_s {
-            calm_s + (mean_s - calm_s) * 0.2
-        } else if used < 0.5 {
-            calm_s + (mean_s - calm_s) * 0.05
-        } else {
-            calm_s
-        };
-        self.calm_s = Some(calm_s);
-        if used < 0.5 || mean_s < self.reference_s {
-            self.reference_s += (mean_s - self.reference_s) * 0.2;
+        let weight = if is_calm { 0.05 } else { 0.0 };
+        self.calm_s = Some(calm_s + (mean_s - calm_s) * weight);
+        if is_calm || slowness < self.reference {
+            self.reference += (slowness - self.reference) * 0.2;
         }
-        self.reference_s = self.reference_s.clamp(calm_s, calm_s * REFERENCE_MAX);
-        let gradient = (TOLERANCE * self.reference_s / mean_s).clamp(0.5, 1.0);
+        self.reference = self.reference.clamp(1.0, REFERENCE_MAX);
+        let gradient = (TOLERANCE * self.reference / slowness).clamp(0.5, 1.0);
         let target = self.limit * gradient + self.limit.sqrt() / 2.0;
         if target < self.limit {
             self.set_limit(self.limit + (target - self.limit) * 0.3);
@@ -285,6 +310,10 @@ impl OriginBudget {
     fn set_limit(&mut self, limit: f64) {
         self.limit = limit.clamp(f64::from(self.settings.floor), f64::from(self.settings.ceiling));
     }
+}
+
+fn log_seconds(latency: Duration) -> f64 {
+    latency.as_secs_f64().max(0.000_1).ln()
 }
 
 #[cfg(test)]

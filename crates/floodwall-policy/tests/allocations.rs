@@ -9,7 +9,7 @@ use floodwall_policy::{
     Binding, ClientFingerprint, Condition, Conjunction, Decided, Decision, Evidence, Findings, Gate,
     GateFacts, GateSettings, Keyring, Outcome, PrefixMap, ProbeClaims, ProofKind, Proposed, ReferenceKey,
     Referrer, RefusalNote, RequestKind, RequestShape, Rung, Secret, SignatureSettings, SignatureWatch,
-    SiteTag, Standing, TokenClaims, TokenId, TraitField,
+    SiteTag, Standing, TokenClaims, TokenId, TraitField, WorkKind,
 };
 
 const NOON_UNIX_S: u32 = 1_667_916_000;
@@ -50,7 +50,10 @@ fn the_way_of_one_who_is_admitted() {
                 keeps_no_cookies: false,
             };
             assert_eq!(gate.offer(&facts, now), Decision::Admit);
-            gate.on_release(Outcome::Answered(Duration::from_millis(75)), now);
+            gate.on_release(
+                Outcome::Answered(Duration::from_millis(75), WorkKind::of("GET", "/look-up")),
+                now,
+            );
             assert_eq!(gate.next_wake(now), None);
             if visitor % 100 == 0 {
                 gate.tick(now);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use floodwall_policy::WorkKind;
+
 use super::edge::RequestId;
 use super::events::SECOND_US;
 use crate::plan::{ASSETS, PAGES};
@@ -18,6 +20,16 @@ pub(super) enum Target {
     Page(Page),
     /// A look-up, never kept; the number stands for what is looked up.
     LookUp(u64),
+}
+
+impl Target {
+    /// What it costs the origin, as far as its path tells.
+    pub(super) fn work(self) -> WorkKind {
+        match self {
+            Self::Page(_) => WorkKind::of("GET", "/document"),
+            Self::LookUp(_) => WorkKind::of("GET", "/look-up"),
+        }
+    }
 }
 
 /// A document of the site with its query, which is nothing or random.

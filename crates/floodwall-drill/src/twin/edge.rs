@@ -260,7 +260,10 @@ impl World<'_> {
         let Some(request) = self.requests.get(id).copied() else { return };
         let after = std::time::Duration::from_micros(self.now_us.saturating_sub(request.sent_us));
         let says_overload = ended == Ended::Busy;
-        self.release(id, if says_overload { Release::Overloaded } else { Release::Answered(after) });
+        self.release(
+            id,
+            if says_overload { Release::Overloaded } else { Release::Answered(after, request.target.work()) },
+        );
         if ended != Ended::Well {
             self.land(id, Landing::Failed);
             self.answer_failure(id);
@@ -363,7 +366,12 @@ impl World<'_> {
             State::WaitsForTurn => self.turns.stop_waiting(),
             State::AtOrigin(_) => self.leave_origin(id),
         }
-        self.release(id, Release::Unknown);
+        let left = self.requests.get(id).filter(|request| matches!(request.state, State::AtOrigin(_)));
+        let left = left.map_or(Release::Unknown, |request| {
+            let after = std::time::Duration::from_micros(self.now_us.saturating_sub(request.sent_us));
+            Release::Left(after, request.target.work())
+        });
+        self.release(id, left);
         self.land(id, Landing::Abandoned);
         let Some(request) = self.requests.remove(id) else { return };
         match request.asker {

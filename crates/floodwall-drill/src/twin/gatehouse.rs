@@ -136,14 +136,14 @@ impl World<'_> {
         let now = self.now();
         let Some(request) = self.requests.get(id).copied() else { return false };
         let class = self.class_of(request.target);
+        let is_own = matches!(request.asker, Asker::Beside | Asker::Probe);
         let Some(house) = self.gatehouses.get_mut(class) else { return true };
-        if house.gate.admit_calmly() {
+        if house.gate.admit_calmly((!is_own).then_some(request.client.address), now) {
             self.give_pass(id);
             return true;
         }
         let mut bag = self.bag(request.asker);
         let Some(house) = self.gatehouses.get_mut(class) else { return true };
-        let is_own = matches!(request.asker, Asker::Beside | Asker::Probe);
         let Some(bearer) = house.exchange(&mut bag, self.now_us) else {
             self.put_bag(request.asker, bag);
             self.turn_away(id, Answer::SentBack);

@@ -81,8 +81,8 @@ impl PathClass {
     }
 
     /// See [`Gate::admit_calmly`].
-    pub(super) fn admit_calmly(&self) -> bool {
-        self.inner.lock().gate.admit_calmly()
+    pub(super) fn admit_calmly(&self, charge_to: Option<IpAddr>, now: Timestamp) -> bool {
+        self.inner.lock().gate.admit_calmly(charge_to, now)
     }
 
     /// Offers a request to the gate; whether nothing is asked of anybody, too.

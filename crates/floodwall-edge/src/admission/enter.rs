@@ -14,11 +14,11 @@ use http::header::{
 };
 use http::{Method, Response, StatusCode};
 
-use super::Pass;
 use super::class::{Offered, PathClass};
 use super::credentials::{Cookies, Credentials, Mark, with_mark};
 use super::gatehouse::{AdmissionMode, SiteGates};
 use super::waiting::Waits;
+use super::{AtGate, Pass};
 use crate::body::{Ledger, Payload};
 use crate::pages::{self, ASKS_FOR_PLACE, Language, OverloadPage, PlaceInLine};
 use crate::proxy::{Visit, reference_on};
@@ -43,11 +43,13 @@ pub(crate) enum Purpose {
 }
 
 /// A pass in calm times, or where there is no gate.
-pub(crate) fn at_once(worker: &Rc<Worker>, visit: &Visit, now: Timestamp) -> Option<Pass> {
+pub(crate) fn at_once(worker: &Rc<Worker>, visit: &Visit, purpose: Purpose, now: Timestamp) -> Option<Pass> {
     let Some((place, class)) = worker.shared.gatehouse.class_of(visit.site, visit.target.path()) else {
         return Some(Pass::uncounted(worker, now));
     };
-    class.admit_calmly().then(|| Pass::new(worker, visit.site, place, now))
+    // What is done for all is charged to nobody.
+    let charge_to = (purpose == Purpose::Answer).then_some(visit.client);
+    class.admit_calmly(charge_to, now).then(|| Pass::new(worker, AtGate::of(visit, place), now))
 }
 
 /// Judges a request that [`at_once`] gave no pass; waits where it has to.
@@ -90,16 +92,16 @@ pub(crate) async fn enter(
                 site.known.lock().note(Prefix::of_client(visit.client), now);
                 site.signatures.note_calm(visit, &seen, now);
             }
-            return Ok(Pass::new(&worker, visit.site, place, now));
+            return Ok(Pass::new(&worker, AtGate::of(visit, place), now));
         }
         Offered::Waits(id, told) if observes => {
-            drop(Waits::new(&worker, visit.site, place, id, told));
+            drop(Waits::new(&worker, AtGate::of(visit, place), id, told));
             return Ok(Pass::uncounted(&worker, now));
         }
         _ if observes => return Ok(Pass::uncounted(&worker, now)),
         Offered::Waits(id, told) => {
             ledger.set_waits_for_origin(true);
-            let woken = Waits::new(&worker, visit.site, place, id, told).woken().await;
+            let woken = Waits::new(&worker, AtGate::of(visit, place), id, told).woken().await;
             ledger.set_waits_for_origin(false);
             match woken {
                 Ok(pass) => return Ok(pass),

@@ -25,9 +25,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use floodwall_model::{SiteId, Timestamp};
-use floodwall_policy::Outcome;
-use http::StatusCode;
+use floodwall_policy::{Outcome, WorkKind};
+use http::{Method, StatusCode};
 
+use crate::proxy::Visit;
 use crate::upstream::OriginFailure;
 use crate::worker::Worker;
 
@@ -39,28 +40,53 @@ pub use gatehouse::{AdmissionMode, CrawlerRegister, SiteAdmission};
 pub(crate) use person::reported as person_reported;
 pub(crate) use ticker::run;
 
+/// Before which gate a request stands, and with what.
+#[derive(Clone, Copy, Debug)]
+struct AtGate {
+    site: SiteId,
+    /// The place of its path class among the site's.
+    class: usize,
+    work: WorkKind,
+    /// Whether it has no body, which would take its time.
+    is_sent_at_once: bool,
+}
+
+impl AtGate {
+    fn of(visit: &Visit, class: usize) -> Self {
+        let work = WorkKind::of(visit.method.as_str(), visit.target.path());
+        let is_sent_at_once = matches!(visit.method, Method::GET | Method::HEAD);
+        Self { site: visit.site, class, work, is_sent_at_once }
+    }
+}
+
 /// A request's place at its origin, given back when dropped.
 pub(crate) struct Pass {
     worker: Rc<Worker>,
     /// `None` for one that no gate counts.
-    class: Option<(SiteId, usize)>,
+    gate: Option<AtGate>,
     admitted: Timestamp,
-    outcome: Outcome,
+    /// `None` until something is known of it.
+    outcome: Option<Outcome>,
 }
 
 impl Pass {
-    fn new(worker: &Rc<Worker>, site: SiteId, class: usize, now: Timestamp) -> Self {
-        Self { worker: worker.clone(), class: Some((site, class)), admitted: now, outcome: Outcome::Unknown }
+    fn new(worker: &Rc<Worker>, gate: AtGate, now: Timestamp) -> Self {
+        Self { worker: worker.clone(), gate: Some(gate), admitted: now, outcome: None }
     }
 
     /// A pass that no gate counts.
     fn uncounted(worker: &Rc<Worker>, now: Timestamp) -> Self {
-        Self { worker: worker.clone(), class: None, admitted: now, outcome: Outcome::Unknown }
+        Self { worker: worker.clone(), gate: None, admitted: now, outcome: None }
     }
 
     /// The origin answered with this status, so long after it was asked.
     pub(crate) fn answered(&mut self, status: StatusCode, after: Duration) {
-        self.outcome = if says_overload(status) { Outcome::Overloaded } else { Outcome::Answered(after) };
+        let work = match self.gate {
+            Some(gate) if !status.is_client_error() => gate.work,
+            _ => WorkKind::REFUSED,
+        };
+        let answered = Outcome::Answered(after, work);
+        self.outcome = Some(if says_overload(status) { Outcome::Overloaded } else { answered });
     }
 
     /// The origin answered with this status; it was asked when the pass was given.
@@ -70,7 +96,7 @@ impl Pass {
 
     /// The origin gave no answer.
     pub(crate) fn failed(&mut self, failure: &OriginFailure) {
-        self.outcome = match failure {
+        self.outcome = Some(match failure {
             OriginFailure::Connect(_)
             | OriginFailure::TimedOut { .. }
             | OriginFailure::Slow { .. }
@@ -79,7 +105,7 @@ impl Pass {
             OriginFailure::KnownDown | OriginFailure::Visitor(_) | OriginFailure::VisitorSlow => {
                 Outcome::Unknown
             }
-        };
+        });
     }
 }
 
@@ -90,17 +116,23 @@ impl Pass {
     }
 
     fn give_back(&mut self, now: Timestamp) {
-        if let Some((site, class)) = self.class.take()
-            && let Some(class) = self.worker.shared.gatehouse.class(site, class)
+        if let Some(gate) = self.gate.take()
+            && let Some(class) = self.worker.shared.gatehouse.class(gate.site, gate.class)
         {
-            class.release(self.outcome, now);
+            // Dropped without an outcome, the visitor went away while the origin worked for him.
+            let left = if gate.is_sent_at_once {
+                Outcome::Left(now.since(self.admitted), gate.work)
+            } else {
+                Outcome::Unknown
+            };
+            class.release(self.outcome.unwrap_or(left), now);
         }
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        if self.class.is_some() {
+        if self.gate.is_some() {
             let now = self.worker.now();
             self.give_back(now);
         }

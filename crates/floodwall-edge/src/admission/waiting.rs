@@ -2,33 +2,25 @@
 
 use std::rc::Rc;
 
-use floodwall_model::SiteId;
 use floodwall_policy::{Refusal, RefusalReason, WaitId};
 use tokio::sync::oneshot;
 
-use super::Pass;
 use super::class::Woken;
+use super::{AtGate, Pass};
 use crate::worker::Worker;
 
 /// A place in line. Dropped before its turn it is given up, and nothing is kept for its holder.
 pub(super) struct Waits {
     worker: Rc<Worker>,
-    site: SiteId,
-    class: usize,
+    gate: AtGate,
     id: WaitId,
     told: oneshot::Receiver<Woken>,
     is_over: bool,
 }
 
 impl Waits {
-    pub(super) fn new(
-        worker: &Rc<Worker>,
-        site: SiteId,
-        class: usize,
-        id: WaitId,
-        told: oneshot::Receiver<Woken>,
-    ) -> Self {
-        Self { worker: worker.clone(), site, class, id, told, is_over: false }
+    pub(super) fn new(worker: &Rc<Worker>, gate: AtGate, id: WaitId, told: oneshot::Receiver<Woken>) -> Self {
+        Self { worker: worker.clone(), gate, id, told, is_over: false }
     }
 
     /// Waits until the gate says what becomes of it: the bound on waiting at most.
@@ -36,7 +28,7 @@ impl Waits {
         let woken = (&mut self.told).await;
         self.is_over = true;
         match woken {
-            Ok(Woken::Admitted) => Ok(Pass::new(&self.worker, self.site, self.class, self.worker.now())),
+            Ok(Woken::Admitted) => Ok(Pass::new(&self.worker, self.gate, self.worker.now())),
             Ok(Woken::Refused(refusal)) => Err(refusal),
             // The gate is gone, which is the edge's end.
             Err(_) => Err(Refusal { reason: RefusalReason::WaitedOut, retry_after: RETRY_AFTER }),
@@ -49,7 +41,7 @@ const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(5);
 impl Drop for Waits {
     fn drop(&mut self) {
         if !self.is_over
-            && let Some(class) = self.worker.shared.gatehouse.class(self.site, self.class)
+            && let Some(class) = self.worker.shared.gatehouse.class(self.gate.site, self.gate.class)
         {
             class.abandon(self.id, &mut self.told, self.worker.now());
         }

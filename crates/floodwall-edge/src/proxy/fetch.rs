@@ -59,11 +59,11 @@ impl Fetch<'_> {
     /// theirs, and nothing is asked of the one.
     async fn enter(&self, ledger: &mut Ledger, visit: &Visit) -> Result<Pass, Box<Response<Payload>>> {
         let now = ledger.worker.now();
-        if let Some(pass) = admission::at_once(&ledger.worker, visit, now) {
-            return Ok(pass);
-        }
         let for_all = self.copy.is_some() && self.lead.is_some();
         let purpose = if for_all { Purpose::Revalidation } else { Purpose::Answer };
+        if let Some(pass) = admission::at_once(&ledger.worker, visit, purpose, now) {
+            return Ok(pass);
+        }
         admission::enter(ledger, visit, purpose).await
     }
 
@@ -234,7 +234,7 @@ pub(crate) async fn pass_through_as_it_comes(
     if let Some(refusal) = refused(ledger, visit, true, now) {
         return (refusal, None);
     }
-    let (mut pass, now) = match admission::at_once(&worker, visit, now) {
+    let (mut pass, now) = match admission::at_once(&worker, visit, Purpose::Answer, now) {
         Some(pass) => (pass, now),
         // Rare and large: in a box, so that requests that are only passed on do not carry it.
         None => match Box::pin(admission::enter(ledger, visit, Purpose::Answer)).await {

@@ -5,18 +5,19 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::origin_budget::BudgetSettings;
+use crate::origin_budget::WorkKind;
 use crate::token::ClientFingerprint;
 
-fn at(millis: u64) -> Timestamp {
+pub(super) fn at(millis: u64) -> Timestamp {
     Timestamp::new(Duration::from_millis(10_000 + millis), 0)
 }
 
-fn gate(limit: u32) -> Gate {
+pub(super) fn gate(limit: u32) -> Gate {
     let budget = BudgetSettings::new(limit, limit).unwrap();
     Gate::new(GateSettings { budget, ..GateSettings::default() }, 7, at(0))
 }
 
-fn visitor(number: u32) -> GateFacts {
+pub(super) fn visitor(number: u32) -> GateFacts {
     GateFacts {
         client: IpAddr::V4((0x0A00_0000 + number * 257).into()),
         fingerprint: ClientFingerprint(1),
@@ -95,7 +96,10 @@ fn the_better_proven_are_woken_first() {
     });
     assert_eq!(gate.next_wake(at(0)), None, "there is no room");
     for expected in [3, 2, 0, 1] {
-        gate.on_release(Outcome::Answered(Duration::from_millis(75)), at(75));
+        gate.on_release(
+            Outcome::Answered(Duration::from_millis(75), WorkKind::of("GET", "/look-up")),
+            at(75),
+        );
         assert_eq!(gate.next_wake(at(75)), Some(Wake::Admit(ids[expected])));
         // The last of the room is not a suspect's.
         let all = expected == 1;
@@ -131,7 +135,7 @@ fn who_there_is_no_room_for_is_asked_for_the_invisible_proof_before_he_is_refuse
     assert!(rest[waiting..].iter().all(|decision| *decision == Decision::Challenge(Challenge::Redirect)));
     // Back with the cookie he goes before all of those.
     let Decision::Wait(id) = gate.offer(&proven(99, ProofKind::Redirect), at(40)) else { panic!() };
-    gate.on_release(Outcome::Answered(Duration::from_millis(100)), at(100));
+    gate.on_release(Outcome::Answered(Duration::from_millis(100), WorkKind::of("GET", "/look-up")), at(100));
     assert_eq!(gate.next_wake(at(100)), Some(Wake::Admit(id)));
     // What cannot be redirected is refused, and told when to come back.
     let form = |number| GateFacts { kind: RequestKind::Other, ..visitor(number) };
@@ -338,7 +342,7 @@ proptest! {
         for (step, facts, number) in steps {
             match step {
                 0..=6 => (0..number / 40 + 1).for_each(|_| world.offer(&facts)),
-                7 => world.release(Outcome::Answered(Duration::from_millis(number))),
+                7 => world.release(Outcome::Answered(Duration::from_millis(number), WorkKind::of("GET", "/look-up"))),
                 8 => world.release(Outcome::Overloaded),
                 9 => {
                     if let Some(id) = world.waiting.keys().min().copied() {

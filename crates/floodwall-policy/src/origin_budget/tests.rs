@@ -17,7 +17,13 @@ fn limit_at_origin(served_max: u32, slower: f64, seconds: f64) -> u32 {
     while now < 60_000.0 {
         budget.on_start();
         now += service(step);
-        budget.on_end(Outcome::Answered(Duration::from_secs_f64(service(step) / 1_000.0)), at(now));
+        budget.on_end(
+            Outcome::Answered(
+                Duration::from_secs_f64(service(step) / 1_000.0),
+                WorkKind::of("GET", "/look-up"),
+            ),
+            at(now),
+        );
         step += 1;
     }
     // Then a flood: in flight is always what the limit allows. Departures are evenly spaced; whoever
@@ -31,7 +37,10 @@ fn limit_at_origin(served_max: u32, slower: f64, seconds: f64) -> u32 {
         let crowd = f64::from(budget.in_flight()) / f64::from(served_max);
         now += mean / f64::from(served_max.min(budget.in_flight()));
         let latency = service(step) * slower * crowd.max(1.0);
-        budget.on_end(Outcome::Answered(Duration::from_secs_f64(latency / 1_000.0)), at(now));
+        budget.on_end(
+            Outcome::Answered(Duration::from_secs_f64(latency / 1_000.0), WorkKind::of("GET", "/look-up")),
+            at(now),
+        );
         step += 1;
     }
     budget.limit()
@@ -62,7 +71,7 @@ fn overload_brings_it_to_the_floor_and_answers_bring_it_back() {
             budget.on_start();
         }
         now += 5.0;
-        budget.on_end(Outcome::Answered(Duration::from_millis(60)), at(now));
+        budget.on_end(Outcome::Answered(Duration::from_millis(60), WorkKind::of("GET", "/look-up")), at(now));
     }
     assert_eq!(budget.limit(), 64);
 }
@@ -74,7 +83,7 @@ fn a_calm_site_keeps_its_limit() {
     for _ in 0..10_000 {
         budget.on_start();
         now += 100.0;
-        budget.on_end(Outcome::Answered(Duration::from_millis(75)), at(now));
+        budget.on_end(Outcome::Answered(Duration::from_millis(75), WorkKind::of("GET", "/look-up")), at(now));
     }
     assert_eq!(budget.limit(), OriginBudget::LIMIT_AT_FIRST);
     assert_eq!(budget.calm_latency().unwrap().as_millis(), 75);
@@ -106,7 +115,7 @@ proptest! {
             now = now.plus(Duration::from_millis(pause));
             match step {
                 0 | 1 => budget.on_start(),
-                2 => budget.on_end(Outcome::Answered(Duration::from_millis(latency)), now),
+                2 => budget.on_end(Outcome::Answered(Duration::from_millis(latency), WorkKind::of("GET", "/look-up")), now),
                 _ => budget.on_end(Outcome::Overloaded, now),
             }
             prop_assert!((floor..=floor + more).contains(&budget.limit()));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use floodwall_model::Timestamp;
 use floodwall_policy::{
     Binding, Challenge, ClientFingerprint, Decision, Difficulty, Gate, GateFacts, GateSettings, Outcome,
-    ProofKind, RequestKind, SiteTag, Standing, Ticket, TokenId, Turn, WaitId, WaitingRoom, Wake,
+    ProofKind, RequestKind, SiteTag, Standing, Ticket, TokenId, Turn, WaitId, WaitingRoom, Wake, WorkKind,
 };
 
 use crate::bots::{Flood, Skill};
@@ -393,7 +393,8 @@ impl World {
             self.serve(next, since);
         }
         let latency = Duration::from_micros(self.now - started);
-        self.gate.on_release(Outcome::Answered(latency), timestamp(self.now));
+        self.gate
+            .on_release(Outcome::Answered(latency, WorkKind::of("GET", "/look-up")), timestamp(self.now));
         let person = self.askers.get(&id).and_then(|asker| asker.kind.map(|kind| (kind, asker.since)));
         match person {
             None => self.seen.bots_served += 1,

@@ -14,7 +14,7 @@ use floodwall_model::{Prefix, RequestFacts, SiteId, Timestamp, Verdict};
 use floodwall_policy::{
     Admission, AdmissionPolicy, Challenge, ClientFingerprint, Decision, Gate, GateFacts, GateSettings,
     KnownClients, Outcome, PrefixLimiter, ProofKind, Refusal, RefusalReason, RequestKind, Rung, SitePolicy,
-    Standing, WaitId, Wake,
+    Standing, WaitId, Wake, WorkKind,
 };
 
 use super::assumed_origin::{AssumedOrigin, OriginAssumption};
@@ -221,7 +221,8 @@ impl AdmissionReplay {
         match due {
             Due::Answer { began } => {
                 let latency = Duration::from_micros(u64::try_from(now - began).unwrap_or(0));
-                self.gate.on_release(Outcome::Answered(latency), self.stamp(now));
+                self.gate
+                    .on_release(Outcome::Answered(latency, WorkKind::of("GET", "/look-up")), self.stamp(now));
                 self.wake(now);
             }
             Due::Asks(mut event) => {

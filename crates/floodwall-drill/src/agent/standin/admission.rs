@@ -7,7 +7,7 @@ use floodwall_model::Timestamp;
 use floodwall_policy::{
     Binding, Challenge, ClientFingerprint, Decision, Difficulty, Gate, GateFacts, GateSettings, Keyring,
     Outcome, ProofKind, RequestKind, Rung, Secret, SiteTag, Standing, Ticket, TokenClaims, TokenId, Turn,
-    WaitId, WaitingRoom, Wake,
+    WaitId, WaitingRoom, Wake, WorkKind,
 };
 
 use super::{Answer, Asked};
@@ -98,7 +98,7 @@ impl StandIn {
         // Twenty at a time; who comes later stands in line.
         let latency = Duration::from_millis(75) * self.at_origin.div_ceil(20);
         for _ in 0..self.at_origin.min(15) {
-            self.gate.on_release(Outcome::Answered(latency), self.now());
+            self.gate.on_release(Outcome::Answered(latency, WorkKind::of("GET", "/look-up")), self.now());
             self.at_origin -= 1;
         }
         let mut is_let_in = false;
