@@ -266,14 +266,10 @@ name = \"bench\"
 hosts = [\"{HOST}\"]
 origin = [\"http://{origin}\"]
 {files}
-[site.admission]
-origin_requests_min = {min}
-
 [site.limits]
 origin_requests_per_second = {per_second}
 origin_burst = {burst}
 ",
-            min = std::env::var("BENCH_MIN").unwrap_or("4".into()),
             connections_max = wants.connections_max,
             tracked_prefixes = wants.tracked_prefixes,
             per_second = wants.origin_requests_per_second,
