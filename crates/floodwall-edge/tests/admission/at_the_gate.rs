@@ -33,6 +33,30 @@ fn in_calm_times_nobody_sees_anything() {
     assert_eq!(gate.counts.waited + gate.counts.refused_no_room + gate.counts.challenged_redirect, 0);
 }
 
+/// A visitor who comes without a proxy in front has his fields passed on as they came, where that can be.
+#[test]
+fn what_visitors_carry_for_the_edge_does_not_reach_the_origin_whoever_is_in_front() {
+    for trusted in [vec![], vec!["127.0.0.1".parse().unwrap()]] {
+        let origin = look_up();
+        let mut config = config(&[origin.address]);
+        config.trusted_proxies = trusted;
+        let edge = start_running(config);
+        for (sent, received) in [
+            ("floodwall_token=abc", None),
+            ("session=1; floodwall_token=abc; theme=dark", Some("session=1; theme=dark")),
+            ("floodwall_ticket=t; floodwall_work=w; session=1", Some("session=1")),
+            ("session=1", Some("session=1")),
+            ("my_floodwall_token=1", Some("my_floodwall_token=1")),
+        ] {
+            let answer = Visitor::connect(&edge).get_with("/look-up", &format!("Cookie: {sent}\r\n"));
+            assert_eq!(answer.status, 200, "{sent}");
+            let asked = origin.asked();
+            let cookie = asked.last().unwrap().headers().get("cookie");
+            assert_eq!(cookie.map(|cookie| cookie.to_str().unwrap()), received, "{sent}");
+        }
+    }
+}
+
 #[test]
 fn who_there_is_no_room_for_waits_and_is_answered() {
     let origin = look_up();
