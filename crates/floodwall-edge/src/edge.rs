@@ -12,7 +12,7 @@ use floodwall_policy::{
 };
 use tokio::sync::watch;
 
-use crate::admission::{CrawlerRegister, EdgeAccounts, Gatehouse};
+use crate::admission::{ClientRegister, EdgeAccounts, Gatehouse};
 use crate::cache::{PurgeDepth, PurgeTarget, ResponseCache};
 use crate::config::EdgeConfig;
 use crate::counters::Counters;
@@ -146,9 +146,9 @@ impl BoundEdge {
         self.shared.gatehouse.use_secret(secret, self.shared.clock.now());
     }
 
-    /// Asks this register who is the crawler he says he is. The first one that is named stays.
-    pub fn use_crawlers(&self, register: Arc<dyn CrawlerRegister>) {
-        self.shared.gatehouse.use_crawlers(register);
+    /// Asks this register who a client is. The first one that is named stays.
+    pub fn use_register(&self, register: Arc<dyn ClientRegister>) {
+        self.shared.gatehouse.use_register(register);
     }
 
     /// Starts one thread per worker, and opens the directory of kept copies: not before, so that whoever

@@ -40,7 +40,7 @@ pub mod tls;
 mod upstream;
 mod worker;
 
-pub use admission::{AdmissionMode, CrawlerRegister, EdgeAccounts, SiteAccount, SiteAdmission};
+pub use admission::{AdmissionMode, ClientRegister, EdgeAccounts, SiteAccount, SiteAdmission};
 pub use cache::{CacheSettings, PurgeDepth, PurgeTarget};
 pub use config::{EdgeConfig, OriginConfig, SiteConfig, Timeouts};
 pub use edge::{AccessSink, BoundAddresses, BoundEdge, EdgeHandle};

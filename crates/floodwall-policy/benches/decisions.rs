@@ -95,6 +95,7 @@ fn facts(source: u64, token: Option<(TokenId, ProofKind)>) -> GateFacts {
     GateFacts {
         client: IpAddr::V4(address.into()),
         fingerprint: ClientFingerprint(u32::try_from(source % 7).unwrap_or(0)),
+        system: None,
         token,
         standing: Standing::Unknown,
         kind: RequestKind::Page,

@@ -22,7 +22,8 @@
 //! many tokens has the share its prefix has, and a prefix with many proven visitors has all of theirs.
 //! Who has paid for his token, by work or by waiting, and spends it sparingly, does not go down with
 //! a neighbour who floods. A kind of client ([`ClientFingerprint`](crate::ClientFingerprint)) that
-//! suddenly makes up several times its part of calm times is suspect as a whole, unless proven.
+//! suddenly makes up several times its part of calm times is suspect as a whole, unless proven; so is
+//! an autonomous system, where it is known.
 //!
 //! Who matches a signature is no reason to ask anything of others: the ladder does not count him. He is
 //! shown the page with the choice where there is no room for him, on whatever rung.
@@ -74,6 +75,7 @@ pub struct Gate {
     budget: OriginBudget,
     ledger: SourceLedger,
     groups: ClientGroups,
+    systems: ClientGroups,
     queue: FairQueue,
     ladder: Ladder,
     rung_told: Rung,
@@ -101,6 +103,7 @@ impl Gate {
             budget: OriginBudget::new(settings.budget, now),
             ledger: SourceLedger::new(settings.sources_max, hash_seed),
             groups: ClientGroups::default(),
+            systems: ClientGroups::default(),
             queue: FairQueue::new(settings.wait_max, settings.waiting_max),
             ladder: Ladder::default(),
             rung_told: Rung::Open,
@@ -229,6 +232,7 @@ impl Gate {
         };
         let calm = self.rung() == Rung::Open && self.last_second.offered <= self.last_second.capacity;
         self.groups.tick(calm);
+        self.systems.tick(calm);
         let mut sum = 0.0;
         let offered = std::mem::take(&mut self.offered_by_place);
         self.offered_up_to = offered.map(|offered| {
@@ -339,7 +343,8 @@ impl Gate {
             if facts.standing == Standing::Suspect { ProofKind::WaitingRoom } else { ProofKind::Redirect };
         let suffices = |(_, proof): (TokenId, ProofKind)| proof >= proof_at(self.ladder.rung()).max(least);
         let proven = facts.token.is_some_and(suffices);
-        let crowd = self.groups.count(facts.fingerprint);
+        let crowd = self.groups.count(facts.fingerprint)
+            | facts.system.is_some_and(|number| self.systems.count_system(number));
         if !proven && crowd && charge.excess.is_none() {
             charge.excess = Excess(1);
         }

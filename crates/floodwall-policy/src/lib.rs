@@ -75,6 +75,7 @@
 //!     let facts = GateFacts {
 //!         client: client.parse().expect("an address"),
 //!         fingerprint: binding.fingerprint,
+//!         system: None,
 //!         token: claims.map(|claims| (claims.id, claims.proof)),
 //!         standing: Standing::Unknown,
 //!         kind: RequestKind::Page,
@@ -164,9 +165,9 @@ pub use gate::{
 };
 pub use known_clients::KnownClients;
 pub use known_good::{
-    Crawler, CrawlerCheckSettings, CrawlerChecks, CrawlerStanding, LookUp, LookUpFault, NAMES_MAX,
-    NextLookUp, PROBE_LIFETIME_MAX, PrefixMap, ProbeClaims, ProbeName, ProbeNameError, PublishedRangesError,
-    WELL_KNOWN_CRAWLERS, published_ranges,
+    Crawler, CrawlerCheckSettings, CrawlerChecks, CrawlerStanding, KeyDigest, KeyListError, LookUp,
+    LookUpFault, NAMES_MAX, NextLookUp, PROBE_LIFETIME_MAX, PrefixMap, ProbeClaims, ProbeName,
+    ProbeNameError, PublishedRangesError, WELL_KNOWN_CRAWLERS, key_digest, key_list, published_ranges,
 };
 pub use ladder::{Ladder, LadderFacts, Rung};
 pub use never_challenged::never_challenged;

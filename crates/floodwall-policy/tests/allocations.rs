@@ -44,6 +44,7 @@ fn the_way_of_one_who_is_admitted() {
             let facts = GateFacts {
                 client: IpAddr::V4((u32::try_from(visitor).unwrap() * 7_919).into()),
                 fingerprint: claims.fingerprint,
+                system: None,
                 token: Some((claims.id, claims.proof)),
                 standing: Standing::Unknown,
                 kind: RequestKind::Page,
@@ -73,6 +74,7 @@ fn the_way_of_a_flood_that_is_challenged() {
             let facts = GateFacts {
                 client: IpAddr::V4((source * 7_919).into()),
                 fingerprint: ClientFingerprint(1),
+                system: None,
                 token: None,
                 standing: Standing::Unknown,
                 kind: RequestKind::Page,

@@ -88,6 +88,7 @@ fn probe(machine: &dyn Machine, reading: &Reading) -> Vec<Probed> {
     let mut found = places::listeners(machine, &targets.listeners);
     found.extend(places::directories(machine, &targets));
     found.extend(places::origins(machine, &targets));
+    found.extend(places::client_files(&targets));
     for target in &targets.certificates {
         found.extend(certificates::look(target, machine.now_unix_seconds()));
     }

@@ -13,7 +13,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use floodwall_edge::CrawlerRegister;
 use floodwall_model::Clock;
 use floodwall_policy::{
     CrawlerCheckSettings, CrawlerChecks, CrawlerStanding, LookUp, LookUpFault, NAMES_MAX, NextLookUp,
@@ -104,12 +103,6 @@ impl CrawlerWatch {
     /// Questions that were never asked for want of room.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
-    }
-}
-
-impl CrawlerRegister for CrawlerWatch {
-    fn standing(&self, address: IpAddr, user_agent: &[u8]) -> CrawlerStanding {
-        Self::standing(self, address, user_agent)
     }
 }
 

@@ -4,6 +4,7 @@ mod access_log;
 mod admin_socket;
 mod certificates;
 mod check;
+mod client_files;
 mod clock;
 mod commands;
 mod control;

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::access_log::{AccessLog, AccessLogError, AccessLogHandle};
 use crate::admin_socket::{AdminDesk, AdminSocket};
 use crate::certificates::CertificateWatch;
+use crate::client_files::{self, ClientFiles};
 use crate::clock::SystemClock;
 use crate::control::{Command, Control, Event, Figures, RungNews};
 use crate::crawler_watch::CrawlerWatch;
@@ -146,9 +147,8 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
             VerifyCrawlers::Dns => watch_crawlers(&clock),
             VerifyCrawlers::Off => None,
         };
-        if let Some(crawlers) = &crawlers {
-            bound.use_crawlers(crawlers.clone());
-        }
+        let client_files = client_files::start(settings, crawlers.clone());
+        bound.use_register(client_files.clone());
         let admin_socket = open_admin_socket(state);
         let edge = bound.start()?;
         let desk = AdminDesk {
@@ -163,6 +163,7 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         let driver = Driver {
             started: clock.now(),
             certificates,
+            client_files,
             manager: ServiceManager::find(),
             admin_hosts: settings.server.admin_hosts.clone(),
             control: Control::new(Duration::from_secs(u64::from(settings.store.retention_days) * 86_400)),
@@ -242,6 +243,7 @@ struct Driver {
     control: Control,
     edge: EdgeHandle,
     certificates: Option<CertificateWatch>,
+    client_files: Arc<ClientFiles>,
     manager: ServiceManager,
     admin_hosts: Vec<String>,
     store: StoreHandle,
@@ -336,6 +338,7 @@ impl Driver {
                     if let Some(watch) = &self.certificates {
                         watch.look_now();
                     }
+                    client_files::read_again(self.client_files.clone());
                 }
                 Command::Drain { reason, failed } => {
                     tracing::info!(

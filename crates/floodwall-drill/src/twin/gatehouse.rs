@@ -152,6 +152,7 @@ impl World<'_> {
         let facts = GateFacts {
             client: request.client.address,
             fingerprint: bag.fingerprint,
+            system: None,
             token: bearer.token,
             standing: if is_own { Standing::Allowed } else { Standing::Unknown },
             kind: if is_own { RequestKind::Exempt } else { RequestKind::Page },

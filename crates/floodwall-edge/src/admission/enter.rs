@@ -69,9 +69,9 @@ pub(crate) async fn enter(
     let observes = site.settings.mode == AdmissionMode::Observe;
     let is_person = bearer.standing == Standing::Known
         || bearer.token.is_some_and(|claims| claims.proof >= ProofKind::WaitingRoom);
-    let seen = site.signatures.look(visit, is_person, now);
+    let seen = site.signatures.look(visit, bearer.system, is_person, now);
     let mut desk = Desk { class, visit, bearer, turn: None, now };
-    if seen.is_suspect && desk.bearer.standing == Standing::Unknown {
+    if seen.is_suspect && desk.bearer.standing == Standing::Unknown && desk.bearer.key_holder.is_none() {
         desk.bearer.standing = Standing::Suspect;
     }
     let token = match desk.exchange(&house.keys().keyring) {
@@ -83,8 +83,9 @@ pub(crate) async fn enter(
         return Err(Box::new(desk.told_place(&worker, ledger, token, &house.keys().keyring)));
     }
     let (offered, rung) = class.offer(&desk.facts(token), now);
-    if class.is_pressed() && token.is_none() && desk.bearer.standing != Standing::Allowed {
-        site.signatures.note_surplus(visit, &seen, now);
+    let has_proof = token.is_some() || desk.bearer.key_holder.is_some();
+    if class.is_pressed() && !has_proof && desk.bearer.standing != Standing::Allowed {
+        site.signatures.note_surplus(visit, desk.bearer.system, &seen, now);
     }
     let answer = match offered {
         Offered::Admitted => {
@@ -117,6 +118,10 @@ pub(crate) async fn enter(
 /// Who asks, as far as the gate is concerned.
 struct Bearer<'a> {
     binding: Binding,
+    /// The autonomous system of his address.
+    system: Option<u32>,
+    /// The program whose key the request carries.
+    key_holder: Option<TokenId>,
     token: Option<TokenClaims>,
     credentials: Credentials<'a>,
     ticket: Option<Ticket>,
@@ -146,7 +151,11 @@ impl<'a> Bearer<'a> {
         let tickets = credentials.tickets.iter().copied().chain(marked);
         let ticket = tickets.filter_map(|text| keyring.verify_ticket(text, &binding, now).ok()).next();
         let user_agent = visit.headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
-        let crawler = worker.shared.gatehouse.crawler(visit.client, user_agent);
+        let register = worker.shared.gatehouse.register();
+        let crawler = register
+            .map_or(CrawlerStanding::NotClaimed, |register| register.crawler(visit.client, user_agent));
+        let system = register.and_then(|register| register.autonomous_system(visit.client));
+        let key_holder = register.and_then(|register| register.key_holder(visit.site, &visit.headers));
         let probe = visit.headers.get(&PROBE).is_some_and(|text| {
             keyring.verify_probe(text.as_bytes(), binding.site, binding.generation, now).is_ok()
         });
@@ -163,9 +172,10 @@ impl<'a> Bearer<'a> {
         } else {
             Standing::Unknown
         };
-        let exempt = purpose == Purpose::Revalidation || site.is_exempt(visit.target.path());
+        let exempt =
+            purpose == Purpose::Revalidation || key_holder.is_some() || site.is_exempt(visit.target.path());
         let kind = if exempt { RequestKind::Exempt } else { kind_of(visit) };
-        Self { binding, token, credentials, ticket, kind, standing }
+        Self { binding, system, key_holder, token, credentials, ticket, kind, standing }
     }
 }
 
@@ -191,7 +201,13 @@ impl Desk<'_> {
         GateFacts {
             client: self.visit.client,
             fingerprint: self.bearer.binding.fingerprint,
-            token: token.map(|claims| (claims.id, claims.proof)),
+            system: self.bearer.system,
+            // A key was given by the operator: it counts as much as any proof, and has a token's share.
+            token: self
+                .bearer
+                .key_holder
+                .map(|id| (id, ProofKind::Work))
+                .or_else(|| token.map(|claims| (claims.id, claims.proof))),
             standing: self.bearer.standing,
             kind: self.bearer.kind,
             keeps_no_cookies: self.keeps_no_cookies(),

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use floodwall_model::{GateMode, GateStatus, PersonReport, Prefix, SiteId, Timestamp};
 use floodwall_policy::{
-    BudgetSettings, CrawlerStanding, Gate, GateSettings, Keyring, KnownClients, ReferenceKey, Secret,
-    SignatureRecord, SiteTag, never_challenged,
+    BudgetSettings, CrawlerStanding, Gate, GateSettings, Keyring, KnownClients, PrefixMap, ReferenceKey,
+    Secret, SignatureRecord, SiteTag, TokenId, never_challenged,
 };
 use parking_lot::Mutex;
 
@@ -72,6 +72,8 @@ impl Default for SiteAdmission {
 pub(crate) struct SiteGates {
     pub(super) tag: SiteTag,
     pub(super) settings: SiteAdmission,
+    /// Of the settings, to be asked quickly.
+    allowed: PrefixMap<()>,
     /// The last is for all paths.
     classes: Vec<PathClass>,
     pub(super) known: Mutex<KnownClients>,
@@ -79,10 +81,21 @@ pub(crate) struct SiteGates {
     pub(super) signatures: Signatures,
 }
 
-/// Knows who is the crawler he says he is. Asked on a worker's thread: it must not wait.
-pub trait CrawlerRegister: Send + Sync {
+/// Knows of clients what neither their requests nor earlier ones tell. Asked on a worker's thread: it
+/// must not wait.
+pub trait ClientRegister: Send + Sync {
     /// Whether this visitor is the crawler that his `User-Agent` names.
-    fn standing(&self, address: std::net::IpAddr, user_agent: &[u8]) -> CrawlerStanding;
+    fn crawler(&self, address: std::net::IpAddr, user_agent: &[u8]) -> CrawlerStanding;
+
+    /// The number of the autonomous system an address belongs to.
+    fn autonomous_system(&self, _address: std::net::IpAddr) -> Option<u32> {
+        None
+    }
+
+    /// The program whose key for this site is in a request's fields; the same for each of its requests.
+    fn key_holder(&self, _site: SiteId, _fields: &http::HeaderMap) -> Option<TokenId> {
+        None
+    }
 }
 
 /// What is signed and sealed with.
@@ -105,7 +118,7 @@ impl Keys {
 /// The gates of all sites.
 pub(crate) struct Gatehouse {
     keys: ArcSwap<Keys>,
-    crawlers: OnceLock<Arc<dyn CrawlerRegister>>,
+    register: OnceLock<Arc<dyn ClientRegister>>,
     /// In the order of their numbers; `None` for a site without gates.
     sites: Vec<Option<SiteGates>>,
 }
@@ -115,7 +128,7 @@ impl Gatehouse {
         let classes = sites.iter().map(|site| site.admission.classes.len() + 1).sum::<usize>();
         let sources_max = (SOURCES_ALL / classes.max(1)).clamp(SOURCES_MIN, SOURCES_MAX);
         let sites = sites.iter().map(|site| SiteGates::new(site, sources_max, hash_seed, now)).collect();
-        Self { keys: ArcSwap::from_pointee(Keys::new(secret, now)), crawlers: OnceLock::new(), sites }
+        Self { keys: ArcSwap::from_pointee(Keys::new(secret, now)), register: OnceLock::new(), sites }
     }
 
     pub(super) fn site(&self, site: SiteId) -> Option<&SiteGates> {
@@ -152,16 +165,14 @@ impl Gatehouse {
         self.keys.store(Arc::new(Keys::new(secret, now)));
     }
 
-    /// Asks this register who is a crawler. The first one that is named stays.
-    pub(crate) fn use_crawlers(&self, register: Arc<dyn CrawlerRegister>) {
-        let _named_before = self.crawlers.set(register);
+    /// Asks this register of clients. The first one that is named stays.
+    pub(crate) fn use_register(&self, register: Arc<dyn ClientRegister>) {
+        let _named_before = self.register.set(register);
     }
 
-    /// What a visitor is who may call himself a crawler.
-    pub(super) fn crawler(&self, client: std::net::IpAddr, user_agent: &[u8]) -> CrawlerStanding {
-        self.crawlers
-            .get()
-            .map_or(CrawlerStanding::NotClaimed, |register| register.standing(client, user_agent))
+    /// Who tells more of clients than they do.
+    pub(super) fn register(&self) -> Option<&dyn ClientRegister> {
+        self.register.get().map(AsRef::as_ref)
     }
 
     /// Derives the keys anew when their time is over.
@@ -224,6 +235,7 @@ impl SiteGates {
             known: Mutex::new(KnownClients::new(hash_seed)),
             reports: Reports::default(),
             signatures: Signatures::new(hash_seed),
+            allowed: PrefixMap::new(admission.allow.iter().map(|prefix| (*prefix, ()))),
             settings: admission.clone(),
         })
     }
@@ -240,7 +252,7 @@ impl SiteGates {
 
     /// Whether a client is always let in.
     pub(super) fn is_allowed(&self, client: std::net::IpAddr) -> bool {
-        self.settings.allow.iter().any(|prefix| prefix.contains(client))
+        self.allowed.get(client).is_some()
     }
 }
 

@@ -36,7 +36,7 @@ pub use account::{EdgeAccounts, SiteAccount};
 pub(crate) use credentials::{Mark, has_own_cookie, is_own_cookie};
 pub(crate) use enter::{Purpose, at_once, enter};
 pub(crate) use gatehouse::Gatehouse;
-pub use gatehouse::{AdmissionMode, CrawlerRegister, SiteAdmission};
+pub use gatehouse::{AdmissionMode, ClientRegister, SiteAdmission};
 pub(crate) use person::reported as person_reported;
 pub(crate) use ticker::run;
 

@@ -37,8 +37,8 @@ impl Signatures {
     }
 
     /// Looks at a request that would take work at the origin.
-    pub(super) fn look(&self, visit: &Visit, is_person: bool, now: Timestamp) -> Seen {
-        let traits = self.keys.traits(&shape_of(visit), names_of(visit));
+    pub(super) fn look(&self, visit: &Visit, system: Option<u32>, is_person: bool, now: Timestamp) -> Seen {
+        let traits = self.keys.traits(&shape_of(visit, system), names_of(visit));
         let client = Prefix::of_client(visit.client);
         let rule = self.watch.lock().observe(client, &traits, is_person, now);
         Seen { traits, is_suspect: rule.is_some() }
@@ -50,8 +50,8 @@ impl Signatures {
     }
 
     /// The visitor, who has proven nothing, asks while more is asked for than there is.
-    pub(super) fn note_surplus(&self, visit: &Visit, seen: &Seen, now: Timestamp) {
-        self.watch.lock().note_surplus(&seen.traits, &shape_of(visit), names_of(visit), now);
+    pub(super) fn note_surplus(&self, visit: &Visit, system: Option<u32>, seen: &Seen, now: Timestamp) {
+        self.watch.lock().note_surplus(&seen.traits, &shape_of(visit, system), names_of(visit), now);
     }
 
     /// The rules that live, and those that have ended lately.
@@ -86,7 +86,7 @@ pub(super) fn tick(worker: &Rc<Worker>, site: SiteId, overloaded: bool, now: Tim
     });
 }
 
-fn shape_of(visit: &Visit) -> RequestShape<'_> {
+fn shape_of(visit: &Visit, system: Option<u32>) -> RequestShape<'_> {
     let field = |name| visit.headers.get(name).map(HeaderValue::as_bytes);
     RequestShape {
         client: visit.client,
@@ -99,7 +99,7 @@ fn shape_of(visit: &Visit) -> RequestShape<'_> {
         asks_for_language: visit.headers.contains_key(ACCEPT_LANGUAGE),
         fingerprint: None,
         http2_settings: None,
-        system: None,
+        system,
     }
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::support::origin::page;
 use crate::support::{Origin, Visitor, config, until};
 use crate::support::{start as start_running, start_with_clock, start_with_secret};
-use floodwall_edge::{AdmissionMode, CrawlerRegister, PathPattern};
-use floodwall_model::{Clock, Prefix};
+use floodwall_edge::{AdmissionMode, ClientRegister, PathPattern};
+use floodwall_model::{Clock, Prefix, SiteId};
 use floodwall_policy::{
-    BudgetSettings, CrawlerStanding, Decided, Keyring, ProbeClaims, ReferenceKey, Secret,
+    BudgetSettings, CrawlerStanding, Decided, Keyring, ProbeClaims, ReferenceKey, Secret, TokenId,
 };
 
 const PRIVATE: (&str, &str) = ("cache-control", "no-store");
@@ -242,18 +242,23 @@ fn allowed_clients_are_asked_for_nothing() {
 /// Believes one address to be the crawler that it says it is.
 struct OneCrawler(std::net::IpAddr);
 
-impl CrawlerRegister for OneCrawler {
-    fn standing(&self, address: std::net::IpAddr, user_agent: &[u8]) -> CrawlerStanding {
+impl ClientRegister for OneCrawler {
+    fn crawler(&self, address: std::net::IpAddr, user_agent: &[u8]) -> CrawlerStanding {
         match (user_agent.starts_with(b"Crawler"), address == self.0) {
             (true, true) => CrawlerStanding::Verified,
             (true, false) => CrawlerStanding::Refused,
             (false, _) => CrawlerStanding::NotClaimed,
         }
     }
+
+    fn key_holder(&self, site: SiteId, fields: &http::HeaderMap) -> Option<TokenId> {
+        let holds = site == SiteId(0) && fields.get("x-api-key").is_some_and(|key| key == "the app's");
+        holds.then_some(TokenId(7))
+    }
 }
 
 #[test]
-fn verified_crawlers_and_signed_probes_are_let_in_and_liars_are_not() {
+fn crawlers_probes_and_programs_with_keys_are_let_in_and_liars_are_not() {
     let origin = look_up();
     let secret = Secret::new([7; 32]);
     let crawler = Arc::new(OneCrawler("203.0.113.1".parse().unwrap()));
@@ -270,12 +275,16 @@ fn verified_crawlers_and_signed_probes_are_let_in_and_liars_are_not() {
     let probe = Keyring::new(&secret, now).issue_probe(&claims);
     let signed = format!("{BROWSER}Floodwall-Probe: {}\r\n", probe.as_str());
     let forged = format!("{BROWSER}Floodwall-Probe: {}\r\n", "A".repeat(probe.as_str().len()));
+    let keyed = format!("{BROWSER}X-Api-Key: the app's\r\n");
+    let other_key = format!("{BROWSER}X-Api-Key: another's\r\n");
     let crawls = "User-Agent: Crawler/1\r\nAccept: text/html\r\n";
     for (address, fields, let_in) in [
         ("203.0.113.1", crawls, true),
         ("203.0.113.2", crawls, false),
         ("203.0.113.3", &signed, true),
         ("203.0.113.3", &forged, false),
+        ("203.0.113.4", &keyed, true),
+        ("203.0.113.4", &other_key, false),
     ] {
         let mut visitor = Visitor::connect(&edge);
         let lines = format!("X-Forwarded-For: {address}\r\n{fields}");

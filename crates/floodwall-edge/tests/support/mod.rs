@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use floodwall_edge::{
-    AccessSink, BoundEdge, CacheSettings, CrawlerRegister, EdgeConfig, EdgeHandle, OriginConfig, QueryRules,
+    AccessSink, BoundEdge, CacheSettings, ClientRegister, EdgeConfig, EdgeHandle, OriginConfig, QueryRules,
     SiteAdmission, SiteConfig, Timeouts,
 };
 use floodwall_model::{AccessRecord, Clock, Timestamp};
@@ -110,16 +110,16 @@ pub fn start_with_clock(config: EdgeConfig) -> (EdgeHandle, Arc<TestClock>) {
     (BoundEdge::bind(config, clock.clone(), None).unwrap().start().unwrap(), clock)
 }
 
-/// With a clock that stands still, this secret, and this register of crawlers.
+/// With a clock that stands still, this secret, and this register of clients.
 pub fn start_with_secret(
     config: EdgeConfig,
     secret: &Secret,
-    crawlers: Arc<dyn CrawlerRegister>,
+    register: Arc<dyn ClientRegister>,
 ) -> (EdgeHandle, Arc<TestClock>) {
     let clock = TestClock::standing();
     let bound = BoundEdge::bind(config, clock.clone(), None).unwrap();
     bound.use_secret(secret);
-    bound.use_crawlers(crawlers);
+    bound.use_register(register);
     (bound.start().unwrap(), clock)
 }
 

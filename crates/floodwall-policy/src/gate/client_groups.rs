@@ -1,7 +1,9 @@
-//! Which kinds of client suddenly make up much more of the traffic than in calm times.
+//! Which kinds of client, or which operators' networks, suddenly make up much more of the traffic than
+//! in calm times.
 //!
-//! Fingerprints are grouped by their low byte, which is coarse enough to have a stable part of calm
-//! traffic. Part and calm part are running means over seconds. Nobody is refused for his group: it
+//! Fingerprints, and numbers of autonomous systems, are grouped by eight bits of them, which is coarse
+//! enough to have a stable part of calm traffic. So a telephone company behind which half of a state
+//! lives may make up half of a crowd, and a hosting company from which nobody ever came may not. Part and calm part are running means over seconds. Nobody is refused for his group: it
 //! moves those of it who have proven nothing to the end of the line.
 
 use crate::token::ClientFingerprint;
@@ -40,8 +42,19 @@ impl Default for ClientGroups {
 impl ClientGroups {
     /// Counts a request; whether its group is crowded.
     pub(super) fn count(&mut self, fingerprint: ClientFingerprint) -> bool {
-        self.seen += 1;
         let [place, ..] = fingerprint.0.to_le_bytes();
+        self.count_in(place)
+    }
+
+    /// As [`Self::count`], by the number of an autonomous system. Neighbouring numbers are given to one
+    /// operator, or to one country's: they are spread (Knuth 1973, Fibonacci hashing).
+    pub(super) fn count_system(&mut self, number: u32) -> bool {
+        let [.., place] = number.wrapping_mul(0x9E37_79B9).to_le_bytes();
+        self.count_in(place)
+    }
+
+    fn count_in(&mut self, place: u8) -> bool {
+        self.seen += 1;
         self.groups.get_mut(usize::from(place)).is_some_and(|group| {
             group.seen += 1;
             group.crowded
@@ -98,6 +111,26 @@ mod tests {
         assert!(seconds(&mut groups, &[(1, 600), (2, 300), (3, 100)], false, 60).is_empty(), "a crowd");
         assert_eq!(seconds(&mut groups, &[(1, 60), (2, 30), (3, 10), (4, 900)], false, 10), [4]);
         assert!(seconds(&mut groups, &[(1, 960), (2, 30), (3, 10)], false, 10).is_empty(), "as people are");
+    }
+
+    /// Half of a state behind one telephone company is no flood; a hosting company suddenly is.
+    #[test]
+    fn an_operator_from_whom_nobody_came_is_crowded_and_the_large_one_is_not() {
+        let mut systems = ClientGroups::default();
+        for _ in 0..120 {
+            (0..60).for_each(|_| assert!(!systems.count_system(64_496)));
+            (0..40).for_each(|_| assert!(!systems.count_system(64_500)));
+            systems.tick(true);
+        }
+        for _ in 0..10 {
+            (0..600).for_each(|_| assert!(!systems.count_system(64_496)));
+            (0..900).for_each(|_| {
+                systems.count_system(64_501);
+            });
+            systems.tick(false);
+        }
+        assert!(systems.count_system(64_501));
+        assert!(!systems.count_system(64_496) && !systems.count_system(64_500));
     }
 
     #[test]

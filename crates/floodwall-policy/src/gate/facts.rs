@@ -77,6 +77,8 @@ pub struct GateFacts {
     pub client: IpAddr,
     /// The kind of client.
     pub fingerprint: ClientFingerprint,
+    /// The number of the autonomous system its address belongs to, where that is known.
+    pub system: Option<u32>,
     /// The token it came with, if it was verified.
     pub token: Option<(TokenId, ProofKind)>,
     /// What is known of the client.

@@ -21,6 +21,7 @@ pub(super) fn visitor(number: u32) -> GateFacts {
     GateFacts {
         client: IpAddr::V4((0x0A00_0000 + number * 257).into()),
         fingerprint: ClientFingerprint(1),
+        system: None,
         token: None,
         standing: Standing::Unknown,
         kind: RequestKind::Page,
@@ -47,6 +48,33 @@ fn on_rung(rung: Rung) -> Gate {
         assert!(gate.rung() <= rung || rung == Rung::Collapse);
     }
     gate
+}
+
+#[test]
+fn an_operators_network_that_floods_goes_after_others_but_not_its_proven_visitors() {
+    let mut gate = gate(4);
+    let from = |number, system| GateFacts { system: Some(system), ..visitor(number) };
+    let mut now = 0;
+    for second in 0..120 {
+        for number in 0..10 {
+            now += 100;
+            assert_eq!(gate.offer(&from(second * 10 + number, 1), at(now)), Decision::Admit);
+            gate.on_release(Outcome::Answered(Duration::from_millis(75), WorkKind::of("GET", "/")), at(now));
+        }
+        gate.tick(at(now));
+    }
+    for number in 0..200 {
+        let _decided = gate.offer(&from(5_000 + number, 2), at(now));
+        let _decided = gate.offer(&from(7_000 + number % 20, 1), at(now));
+    }
+    // More than there is capacity for, so that the second is not calm.
+    gate.tick(at(now + 10));
+    gate.tick(at(now + 20));
+    let mut place = |facts: &GateFacts| gate.judge(facts, at(now + 20)).place;
+    let (usual, flooding) = (place(&from(9_001, 1)), place(&from(9_002, 2)));
+    assert!(usual < flooding, "{usual:?} {flooding:?}");
+    let token = Some((TokenId(1), ProofKind::Work));
+    assert!(place(&GateFacts { token, ..from(9_003, 2) }) < usual);
 }
 
 #[test]

@@ -265,6 +265,7 @@ impl World {
         let facts = GateFacts {
             client: asker.address,
             fingerprint: ClientFingerprint(asker.fingerprint),
+            system: None,
             token: asker.token,
             standing: if self.plain { Standing::Allowed } else { standing },
             kind: RequestKind::Page,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::Probed;
+use crate::client_files;
 use crate::doctor::PORTS_BELOW_1024;
 use crate::doctor::machine::{CONNECT_TIMEOUT, Machine, may_write_or_make, port_holder};
 use crate::settings::{Origin, Place, ProbeTargets};
@@ -83,6 +84,21 @@ fn directory_fault(machine: &dyn Machine, directory: &Path, place: &Place) -> Op
 }
 
 /// Tries every origin, a number of them at once.
+/// Whether what is said of clients can be read: by this user, which should be the one that serves.
+pub(super) fn client_files(targets: &ProbeTargets) -> Vec<Probed> {
+    let files = targets.client_files.iter();
+    files
+        .filter_map(|(kind, path, place)| {
+            let error = client_files::try_read(*kind, path).err()?;
+            Some(Probed::error(
+                place,
+                error.to_string(),
+                "see the path, who may read the file, and what is in it",
+            ))
+        })
+        .collect()
+}
+
 pub(super) fn origins(machine: &dyn Machine, targets: &ProbeTargets) -> Vec<Probed> {
     let mut found = Vec::new();
     for chunk in targets.origins.chunks(ORIGINS_AT_ONCE) {

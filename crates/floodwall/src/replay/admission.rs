@@ -258,6 +258,7 @@ impl AdmissionReplay {
         let facts = GateFacts {
             client: event.client,
             fingerprint: fingerprint(event),
+            system: None,
             token,
             standing: if self.known.is_known(prefix, now) { Standing::Known } else { Standing::Unknown },
             kind: match event.asked {

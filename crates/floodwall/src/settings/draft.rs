@@ -9,6 +9,8 @@ use toml::de::{DeTable, DeValue};
 use super::definition::{Located, Span, kind_in_words};
 use super::keys;
 use super::section::{Log, Section};
+use crate::client_files::ClientFileKind;
+
 use super::{
     AccessLog, Admission, Cache, CertificatePaths, CertificateTarget, Cleartext, HostPattern, Kept, Origin,
     PathClass, Place, ProbeTargets, QueryRule, RateLimit, SITES_MAX, Server, Settings, Site, Store, Timeouts,
@@ -33,6 +35,8 @@ pub(super) struct ServerDraft {
     pub(super) object_max: Option<Located<u64>>,
     state: Option<Located<PathBuf>>,
     access_log_path: Option<Located<PathBuf>>,
+    pub(super) crawler_ranges: Option<Located<Vec<Located<PathBuf>>>>,
+    pub(super) autonomous_systems: Option<Located<PathBuf>>,
     whole: Option<Server>,
 }
 
@@ -88,7 +92,17 @@ impl Draft {
             access_log: path(&server.access_log_path, "server.access_log.path"),
             ..ProbeTargets::default()
         };
+        for ranges in elements(server.crawler_ranges.as_ref()) {
+            let place = located("server.crawler_ranges", &ranges.at);
+            targets.client_files.push((ClientFileKind::CrawlerRanges, ranges.value.clone(), place));
+        }
+        let systems = path(&server.autonomous_systems, "server.autonomous_systems");
+        targets
+            .client_files
+            .extend(systems.map(|(path, place)| (ClientFileKind::AutonomousSystems, path, place)));
         for site in &self.sites {
+            let keys = path(&site.admission.api_keys, &format!("{}.admission.api_keys", site.path));
+            targets.client_files.extend(keys.map(|(path, place)| (ClientFileKind::ApiKeys, path, place)));
             let key_of = |key: &str| format!("{}.{key}", site.path);
             let origins = elements(site.origins.as_ref());
             targets.origins.extend(origins.map(|o| (o.value.clone(), located(&key_of("origin"), &o.at))));
@@ -118,6 +132,8 @@ impl ServerDraft {
         let state = section.get(log, &keys::STATE).map(|path| below(folder, path));
         let trusted_proxies = section.get(log, &keys::TRUSTED_PROXIES);
         let verify_crawlers = section.value(log, &keys::VERIFY_CRAWLERS);
+        let crawler_ranges = section.get(log, &keys::CRAWLER_RANGES).map(|paths| all_below(folder, paths));
+        let autonomous_systems = section.get(log, &keys::AUTONOMOUS_SYSTEMS).map(|path| below(folder, path));
         let admin_hosts = section.get(log, &keys::ADMIN_HOSTS);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = given_or(log, &section, &keys::WORKERS, cores);
@@ -146,6 +162,8 @@ impl ServerDraft {
             object_max: cache_section.get(log, &keys::OBJECT_MAX),
             state,
             access_log_path,
+            crawler_ranges,
+            autonomous_systems,
             whole: None,
         };
         draft.whole = (|| {
@@ -157,6 +175,8 @@ impl ServerDraft {
                 state: draft.state.as_ref()?.value.clone(),
                 trusted_proxies: plain(trusted_proxies.as_ref())?,
                 verify_crawlers: verify_crawlers?,
+                crawler_ranges: plain(draft.crawler_ranges.as_ref())?,
+                autonomous_systems: draft.autonomous_systems.as_ref().map(|path| path.value.clone()),
                 interface: draft.interface.as_ref().map(|i| i.value.clone()),
                 workers: workers?,
                 connections_max: connections_max?,
@@ -192,6 +212,10 @@ fn given_or<F: super::definition::Form>(
     otherwise: F::Output,
 ) -> Option<F::Output> {
     if section.has(setting) { section.value(log, setting) } else { Some(otherwise) }
+}
+
+fn all_below(folder: &Path, paths: Located<Vec<Located<PathBuf>>>) -> Located<Vec<Located<PathBuf>>> {
+    Located { value: paths.value.into_iter().map(|path| below(folder, path)).collect(), at: paths.at }
 }
 
 fn below(folder: &Path, path: Located<PathBuf>) -> Located<PathBuf> {
@@ -312,7 +336,7 @@ impl SiteDraft {
         let hsts = section.value(log, &keys::HSTS);
         let query = section.below(log, "site.query");
         query.report_unknown(log);
-        let admission = AdmissionDraft::read(&section.below(log, "site.admission"), log);
+        let admission = AdmissionDraft::read(&section.below(log, "site.admission"), folder, log);
         let mut draft = Self {
             query: query.get(log, &keys::QUERY_ALLOW),
             admission,
@@ -371,11 +395,12 @@ pub(super) struct AdmissionDraft {
     pub(super) classes: Option<Located<Vec<Located<PathClass>>>>,
     pub(super) origin_requests_min: Option<Located<u32>>,
     pub(super) origin_requests_max: Option<Located<u32>>,
+    pub(super) api_keys: Option<Located<PathBuf>>,
     whole: Option<Admission>,
 }
 
 impl AdmissionDraft {
-    fn read(section: &Section<'_>, log: &mut Log) -> Self {
+    fn read(section: &Section<'_>, folder: &Path, log: &mut Log) -> Self {
         section.report_unknown(log);
         let mode = section.value(log, &keys::ADMISSION_MODE);
         let wait_max = section.value(log, &keys::WAIT_MAX);
@@ -386,6 +411,7 @@ impl AdmissionDraft {
             classes: section.get(log, &keys::CLASSES),
             origin_requests_min: section.get(log, &keys::CONCURRENCY_MIN),
             origin_requests_max: section.get(log, &keys::CONCURRENCY_MAX),
+            api_keys: section.get(log, &keys::API_KEYS).map(|path| below(folder, path)),
             whole: None,
         };
         draft.whole = (|| {
@@ -396,6 +422,7 @@ impl AdmissionDraft {
                 wait_max: wait_max?,
                 essential: plain(essential.as_ref())?,
                 allow: plain(allow.as_ref())?,
+                api_keys: draft.api_keys.as_ref().map(|path| path.value.clone()),
                 classes: plain(draft.classes.as_ref())?,
                 origin_requests: (least, most),
                 generation: generation?,

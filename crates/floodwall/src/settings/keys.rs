@@ -92,6 +92,10 @@ settings! {
     TRUSTED_PROXIES: ListOf<AddressPrefix> = SERVER.trusted_proxies, Toml("[]"), "[\"192.0.2.0/24\"]", ListOf(AddressPrefix);
     /// How search engines' crawlers are told from those who only call themselves so: `dns` asks this host's resolver for the names of their addresses, a few times a second at most and never while a visitor waits; `off` asks nobody.
     VERIFY_CRAWLERS: OneOf<VerifyCrawlers> = SERVER.verify_crawlers, Toml("\"dns\""), "\"off\"", OneOf(VerifyCrawlers::WORDS);
+    /// Files with the address ranges that crawlers' operators publish, as JSON (`{"prefixes": [{"ipv4Prefix": "192.0.2.0/24"}]}`). Who comes from one of them is let in as a verified crawler. Floodwall fetches none; SIGHUP reads them again.
+    CRAWLER_RANGES: ListOf<FilePath> = SERVER.crawler_ranges, Toml("[]"), "[\"googlebot.json\", \"bingbot.json\"]", ListOf(FilePath);
+    /// A database of autonomous systems (networks by operator) in MaxMind's DB form, as MaxMind, DB-IP and IPinfo give it away. With it an operator's network from which suddenly several times its usual part comes goes after others while there is not room for all. SIGHUP reads it again.
+    AUTONOMOUS_SYSTEMS: FilePath = SERVER.autonomous_systems, InWords("none"), "\"GeoLite2-ASN.mmdb\"", FilePath;
     /// Network interface for the packet filter. Accepted, but without effect in this version.
     INTERFACE: Words = SERVER.interface, InWords("none"), "\"eth0\"", Words;
     /// Worker threads.
@@ -189,6 +193,8 @@ settings! {
     ESSENTIAL: ListOf<SitePath> = SITE_ADMISSION.essential, Toml("[]"), "[\"/emergency\", \"/api/*\"]", ListOf(SitePath);
     /// Clients that are always let in first and asked for nothing: polling offices, monitors. This beats everything else.
     ALLOW: ListOf<AddressPrefix> = SITE_ADMISSION.allow, Toml("[]"), "[\"192.0.2.0/24\"]", ListOf(AddressPrefix);
+    /// File with the keys of programs that may ask the site's API, one a line; after `#` comes what you like. A request that carries one (`X-Api-Key: KEY` or `Authorization: Bearer KEY`) is never challenged and goes before who has proven nothing, as long as the key asks for no more than a visitor's share. The origin gets the key as well, and decides what it opens. SIGHUP reads the file again.
+    API_KEYS: FilePath = SITE_ADMISSION.api_keys, InWords("none"), "\"api-keys.txt\"", FilePath;
     /// Paths that cost the origin much more or less than others, in classes with a budget each. What no class names is of one more, `pages`.
     CLASSES: ListOf<Class> = SITE_ADMISSION.classes, Toml("[]"), "[\"look-up: /polling-place* /search\"]", ListOf(Class);
     /// Requests of one class that may be at the origin at once at the least, however slow it is.

@@ -22,6 +22,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+use crate::client_files::ClientFileKind;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -84,6 +85,10 @@ pub(crate) struct Server {
     pub(crate) trusted_proxies: Vec<Prefix>,
     /// How crawlers are told from those who only call themselves so.
     pub(crate) verify_crawlers: VerifyCrawlers,
+    /// Files with published address ranges of crawlers.
+    pub(crate) crawler_ranges: Vec<PathBuf>,
+    /// Database of autonomous systems.
+    pub(crate) autonomous_systems: Option<PathBuf>,
     /// Interface for the packet filter; nothing is attached in this version.
     pub(crate) interface: Option<String>,
     /// Worker threads, at least one.
@@ -222,6 +227,8 @@ pub(crate) struct Admission {
     pub(crate) essential: Vec<PathPattern>,
     /// Clients that are always let in.
     pub(crate) allow: Vec<Prefix>,
+    /// File with the keys of programs.
+    pub(crate) api_keys: Option<PathBuf>,
     /// Path classes; no two of one name.
     pub(crate) classes: Vec<PathClass>,
     /// Requests of one class at the origin at once: least and most, in order.
@@ -411,6 +418,8 @@ pub(crate) struct ProbeTargets {
     pub(crate) origins: Vec<(Origin, Place)>,
     /// Certificates of every site.
     pub(crate) certificates: Vec<CertificateTarget>,
+    /// Files that say who clients are.
+    pub(crate) client_files: Vec<(ClientFileKind, PathBuf, Place)>,
 }
 
 /// A site's certificate, to be looked at.

@@ -121,6 +121,7 @@ impl StandIn {
         GateFacts {
             client: IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 | u32::try_from(random & 0xff_ffff).unwrap())),
             fingerprint: ClientFingerprint(0),
+            system: None,
             token: proof.map(|proof| (TokenId(random), proof)),
             standing: Standing::Unknown,
             kind: RequestKind::Page,
@@ -170,6 +171,7 @@ impl StandIn {
         let facts = GateFacts {
             client: asked.client.unwrap(),
             fingerprint,
+            system: None,
             token: token.map(|claims| (claims.id, claims.proof)),
             standing: Standing::Unknown,
             kind: RequestKind::Page,
