@@ -48,6 +48,8 @@ struct Part {
     chart: Chart,
     kinds: Vec<Kind>,
     between: Option<String>,
+    /// Of Floodwall: what people are promised and did not get.
+    falls_short: Vec<String>,
     generators: String,
 }
 
@@ -160,12 +162,15 @@ fn part(outcome: &Outcome, number: u32) -> Part {
         p99_untold: latency(share.p99_untold_ms),
     });
     let generators = &outcome.generators;
+    let is_promised = outcome.edge.name == "floodwall";
+    let falls_short = outcome.promises.iter().filter(|promise| is_promised && !promise.kept);
     Part {
         edge: outcome.edge.name.clone(),
         anchor: format!("drill-{number}"),
         chart: Chart::of(outcome),
         kinds: kinds.collect(),
         between: between(&outcome.goodput.under_trouble),
+        falls_short: falls_short.map(ToString::to_string).collect(),
         generators: format!(
             "The generators used {:.0} % of their processor, {:.0} % while a flood was on; sessions began at most {:.1} ms late (99th \
              percentile {:.1} ms), the flood at most {:.1} ms (99th percentile {:.1} ms).",

@@ -10,7 +10,7 @@ use floodwall_policy::SitePolicy;
 use crate::admission::SiteAdmission;
 use crate::cache::CacheSettings;
 use crate::kept::KeptSettings;
-use crate::query::QueryRules;
+use crate::query::{PathPattern, QueryRules};
 use crate::tls::CertificateFiles;
 
 /// Everything the edge needs to run.
@@ -56,6 +56,12 @@ pub struct SiteConfig {
     /// How long past its freshness a copy may be served when the origin fails and the answer
     /// itself does not say; `None` takes the cache's default.
     pub stale_if_error: Option<Duration>,
+    /// The paths it has; where there are none, all of them. Others are answered by the edge (404).
+    pub paths: Vec<PathPattern>,
+    /// Networks that its origins may not be in, whatever their names lead to.
+    pub out_of_reach: Vec<Prefix>,
+    /// Whether a page that is a copy says so, when it answers because the origin fails.
+    pub kept_banner: bool,
     /// Which query parameters its pages read.
     pub query: QueryRules,
     /// Who is let to the origin when there is not room for all.
@@ -76,6 +82,33 @@ pub struct OriginConfig {
     pub port: u16,
     /// Requests in progress at once at the most; further ones wait for their turn.
     pub requests_max: usize,
+}
+
+impl SiteConfig {
+    /// Whether a path is one of the site's.
+    pub(crate) fn declares(&self, path: &str) -> bool {
+        self.paths.is_empty()
+            || (is_unambiguous(path) && self.paths.iter().any(|pattern| pattern.matches(path)))
+    }
+}
+
+/// Whether a path names one thing, however it is read: `/public/../internal` may be either.
+fn is_unambiguous(path: &str) -> bool {
+    let mut steps = path.split('/').skip(1).peekable();
+    while let Some(step) = steps.next() {
+        let is_last = steps.peek().is_none();
+        let step = step.as_bytes();
+        let dots = memchr::memmem::find(step, b"%2e").or_else(|| memchr::memmem::find(step, b"%2E"));
+        let separators = [&b"%2f"[..], b"%2F", b"%5c", b"%5C", b"%00", b"\\"];
+        let hides = separators.iter().any(|hidden| memchr::memmem::find(step, hidden).is_some());
+        if (step.is_empty() && !is_last) || step == b"." || step == b".." || step.starts_with(b"..;") {
+            return false;
+        }
+        if dots.is_some() || hides {
+            return false;
+        }
+    }
+    true
 }
 
 impl OriginConfig {
@@ -123,6 +156,35 @@ impl Default for Timeouts {
             origin_response: Duration::from_secs(30),
             origin_idle: Duration::from_secs(30),
             origin_return: Duration::from_secs(3),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_unambiguous;
+
+    #[test]
+    fn what_may_be_read_in_two_ways_is_not_declared() {
+        for (path, expected) in [
+            ("/", true),
+            ("/news/", true),
+            ("/news/2026.html", true),
+            ("/.well-known/security.txt", true),
+            ("/a%20b/c..d", true),
+            ("/news/../internal", false),
+            ("/news/..", false),
+            ("/news/./x", false),
+            ("/news//internal", false),
+            ("/news/%2e%2e/internal", false),
+            ("/news/%2E./internal", false),
+            ("/news/..;/internal", false),
+            ("/news/..%2finternal", false),
+            ("/news/x%5c..%5cinternal", false),
+            ("/news/\\internal", false),
+            ("/news%00.html", false),
+        ] {
+            assert_eq!(is_unambiguous(path), expected, "{path}");
         }
     }
 }

@@ -70,7 +70,7 @@ counters! {
     #[repr(align(128))]
     WorkerCounters => EdgeCounts {
         connections_accepted, connections_open, connections_refused, connections_timed_out,
-        tls_handshakes_failed, malformed_requests, oversized_headers, unknown_hosts,
+        tls_handshakes_failed, malformed_requests, oversized_headers, unknown_hosts, undeclared_paths,
     }
 }
 

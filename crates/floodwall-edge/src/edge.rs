@@ -66,6 +66,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// See [`EdgeHandle::purge`].
+    pub(crate) fn purge(&self, site: Option<SiteId>, target: &PurgeTarget, depth: PurgeDepth) -> usize {
+        if let (Some(kept), PurgeDepth::Remove) = (self.kept.get(), depth) {
+            kept.purge(site, target);
+        }
+        self.cache.purge(site, target, depth, self.clock.now())
+    }
+}
+
+impl Shared {
     pub(crate) fn phase(&self) -> Phase {
         *self.phases.borrow()
     }
@@ -346,10 +356,7 @@ impl EdgeHandle {
     /// Purges cached answers of one site or of all, with [`PurgeDepth::Remove`] copies on disk too, and says of how many addresses some were purged.
     /// Looks at every cached answer; not for the path of a request.
     pub fn purge(&self, site: Option<SiteId>, target: &PurgeTarget, depth: PurgeDepth) -> usize {
-        if let (Some(kept), PurgeDepth::Remove) = (self.shared.kept.get(), depth) {
-            kept.purge(site, target);
-        }
-        self.shared.cache.purge(site, target, depth, self.shared.clock.now())
+        self.shared.purge(site, target, depth)
     }
 
     /// Figures of the copies on disk, where some are kept.

@@ -30,6 +30,38 @@ fn stop(mut edge: EdgeHandle) {
 }
 
 #[test]
+fn a_page_that_answers_in_the_origins_place_says_so_and_nothing_else_does() {
+    const PAGE: &str = "<!doctype html><html lang=\"es\"><head></head><body><h1>Votar</h1></body></html>";
+    let directory = tempfile::tempdir().unwrap();
+    let mut origin = Origin::start(|asked| match asked.uri().path() {
+        "/data" => page(PAGE, &[CACHEABLE, ("content-type", "application/json")]),
+        "/packed" => page(PAGE, &[CACHEABLE, ("content-type", "text/html"), ("content-encoding", "br")]),
+        _ => page(PAGE, &[CACHEABLE, ("content-type", "text/html; charset=utf-8"), ("etag", "\"v1\"")]),
+    });
+    let mut config = keeping(directory.path(), origin.address);
+    config.sites[0].kept_banner = true;
+    let edge = start(config.clone());
+    for path in ["/", "/data", "/packed"] {
+        assert_eq!(get(&edge, path).text(), PAGE, "{path}: as long as the origin answers");
+    }
+    stop(edge);
+    origin.kill();
+    let edge = start(config);
+    for _ in 0..2 {
+        // From disk, and then from memory.
+        let shown = get(&edge, "/");
+        assert!(shown.text().contains("<body><aside lang=\"es\""), "{}", shown.text());
+        assert!(shown.text().ends_with("</aside><h1>Votar</h1></body></html>"), "{}", shown.text());
+        let length = shown.text().len().to_string();
+        assert_eq!(shown.header("content-length"), Some(length.as_str()));
+        assert_eq!((shown.header("etag"), shown.header("cache-control")), (None, Some("no-store")));
+    }
+    for path in ["/data", "/packed"] {
+        assert_eq!(get(&edge, path).text(), PAGE, "{path}");
+    }
+}
+
+#[test]
 fn pages_survive_a_restart_without_the_origin() {
     let directory = tempfile::tempdir().unwrap();
     let mut origin = Origin::start(|asked| match asked.uri().path() {

@@ -91,6 +91,8 @@ counts! {
         oversized_headers,
         /// Requests for a host that no site declares (421).
         unknown_hosts,
+        /// Requests for a path that their site does not declare (404).
+        undeclared_paths,
         /// Prefixes the limiter keeps track of now (a gauge).
         limiter_prefixes,
         /// Prefixes the limiter forgot early because its table was full.

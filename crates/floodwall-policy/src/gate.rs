@@ -181,6 +181,12 @@ impl Gate {
         }
     }
 
+    /// A request goes to the origin whatever was decided on it, as where decisions are only observed: it
+    /// takes room like others, and is to be released like them.
+    pub fn let_in_all_the_same(&mut self) {
+        self.budget.on_start();
+    }
+
     /// A request that was admitted has ended, in whatever way: one that is never reported takes up
     /// room for good. Then empty [`Self::next_wake`]: there is room.
     pub fn on_release(&mut self, outcome: Outcome, now: Timestamp) {

@@ -140,6 +140,7 @@ mod gate;
 mod known_clients;
 mod known_good;
 mod ladder;
+mod learned_queries;
 mod never_challenged;
 mod origin_budget;
 mod origin_health;
@@ -170,6 +171,7 @@ pub use known_good::{
     ProbeNameError, PublishedRangesError, WELL_KNOWN_CRAWLERS, key_digest, key_list, published_ranges,
 };
 pub use ladder::{Ladder, LadderFacts, Rung};
+pub use learned_queries::LearnedQueries;
 pub use never_challenged::never_challenged;
 pub use origin_budget::{BudgetSettings, BudgetSettingsError, OriginBudget, Outcome, WorkKind};
 pub use origin_health::{CircuitSettings, CircuitSettingsError, OriginCircuit, OriginFailure, Permit};

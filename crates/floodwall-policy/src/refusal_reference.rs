@@ -91,11 +91,13 @@ pub enum Decided {
     OriginBusy,
     /// The origin did not answer, or not well.
     OriginFailed,
+    /// The site declares which paths it has, and not this one.
+    UndeclaredPath,
 }
 
 impl Decided {
     /// All there are.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Answered,
         Self::PrefixRate,
         Self::NoRoom,
@@ -116,6 +118,7 @@ impl Decided {
         Self::NotCached,
         Self::OriginBusy,
         Self::OriginFailed,
+        Self::UndeclaredPath,
     ];
 
     /// Its code in IDs: 1 to 31.
@@ -141,6 +144,7 @@ impl Decided {
             Self::NotCached => 18,
             Self::OriginBusy => 19,
             Self::OriginFailed => 20,
+            Self::UndeclaredPath => 21,
         }
     }
 
@@ -172,6 +176,7 @@ impl Decided {
             Self::NotCached => "not_cached",
             Self::OriginBusy => "origin_busy",
             Self::OriginFailed => "origin_failed",
+            Self::UndeclaredPath => "undeclared_path",
         }
     }
 }

@@ -33,6 +33,7 @@ mod matcher;
 mod search;
 mod surplus;
 mod template;
+pub(crate) use template::path as path_template;
 mod traits;
 
 use calm::CalmSample;

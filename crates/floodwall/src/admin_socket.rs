@@ -17,9 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use floodwall_edge::{ClientRegister, PurgeDepth, PurgeTarget};
 use floodwall_model::Clock;
 use floodwall_policy::{ReferenceKey, SignatureId, SignatureRecord};
-use http::{Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -29,8 +30,9 @@ use serde::Serialize;
 use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
 
-use crate::crawler_watch::CrawlerWatch;
+use crate::client_files::ClientFiles;
 use crate::explain::{AddressFacts, Explanation, Subject, explain_reference, signature_sentences};
+use crate::purge::{self, Purged};
 
 /// The file in the state directory.
 pub(crate) const FILE: &str = "admin.sock";
@@ -49,6 +51,9 @@ pub(crate) trait EdgeAccount: Send + Sync {
 
     /// The rules that live and have ended, with the names of their sites.
     fn rules(&self) -> Vec<(String, SignatureRecord)>;
+
+    /// Purges kept answers of all sites; of how many addresses there were some.
+    fn purge(&self, target: &PurgeTarget, depth: PurgeDepth) -> usize;
 }
 
 /// What the socket's requests are answered from.
@@ -57,7 +62,7 @@ pub(crate) struct AdminDesk {
     /// Names of the settings' sites, in their order.
     pub(crate) sites: Vec<String>,
     pub(crate) account: Arc<dyn EdgeAccount>,
-    pub(crate) crawlers: Option<Arc<CrawlerWatch>>,
+    pub(crate) clients: Arc<ClientFiles>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -69,10 +74,13 @@ impl AdminDesk {
     fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         let answered = match (request.method(), request.uri().path()) {
             (&Method::GET, "/explain") => self.explain(request.uri()).and_then(|answer| json(&answer)),
+            (&Method::POST, "/purge") => self.purge(request.headers()).and_then(|done| json(&done)),
+            (_, "/purge") => Err(Fault(StatusCode::METHOD_NOT_ALLOWED, "POST it".to_owned())),
             (_, "/explain") => Err(Fault(StatusCode::METHOD_NOT_ALLOWED, "GET it".to_owned())),
-            _ => {
-                Err(Fault(StatusCode::NOT_FOUND, "there is GET /explain?subject=ID|ADDRESS|RULE".to_owned()))
-            }
+            _ => Err(Fault(
+                StatusCode::NOT_FOUND,
+                "there are GET /explain?subject=ID|ADDRESS|RULE and POST /purge".to_owned(),
+            )),
         };
         let (status, body) = match answered {
             Ok(body) => (StatusCode::OK, body),
@@ -83,6 +91,18 @@ impl AdminDesk {
         let kind = http::HeaderValue::from_static("application/json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
+    }
+
+    fn purge(&self, fields: &HeaderMap) -> Result<Purged, Fault> {
+        let fault = |message: String| Fault(StatusCode::BAD_REQUEST, message);
+        let target = fields.get(purge::TARGET_FIELD).and_then(|target| target.to_str().ok());
+        let target =
+            target.ok_or_else(|| fault(format!("the field `{}` is missing", purge::TARGET_FIELD)))?;
+        let removed = fields.contains_key(purge::REMOVE_FIELD);
+        let depth = if removed { PurgeDepth::Remove } else { PurgeDepth::Expire };
+        let addresses = self.account.purge(&purge::target_of(target).map_err(fault)?, depth);
+        tracing::info!(target, removed, addresses, "an operator purged kept answers");
+        Ok(Purged { target: target.to_owned(), removed, addresses })
     }
 
     fn explain(&self, uri: &Uri) -> Result<Explanation, Fault> {
@@ -124,9 +144,9 @@ impl AdminDesk {
 
     fn explain_address(&self, address: IpAddr) -> Explanation {
         let mut facts = self.account.address(address);
-        let host = self.crawlers.as_ref().and_then(|crawlers| crawlers.verified_host(address));
-        if let (Some(facts), Some(host)) = (&mut facts, host) {
-            facts.allowed.get_or_insert_with(|| format!("DNS confirms that it is the crawler's host {host}"));
+        if let Some(facts) = &mut facts {
+            facts.allowed = facts.allowed.take().or_else(|| self.clients.why_crawler(address));
+            facts.system = self.clients.autonomous_system(address);
         }
         let nothing = || vec!["The server keeps no account of addresses.".to_owned()];
         Explanation {

@@ -102,6 +102,15 @@ impl ClientFiles {
         Ok(())
     }
 
+    /// Why an address is taken for a crawler's, in words.
+    pub(crate) fn why_crawler(&self, address: IpAddr) -> Option<String> {
+        if self.said.load().crawlers.get(address).is_some() {
+            return Some("it is in a list of server.crawler_ranges".to_owned());
+        }
+        let host = self.crawlers.as_ref()?.verified_host(address)?;
+        Some(format!("DNS confirms that it is the crawler's host {host}"))
+    }
+
     /// Whether there is any file to read.
     pub(crate) fn has_files(&self) -> bool {
         !self.paths.crawler_ranges.is_empty()

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use floodwall_edge::EdgeError;
 
 use crate::settings::{Faults, Settings, TextForm};
-use crate::{check, demo, doctor, drill, explain, logging, probe_credential, replay, serve};
+use crate::{check, demo, doctor, drill, explain, limits, logging, probe_credential, purge, replay, serve};
 
 /// The answer is no, or something failed.
 pub(crate) const EXIT_NO: u8 = 1;
@@ -76,6 +76,15 @@ An ID is read with the secret in the state directory, whether or not the server 
 explained by the running server. Run it as root or as the user Floodwall runs as.
 Exit status: 0 explained, 1 nothing is known or the server does not run, 2 usage or configuration.")]
     Explain(explain::ExplainArguments),
+    /// Say what can be reached through this server and what cannot, in words to repeat
+    #[command(after_help = "\
+Examples:
+  floodwall limits --config /etc/floodwall/floodwall.toml
+  floodwall limits --config /etc/floodwall/floodwall.toml --json
+
+It is said from the settings alone; nothing is tried.
+Exit status: 0 said, 2 usage or configuration.")]
+    Limits(limits::LimitsArguments),
     /// Make what a monitoring probe shows, so that it is let through while visitors wait
     #[command(after_help = "\
 Examples:
@@ -86,6 +95,16 @@ Examples:
 Raising `generation` of the site revokes it, together with all that visitors were given.
 Exit status: 0 made, 1 the secret cannot be read, 2 usage or configuration.")]
     Probe(probe_credential::ProbeArguments),
+    /// Have the running server ask anew for what it keeps, or forget it
+    #[command(after_help = "\
+Examples:
+  floodwall purge https://www.sos.example.gov/deadlines --config /etc/floodwall/floodwall.toml
+  floodwall purge 'https://www.sos.example.gov/news/*' --tag results
+  floodwall purge --all --remove
+
+What is purged stands in while the origin fails, unless --remove is given.
+Exit status: 0 done, 1 the server does not run or refused, 2 usage or configuration.")]
+    Purge(purge::PurgeArguments),
     /// Rehearse: real visitors and floods against this program, on hosts of its own
     #[command(after_help = "\
 Examples:
@@ -196,6 +215,8 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
         }
         Command::Doctor(arguments) => doctor::run(arguments.json, &mut out).into(),
         Command::Explain(arguments) => explain::run(&arguments, &mut out, &mut err).into(),
+        Command::Limits(arguments) => limits::run(&arguments, &mut out).into(),
+        Command::Purge(arguments) => purge::run(&arguments, &mut out, &mut err).into(),
         Command::Probe(arguments) => probe_credential::run(&arguments, &mut out, &mut err).into(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use floodwall_edge::EdgeAccounts;
+use floodwall_edge::{EdgeAccounts, PurgeDepth, PurgeTarget};
 use floodwall_model::Prefix;
 use floodwall_policy::SignatureRecord;
 
@@ -21,6 +21,7 @@ impl EdgeAccount for RunningEdge {
             (!allowed.is_empty()).then(|| format!("it is in site.admission.allow of {}", allowed.join(", ")));
         Some(AddressFacts {
             client: Prefix::of_client(address).to_string(),
+            system: None,
             allowed,
             blocked: None,
             known: accounts.iter().any(|site| site.is_known),
@@ -36,6 +37,10 @@ impl EdgeAccount for RunningEdge {
                 })
                 .collect(),
         })
+    }
+
+    fn purge(&self, target: &PurgeTarget, depth: PurgeDepth) -> usize {
+        self.0.purge(target, depth)
     }
 
     fn rules(&self) -> Vec<(String, SignatureRecord)> {

@@ -7,9 +7,10 @@ use floodwall_edge::{
     AdmissionMode, CacheSettings, EdgeConfig, KeptSettings, OriginConfig, PathPattern, QueryRule, QueryRules,
     SiteAdmission, SiteConfig, Timeouts,
 };
+use floodwall_model::Prefix;
 use floodwall_policy::{BudgetSettings, RateLimit, SitePolicy};
 
-use crate::settings::{self, Cleartext, HostPattern, Settings, Site};
+use crate::settings::{self, Banner, Cleartext, HostPattern, Settings, Site};
 
 /// Requests one origin is given at once, over all workers.
 const ORIGIN_REQUESTS_MAX: usize = 256;
@@ -22,7 +23,7 @@ pub(crate) fn edge_config(settings: &Settings) -> EdgeConfig {
         http: server.http.clone(),
         https: server.https.clone(),
         certificates: settings.sites.iter().filter_map(certificate_files).collect(),
-        sites: settings.sites.iter().map(site_config).collect(),
+        sites: settings.sites.iter().map(|site| site_config(site, &server.internal)).collect(),
         trusted_proxies: server.trusted_proxies.clone(),
         workers: server.workers,
         connections_max: server.connections_max,
@@ -54,7 +55,7 @@ pub(crate) fn edge_config(settings: &Settings) -> EdgeConfig {
     }
 }
 
-fn site_config(site: &Site) -> SiteConfig {
+fn site_config(site: &Site, internal: &[Prefix]) -> SiteConfig {
     SiteConfig {
         name: site.name.as_str().into(),
         hosts: site.hosts.iter().map(|host| host_text(host).into()).collect(),
@@ -73,6 +74,9 @@ fn site_config(site: &Site) -> SiteConfig {
             origin_limit: site.origin_limit.as_ref().and_then(rate_limit),
             request_limit: site.request_limit.as_ref().and_then(rate_limit),
         },
+        paths: site.paths.iter().map(path_pattern).collect(),
+        out_of_reach: if site.may_reach_internal() { Vec::new() } else { internal.to_vec() },
+        kept_banner: site.banner == Banner::On,
         stale_if_error: site.stale_if_error,
         query: QueryRules::new(site.query.iter().map(query_rule).collect()),
         https_only: site.cleartext == Cleartext::Redirect,

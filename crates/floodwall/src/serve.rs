@@ -147,7 +147,7 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
             VerifyCrawlers::Dns => watch_crawlers(&clock),
             VerifyCrawlers::Off => None,
         };
-        let client_files = client_files::start(settings, crawlers.clone());
+        let client_files = client_files::start(settings, crawlers);
         bound.use_register(client_files.clone());
         let admin_socket = open_admin_socket(state);
         let edge = bound.start()?;
@@ -155,7 +155,7 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
             key: ReferenceKey::new(&secret),
             sites: settings.sites.iter().map(|site| site.name.clone()).collect(),
             account: Arc::new(RunningEdge(edge.accounts())),
-            crawlers,
+            clients: client_files.clone(),
             clock: clock.clone(),
         };
         let addresses = Addresses { edge: edge.addresses().clone(), admin: admin_address };

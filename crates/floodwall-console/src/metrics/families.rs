@@ -188,6 +188,12 @@ const EDGE: &[Declared<EdgeCounts, u64>] = &[
     ("floodwall_unknown_hosts", "Requests for a host that no site declares (421)", Kind::Counter, |c| {
         c.unknown_hosts
     }),
+    (
+        "floodwall_undeclared_paths",
+        "Requests for a path that their site does not declare (404)",
+        Kind::Counter,
+        |c| c.undeclared_paths,
+    ),
     ("floodwall_limiter_prefixes", "Prefixes the limiter tracks now", Kind::Gauge, |c| c.limiter_prefixes),
     ("floodwall_limiter_evictions", "Prefixes forgotten early: the table was full", Kind::Counter, |c| {
         c.limiter_evictions
@@ -315,6 +321,7 @@ mod tests {
             malformed_requests: 6,
             oversized_headers: 7,
             unknown_hosts: 8,
+            undeclared_paths: 0,
             limiter_prefixes: 9,
             limiter_evictions: 10,
             limiter_bytes_max: 11,

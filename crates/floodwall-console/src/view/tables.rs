@@ -32,6 +32,9 @@ const EDGE: &[Wording<EdgeCounts>] = &[
     ("malformed_requests", "Malformed requests (answered 400)", |c| format::count(c.malformed_requests)),
     ("oversized_headers", "Headers too large (answered 431)", |c| format::count(c.oversized_headers)),
     ("unknown_hosts", "Requests for unknown hosts (answered 421)", |c| format::count(c.unknown_hosts)),
+    ("undeclared_paths", "Requests for undeclared paths (answered 404)", |c| {
+        format::count(c.undeclared_paths)
+    }),
 ];
 
 const MEMORY: &[Wording<EdgeCounts>] = &[

@@ -77,6 +77,11 @@ impl EdgeAccounts {
             .collect()
     }
 
+    /// As [`EdgeHandle::purge`](crate::EdgeHandle::purge), for all sites.
+    pub fn purge(&self, target: &crate::PurgeTarget, depth: crate::PurgeDepth) -> usize {
+        self.0.purge(None, target, depth)
+    }
+
     /// The rules of each site's signatures that live, and those that have ended lately.
     #[must_use]
     pub fn rules(&self) -> Vec<(Arc<str>, SignatureRecord)> {

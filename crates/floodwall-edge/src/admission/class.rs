@@ -104,6 +104,11 @@ impl PathClass {
         (offered, rung)
     }
 
+    /// See [`Gate::let_in_all_the_same`].
+    pub(super) fn let_in_all_the_same(&self) {
+        self.inner.lock().gate.let_in_all_the_same();
+    }
+
     /// What was let in has ended.
     pub(super) fn release(&self, outcome: Outcome, now: Timestamp) {
         let mut inner = self.inner.lock();

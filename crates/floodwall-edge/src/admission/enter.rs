@@ -92,14 +92,19 @@ pub(crate) async fn enter(
             if rung == Rung::Open {
                 site.known.lock().note(Prefix::of_client(visit.client), now);
                 site.signatures.note_calm(visit, &seen, now);
+                let client = Prefix::of_client(visit.client);
+                site.queries.lock().note(visit.target.path(), visit.target.query(), client);
             }
             return Ok(Pass::new(&worker, AtGate::of(visit, place), now));
         }
-        Offered::Waits(id, told) if observes => {
-            drop(Waits::new(&worker, AtGate::of(visit, place), id, told));
-            return Ok(Pass::uncounted(&worker, now));
+        offered if observes => {
+            let gate = AtGate::of(visit, place);
+            if let Offered::Waits(id, told) = offered {
+                drop(Waits::new(&worker, gate, id, told));
+            }
+            class.let_in_all_the_same();
+            return Ok(Pass::new(&worker, gate, now));
         }
-        _ if observes => return Ok(Pass::uncounted(&worker, now)),
         Offered::Waits(id, told) => {
             ledger.set_waits_for_origin(true);
             let woken = Waits::new(&worker, AtGate::of(visit, place), id, told).woken().await;

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use floodwall_model::{GateMode, GateStatus, PersonReport, Prefix, SiteId, Timestamp};
 use floodwall_policy::{
-    BudgetSettings, CrawlerStanding, Gate, GateSettings, Keyring, KnownClients, PrefixMap, ReferenceKey,
-    Secret, SignatureRecord, SiteTag, TokenId, never_challenged,
+    BudgetSettings, CrawlerStanding, Gate, GateSettings, Keyring, KnownClients, LearnedQueries, PrefixMap,
+    ReferenceKey, Secret, SignatureRecord, SiteTag, TokenId, never_challenged,
 };
 use parking_lot::Mutex;
 
@@ -77,6 +77,7 @@ pub(crate) struct SiteGates {
     /// The last is for all paths.
     classes: Vec<PathClass>,
     pub(super) known: Mutex<KnownClients>,
+    pub(super) queries: Mutex<LearnedQueries>,
     pub(super) reports: Reports,
     pub(super) signatures: Signatures,
 }
@@ -233,6 +234,7 @@ impl SiteGates {
             tag: SiteTag::of_name(&site.name),
             classes: classes.collect(),
             known: Mutex::new(KnownClients::new(hash_seed)),
+            queries: Mutex::new(LearnedQueries::new(hash_seed)),
             reports: Reports::default(),
             signatures: Signatures::new(hash_seed),
             allowed: PrefixMap::new(admission.allow.iter().map(|prefix| (*prefix, ()))),

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use floodwall_model::{SiteId, Timestamp};
 use floodwall_policy::{Outcome, WorkKind};
+use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 
 use crate::proxy::Visit;
@@ -145,6 +146,21 @@ fn says_overload(status: StatusCode) -> bool {
         status,
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
     )
+}
+
+/// While so much is asked of a site's path: the same address without query parameters that nobody uses in
+/// calm times, under which there may be a copy. `None` where it would be no other address.
+pub(crate) fn without_unused_parameters(worker: &Worker, visit: &Visit) -> Option<PathAndQuery> {
+    if !matches!(visit.method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    let (path, query) = (visit.target.path(), visit.target.query()?);
+    let house = &worker.shared.gatehouse;
+    if !house.class_of(visit.site, path)?.1.is_pressed() {
+        return None;
+    }
+    let reduced = house.site(visit.site)?.queries.lock().reduced(path, query)?;
+    PathAndQuery::from_maybe_shared(bytes::Bytes::from(reduced)).ok()
 }
 
 /// Whether so much is asked of a site's path that the cache should work harder: stale copies are served

@@ -8,6 +8,7 @@
 //! - [`overload`]: what people meet while more want to reach an origin than it can carry: the choice
 //!   between work and waiting, the waiting room, no room.
 
+pub(crate) mod banner;
 mod document;
 mod language;
 mod overload;
@@ -23,7 +24,7 @@ pub(crate) use overload::{
 };
 pub(crate) use refusals::{
     header_too_large, loop_detected, malformed_request, malformed_request_bytes, method_not_allowed,
-    moved_to_https, not_cached, origin_failed, too_many_requests, unknown_host,
+    moved_to_https, not_cached, origin_failed, too_many_requests, undeclared_path, unknown_host,
 };
 
 #[cfg(test)]

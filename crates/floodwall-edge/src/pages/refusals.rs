@@ -29,6 +29,12 @@ pub(crate) fn unknown_host(to: impl Into<Addressee>) -> Response<Payload> {
     page(StatusCode::MISDIRECTED_REQUEST, to.language.texts().refusals.unknown_host, to)
 }
 
+/// The site has no such path, by its own declaration.
+pub(crate) fn undeclared_path(to: impl Into<Addressee>) -> Response<Payload> {
+    let to = to.into();
+    page(StatusCode::NOT_FOUND, to.language.texts().refusals.undeclared_path, to)
+}
+
 /// The method is one no public website needs at its edge.
 pub(crate) fn method_not_allowed(to: impl Into<Addressee>) -> Response<Payload> {
     let to = to.into();

@@ -85,6 +85,23 @@ pub(super) fn at_once(
     }
 }
 
+/// Answers from the copy of the same address without parameters that nobody uses in calm times, while
+/// more is asked for than the origin can answer. `None`, and the visit as it was, where there is none.
+pub(super) fn without_unused_parameters(
+    ledger: &mut Ledger,
+    visit: &mut Visit,
+    now: Timestamp,
+) -> Option<Response<Payload>> {
+    let reduced = admission::without_unused_parameters(&ledger.worker, visit)?;
+    let asked_for = std::mem::replace(&mut visit.target, reduced);
+    let found = ledger.worker.shared.cache.look_up(&visit.cache_request(false), now);
+    let answer = at_once(ledger, visit, &found, Served::Hit, now);
+    if answer.is_none() {
+        visit.target = asked_for;
+    }
+    answer
+}
+
 /// Answers a request that [`at_once`] found to have to wait.
 pub(super) async fn answer(
     ledger: &mut Ledger,
@@ -208,7 +225,13 @@ pub(crate) fn from_cache(
             note_cache(ledger, "hit");
         }
     }
-    stored_answer(visit, copy, served, now)
+    let mut response = stored_answer(visit, copy, served, now);
+    let has_failed = matches!(served, Served::StaleIfError(_) | Served::Kept(_));
+    let site = ledger.worker.shared.config.sites.get(usize::from(visit.site.0));
+    if has_failed && site.is_some_and(|site| site.kept_banner) {
+        pages::banner::put_on(&mut response, now.wall_unix_seconds());
+    }
+    response
 }
 
 /// The stored response as an answer to this visitor: 304 where their own copy is good, a part where

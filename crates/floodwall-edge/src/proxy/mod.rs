@@ -64,6 +64,11 @@ pub(crate) fn begin(mut ledger: Ledger, peer: Peer, head: Parts, incoming: Incom
     let body = RequestBody::of_visitor(incoming, &ledger.worker, visit.site);
     let now = ledger.received;
     let found = ledger.worker.shared.cache.look_up(&visit.cache_request(!body.is_empty()), now);
+    if matches!(found, LookUp::Miss { .. })
+        && let Some(response) = cached::without_unused_parameters(&mut ledger, &mut visit, now)
+    {
+        return Begun::Answered(finish(ledger, is_head, response));
+    }
     match cached::at_once(&mut ledger, &visit, &found, Served::Hit, now) {
         Some(response) => Begun::Answered(finish(ledger, is_head, response)),
         None => {
@@ -163,6 +168,9 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
     if let Some(refusal) = refuse_outright(ledger, client.address, &parts) {
         return Err(Box::new(refusal));
     }
+    if let Some(refusal) = refuse_undeclared(ledger, site, client.address, &parts) {
+        return Err(Box::new(refusal));
+    }
     ledger.secure = https;
     if !https
         && shared.config.sites.get(usize::from(site.0)).is_some_and(|site| site.https_only)
@@ -210,6 +218,24 @@ fn refuse_outright(ledger: &mut Ledger, client: IpAddr, parts: &Parts) -> Option
         return Some(pages::loop_detected(to(ledger, Decided::Loop)));
     }
     None
+}
+
+/// What a site does not declare reaches no origin, and no copy of it is looked for.
+fn refuse_undeclared(
+    ledger: &mut Ledger,
+    site: SiteId,
+    client: IpAddr,
+    parts: &Parts,
+) -> Option<Response<Payload>> {
+    let worker = ledger.worker.clone();
+    let declared = worker.shared.config.sites.get(usize::from(site.0))?.declares(parts.uri.path());
+    let is_ours = parts.uri.path().starts_with("/.well-known/floodwall/");
+    if declared || is_ours {
+        return None;
+    }
+    worker.counters.worker.undeclared_paths.add(1);
+    let reference = reference(ledger, client, Decided::UndeclaredPath);
+    Some(pages::undeclared_path(Addressee::of(&parts.headers, reference)))
 }
 
 /// Whether an HTTP/2 header is over the limit in bytes; HTTP/1 ones are measured by the request guard.

@@ -12,14 +12,16 @@ pub(crate) mod probe;
 mod request;
 mod resolve;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use floodwall_model::{OriginHealth, OriginStatus, SiteId, Timestamp};
-use floodwall_policy::{CircuitSettings, OriginFailure as Cause, Permit, SharedCircuit};
+use floodwall_policy::{CircuitSettings, OriginFailure as Cause, Permit, PrefixMap, SharedCircuit};
 use http::StatusCode;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{OriginConfig, SiteConfig};
@@ -110,6 +112,8 @@ pub(crate) struct Origin {
     /// `Host` for the edge's own probes.
     probe_host: Arc<str>,
     resolved: Resolved,
+    /// Networks it may not be in.
+    out_of_reach: PrefixMap<()>,
     circuit: SharedCircuit,
     /// What the circuit says, readable without its lock.
     down: AtomicBool,
@@ -126,12 +130,19 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    fn new(config: &OriginConfig, number: usize, probe_host: Arc<str>, returned: Arc<Notify>) -> Self {
+    fn new(
+        config: &OriginConfig,
+        site: &SiteConfig,
+        number: usize,
+        probe_host: Arc<str>,
+        returned: Arc<Notify>,
+    ) -> Self {
         Self {
             url: config.url().into(),
             number,
             probe_host,
             resolved: Resolved::default(),
+            out_of_reach: PrefixMap::new(site.out_of_reach.iter().map(|prefix| (*prefix, ()))),
             circuit: SharedCircuit::new(CircuitSettings::default()),
             down: AtomicBool::new(false),
             last_answer_nanos: AtomicU64::new(0),
@@ -143,6 +154,18 @@ impl Origin {
             returned,
             config: config.clone(),
         }
+    }
+
+    /// Those of its addresses that the settings let the edge reach.
+    fn within_reach(&self, addresses: &[SocketAddr]) -> std::io::Result<SmallVec<[SocketAddr; 4]>> {
+        let within = addresses.iter().filter(|address| self.out_of_reach.get(address.ip()).is_none());
+        let within: SmallVec<[SocketAddr; 4]> = within.copied().collect();
+        if within.is_empty() {
+            let problem =
+                format!("{} is in a network that server.internal keeps out of reach", self.config.host);
+            return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, problem));
+        }
+        Ok(within)
     }
 
     pub(crate) fn is_down(&self) -> bool {
@@ -241,7 +264,7 @@ impl Origins {
             let origins = site.origins.iter().map(|config| {
                 number += 1;
                 let host = named.cloned().unwrap_or_else(|| config.host.as_str().into());
-                Arc::new(Origin::new(config, number, host, hope.returned()))
+                Arc::new(Origin::new(config, site, number, host, hope.returned()))
             });
             SiteOrigins { origins: origins.collect(), next: AtomicUsize::new(0), hope }
         });

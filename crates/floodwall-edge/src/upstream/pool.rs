@@ -74,7 +74,7 @@ pub(crate) async fn connect(
     let connecting = async {
         let look_up = || tokio::net::lookup_host((host, port));
         let addresses = origin.resolved.addresses(host, port, now, look_up).await?;
-        TcpStream::connect(&addresses[..]).await
+        TcpStream::connect(&origin.within_reach(&addresses)?[..]).await
     };
     let stream = match tokio::time::timeout(patience, connecting).await {
         Ok(Ok(stream)) => stream,

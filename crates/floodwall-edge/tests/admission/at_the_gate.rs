@@ -203,10 +203,12 @@ fn observing_refuses_nobody_and_counts() {
     let mut all: Vec<Visitor> =
         (0..20).map(|number| Person::new(number).send(&edge, &format!("/look-up?{number}"))).collect();
     until("all are at the origin", || origin.in_progress_max() == 20);
+    assert_eq!(gate(&edge).in_flight, 20, "who is let in all the same is counted");
     origin.open_gate();
     for visitor in &mut all {
         assert_eq!(visitor.read_answer(false).status, 200);
     }
+    until("all places are given back", || gate(&edge).in_flight == 0);
     let counts = gate(&edge).counts;
     assert!(counts.challenged_redirect + counts.refused_no_room + counts.waited >= 18, "{counts:?}");
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::support::origin::page;
-use crate::support::start_with_clock;
 use crate::support::{Answer, Origin, TestClock, Visitor, until};
+use crate::support::{start_with, start_with_clock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use floodwall_edge::EdgeHandle;
@@ -123,6 +123,48 @@ fn what_visitors_carry_for_the_edge_makes_no_answer_private() {
     assert_eq!(carrying.ask(&edge, "/deadlines").status, 200);
     let asked = origin.asked();
     assert_eq!(asked[1].headers()["cookie"], "_ga=anything; session=1", "what is for the edge stays there");
+}
+
+#[test]
+fn under_pressure_parameters_that_nobody_uses_in_calm_times_lead_to_the_kept_page() {
+    let clock = TestClock::standing();
+    let of_origin = clock.clone();
+    let origin = Origin::start(move |asked| {
+        let is_kept = asked.uri().path() == "/news";
+        if is_kept {
+            // It takes as long as the edge believes of an origin it does not know.
+            of_origin.skip(Duration::from_millis(100));
+        }
+        let kept = ("cache-control", if is_kept { "public, max-age=6000" } else { "no-store" });
+        page(&asked.uri().to_string(), &[kept])
+    });
+    let edge = start_with(one_at_a_time(&origin), clock);
+    for number in 0..240 {
+        let (asked, status) = (format!("/news?page={number}"), 200);
+        assert_eq!(Person::new(5_000 + number).ask(&edge, &asked).status, status);
+        until("its place is given back", || gate(&edge).in_flight == 0);
+    }
+    assert_eq!(Person::new(6_000).ask(&edge, "/news").status, 200);
+    until("all places are given back", || gate(&edge).in_flight == 0);
+    // In calm times the origin decides what a parameter means.
+    assert_eq!(Person::new(6_000).ask(&edge, "/news?cb=1").text(), "/news?cb=1");
+    until("all places are given back", || gate(&edge).in_flight == 0);
+    let _held = fill(&edge, &origin);
+    let _person = climb_to_choice(&edge);
+    let before = origin.count();
+    for (asked, answered) in [
+        ("/news?cb=2", Some("/news")),
+        ("/news?page=7&cb=3", Some("/news?page=7")),
+        ("/news?page=7", Some("/news?page=7")),
+        // There is no copy of it, and it may mean something.
+        ("/news?page=9000", None),
+        ("/look-up?cb=1", None),
+    ] {
+        let answer = Person::new(9_000).ask(&edge, asked);
+        let text = (answer.status == 200).then(|| answer.text());
+        assert_eq!(text.as_deref(), answered, "{asked}");
+    }
+    assert_eq!(origin.count(), before);
 }
 
 #[test]

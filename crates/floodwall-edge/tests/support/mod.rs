@@ -89,6 +89,9 @@ pub fn site(name: &str, hosts: &[&str], origins: &[SocketAddr]) -> SiteConfig {
             .map(|o| OriginConfig { host: o.ip().to_string(), port: o.port(), requests_max: 256 })
             .collect(),
         policy: SitePolicy::default(),
+        paths: Vec::new(),
+        kept_banner: false,
+        out_of_reach: Vec::new(),
         stale_if_error: None,
         https_only: false,
         hsts: None,
@@ -108,6 +111,10 @@ pub fn start(config: EdgeConfig) -> EdgeHandle {
 pub fn start_with_clock(config: EdgeConfig) -> (EdgeHandle, Arc<TestClock>) {
     let clock = TestClock::standing();
     (BoundEdge::bind(config, clock.clone(), None).unwrap().start().unwrap(), clock)
+}
+
+pub fn start_with(config: EdgeConfig, clock: Arc<TestClock>) -> EdgeHandle {
+    BoundEdge::bind(config, clock, None).unwrap().start().unwrap()
 }
 
 /// With a clock that stands still, this secret, and this register of clients.

@@ -8,7 +8,7 @@ const NAME_MAX: usize = 40;
 const ID_MIN: usize = 4;
 
 /// Writes the path with `{n}` for numbers and `{id}` for what looks like an identifier.
-pub(super) fn path(path: &str, feed: &mut impl FnMut(&[u8])) {
+pub(crate) fn path(path: &str, feed: &mut impl FnMut(&[u8])) {
     parts(path.split('/'), b"/", feed);
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -33,17 +33,36 @@ pub(crate) enum AskError {
 
 /// Asks `GET` of a path and query; the answer's JSON.
 pub(crate) fn get(directory: &Path, path_and_query: &str) -> Result<String, AskError> {
+    ask(directory, Method::GET, path_and_query, &[])
+}
+
+/// Asks `POST` of a path, with these fields; the answer's JSON.
+pub(crate) fn post(directory: &Path, path: &str, fields: &[(&str, &str)]) -> Result<String, AskError> {
+    ask(directory, Method::POST, path, fields)
+}
+
+fn ask(
+    directory: &Path,
+    method: Method,
+    path_and_query: &str,
+    fields: &[(&str, &str)],
+) -> Result<String, AskError> {
     let path = directory.join(FILE);
     let failed = |why: String| AskError::Failed { path: path.clone(), why };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(error.to_string()))?;
     runtime.block_on(async {
-        let conversation = tokio::time::timeout(TIME_MAX, converse(&path, path_and_query));
+        let conversation = tokio::time::timeout(TIME_MAX, converse(&path, method, path_and_query, fields));
         conversation.await.map_err(|_| failed("it took longer than 10 s".to_owned()))?
     })
 }
 
-async fn converse(path: &Path, path_and_query: &str) -> Result<String, AskError> {
+async fn converse(
+    path: &Path,
+    method: Method,
+    path_and_query: &str,
+    fields: &[(&str, &str)],
+) -> Result<String, AskError> {
     let failed =
         |why: &dyn std::fmt::Display| AskError::Failed { path: path.to_owned(), why: why.to_string() };
     let stream = UnixStream::connect(path).await.map_err(|error| match error.kind() {
@@ -56,8 +75,9 @@ async fn converse(path: &Path, path_and_query: &str) -> Result<String, AskError>
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
     let connection = tokio::spawn(connection);
-    let request = Request::get(path_and_query).header(header::HOST, "floodwall").body(Empty::<Bytes>::new());
-    let request = request.map_err(|error| failed(&error))?;
+    let request = Request::builder().method(method).uri(path_and_query).header(header::HOST, "floodwall");
+    let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    let request = request.body(Empty::<Bytes>::new()).map_err(|error| failed(&error))?;
     let response = sender.send_request(request).await.map_err(|error| failed(&error))?;
     let status = response.status();
     #[expect(clippy::disallowed_methods, reason = "it is limited")]

@@ -5,6 +5,7 @@ use floodwall_policy::{Decided, RefusalNote, Rung, Secret};
 
 use super::client::{AskError, get};
 use super::*;
+use crate::client_files::ClientFilePaths;
 
 struct StoppedClock;
 
@@ -22,6 +23,7 @@ impl EdgeAccount for OneAddress {
         address.is_ipv4().then_some(AddressFacts {
             client,
             allowed: None,
+            system: None,
             blocked: None,
             known: true,
             sites: Vec::new(),
@@ -30,6 +32,10 @@ impl EdgeAccount for OneAddress {
 
     fn rules(&self) -> Vec<(String, SignatureRecord)> {
         vec![("sos".to_owned(), crate::explain::sample_rule())]
+    }
+
+    fn purge(&self, target: &PurgeTarget, depth: PurgeDepth) -> usize {
+        usize::from(*target == PurgeTarget::All) + usize::from(depth == PurgeDepth::Remove)
     }
 }
 
@@ -47,7 +53,7 @@ fn served(ask: impl FnOnce(&Path) + Send + 'static) {
             key: key(),
             sites: vec!["sos".to_owned()],
             account: Arc::new(OneAddress),
-            crawlers: None,
+            clients: ClientFiles::read(ClientFilePaths::default(), None).0,
             clock: Arc::new(StoppedClock),
         };
         let path = directory.path().to_owned();
@@ -121,4 +127,28 @@ fn who_asks_where_no_server_is_hears_that() {
     assert!(matches!(get(directory.path(), "/explain"), Err(AskError::NotRunning(_))));
     drop(std::os::unix::net::UnixListener::bind(directory.path().join(FILE)).unwrap());
     assert!(matches!(get(directory.path(), "/explain"), Err(AskError::NotRunning(_))));
+}
+
+#[test]
+fn what_is_kept_is_purged_and_what_cannot_be_read_is_said() {
+    served(|directory| {
+        let post = |fields: &[(&str, &str)]| client::post(directory, "/purge", fields);
+        for (fields, expected) in [
+            (&[("floodwall-purge", "*")][..], Ok(1)),
+            (&[("floodwall-purge", "*"), ("floodwall-purge-remove", "1")], Ok(2)),
+            (&[("floodwall-purge", "tag:news")], Ok(0)),
+            (&[("floodwall-purge", "/news")], Err("is no address")),
+            (&[], Err("is missing")),
+        ] {
+            match (post(fields), expected) {
+                (Ok(answer), Ok(count)) => {
+                    let purged: Purged = serde_json::from_str(&answer).unwrap();
+                    assert_eq!(purged.addresses, count, "{fields:?}");
+                }
+                (Err(error), Err(word)) => assert!(error.to_string().contains(word), "{error}"),
+                (answer, _) => panic!("{fields:?}: {answer:?}"),
+            }
+        }
+        assert!(get(directory, "/purge").is_err());
+    });
 }

@@ -8,7 +8,7 @@ use super::Probed;
 use crate::client_files;
 use crate::doctor::PORTS_BELOW_1024;
 use crate::doctor::machine::{CONNECT_TIMEOUT, Machine, may_write_or_make, port_holder};
-use crate::settings::{Origin, Place, ProbeTargets};
+use crate::settings::{Origin, OriginTarget, Place, ProbeTargets};
 
 /// Origins tried at once. Each takes a thread for [`CONNECT_TIMEOUT`] at most, or as long as the
 /// resolver takes.
@@ -105,9 +105,7 @@ pub(super) fn origins(machine: &dyn Machine, targets: &ProbeTargets) -> Vec<Prob
         std::thread::scope(|scope| {
             let probes: Vec<_> = chunk
                 .iter()
-                .map(|(origin, place)| {
-                    scope.spawn(|| origin_fault(machine, origin, place, &targets.listeners))
-                })
+                .map(|target| scope.spawn(|| origin_fault(machine, target, &targets.listeners)))
                 .collect();
             // A probe that panicked found nothing; its message is on standard error already.
             found.extend(probes.into_iter().filter_map(|probe| probe.join().ok().flatten()));
@@ -118,10 +116,10 @@ pub(super) fn origins(machine: &dyn Machine, targets: &ProbeTargets) -> Vec<Prob
 
 fn origin_fault(
     machine: &dyn Machine,
-    origin: &Origin,
-    place: &Place,
+    target: &OriginTarget,
     listeners: &[(SocketAddr, Place)],
 ) -> Option<Probed> {
+    let OriginTarget { origin, place, out_of_reach } = target;
     let literal = origin.literal_address();
     let resolved = match literal {
         Some(address) => Ok(vec![address]),
@@ -138,6 +136,18 @@ fn origin_fault(
         // What the addresses alone prove was said with the settings.
         return (!address.ip().is_loopback() || literal.is_none())
             .then(|| Probed::error(place, format!("the origin is Floodwall itself: {listens}"), fix));
+    }
+    let beyond =
+        addresses.iter().find(|address| out_of_reach.iter().any(|prefix| prefix.contains(address.ip())));
+    if let Some(address) = beyond {
+        let problem = format!(
+            "{} leads to {}, which server.internal keeps out of the public's reach",
+            origin.host,
+            address.ip()
+        );
+        let fix = "write the name of a server for the public: Floodwall does not connect to this one";
+        // What the address alone proves was said with the settings.
+        return literal.is_none().then(|| Probed::error(place, problem, fix));
     }
     let mut failures = Vec::new();
     for address in addresses.iter().take(ADDRESSES_MAX) {

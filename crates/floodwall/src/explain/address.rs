@@ -10,6 +10,9 @@ use super::words::rung_words;
 pub(crate) struct AddressFacts {
     /// The prefix it is counted under.
     pub(crate) client: String,
+    /// The number of the autonomous system it belongs to, where there is a database of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) system: Option<u32>,
     /// Why it is let in before everybody: a list of the settings, a verified crawler, an operator's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) allowed: Option<String>,
@@ -41,6 +44,9 @@ impl AddressFacts {
     /// In words, a sentence each.
     pub(crate) fn sentences(&self) -> Vec<String> {
         let mut sentences = vec![format!("It is counted as {}.", self.client)];
+        if let Some(number) = self.system {
+            sentences.push(format!("It belongs to autonomous system {number}."));
+        }
         if let Some(why) = &self.blocked {
             sentences.push(format!("It is refused everywhere: {why}."));
         }

@@ -129,6 +129,7 @@ fn an_address_in_words() {
     };
     let calm = AddressFacts {
         client: "192.0.2.7/32".to_owned(),
+        system: None,
         allowed: None,
         blocked: None,
         known: true,
@@ -136,6 +137,7 @@ fn an_address_in_words() {
     };
     let troubled = AddressFacts {
         client: "2001:db8:1:2::/64".to_owned(),
+        system: Some(64_496),
         allowed: Some("office `town-hall` of the settings".to_owned()),
         blocked: Some(
             "by an operator since 2026-11-03T14:02:07Z, until 2026-11-03T15:02:07Z: \"floods\"".to_owned(),

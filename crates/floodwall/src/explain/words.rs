@@ -11,6 +11,15 @@ pub(crate) struct Words {
 const COME_BACK: &str = "Nothing is held against the visitor: loading the page again later is enough.";
 const NOT_OURS: &str = "Nobody was refused: no rule of Floodwall's had a part in it.";
 
+const UNKNOWN_HOST: (&str, &str) = (
+    "The request was refused (421): no site of the settings has the host it asked for.",
+    "See the link the visitor followed, and `hosts` of the site.",
+);
+const UNDECLARED_PATH: (&str, &str) = (
+    "The request was refused (404): the site's settings name the paths it has, and not this one.",
+    "See the link the visitor followed, and `paths` of the site.",
+);
+
 /// The one place that says what each decision means.
 pub(crate) fn words(decided: Decided) -> Words {
     let (happened, advice) = match decided {
@@ -55,10 +64,8 @@ pub(crate) fn words(decided: Decided) -> Words {
             "The connection was ended for what it did, such as frames without end or an answer it did not take.",
             "No browser does that. If it is a program of your own, see what it was sending.",
         ),
-        Decided::UnknownHost => (
-            "The request was refused (421): no site of the settings has the host it asked for.",
-            "See the link the visitor followed, and `hosts` of the site.",
-        ),
+        Decided::UnknownHost => UNKNOWN_HOST,
+        Decided::UndeclaredPath => UNDECLARED_PATH,
         Decided::Malformed => (
             "The request was refused (400 or 431): it was malformed, or its header was too large.",
             "In a browser it is mostly cookies that have grown too large: deleting the site's cookies helps.",

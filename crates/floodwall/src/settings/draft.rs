@@ -12,8 +12,9 @@ use super::section::{Log, Section};
 use crate::client_files::ClientFileKind;
 
 use super::{
-    AccessLog, Admission, Cache, CertificatePaths, CertificateTarget, Cleartext, HostPattern, Kept, Origin,
-    PathClass, Place, ProbeTargets, QueryRule, RateLimit, SITES_MAX, Server, Settings, Site, Store, Timeouts,
+    AccessLog, Admission, Banner, Cache, CertificatePaths, CertificateTarget, Cleartext, HostPattern, Kept,
+    Origin, OriginTarget, PathClass, PathPattern, Place, ProbeTargets, QueryRule, RateLimit, SITES_MAX,
+    Server, Settings, Site, Store, Timeouts, may_reach_internal,
 };
 
 /// What was read of a file. A part that could not be read whole is `None`; the log says why.
@@ -37,6 +38,7 @@ pub(super) struct ServerDraft {
     access_log_path: Option<Located<PathBuf>>,
     pub(super) crawler_ranges: Option<Located<Vec<Located<PathBuf>>>>,
     pub(super) autonomous_systems: Option<Located<PathBuf>>,
+    pub(super) internal: Vec<Prefix>,
     whole: Option<Server>,
 }
 
@@ -57,6 +59,8 @@ pub(super) struct SiteDraft {
     pub(super) origin_burst: Option<Located<u32>>,
     pub(super) query: Option<Located<Vec<Located<QueryRule>>>>,
     pub(super) admission: AdmissionDraft,
+    /// Whether its origins may be where the public must not reach.
+    pub(super) may_reach_internal: bool,
     whole: Option<Site>,
 }
 
@@ -105,7 +109,11 @@ impl Draft {
             targets.client_files.extend(keys.map(|(path, place)| (ClientFileKind::ApiKeys, path, place)));
             let key_of = |key: &str| format!("{}.{key}", site.path);
             let origins = elements(site.origins.as_ref());
-            targets.origins.extend(origins.map(|o| (o.value.clone(), located(&key_of("origin"), &o.at))));
+            targets.origins.extend(origins.map(|o| OriginTarget {
+                origin: o.value.clone(),
+                place: located(&key_of("origin"), &o.at),
+                out_of_reach: if site.may_reach_internal { Vec::new() } else { server.internal.clone() },
+            }));
             let certificate = path(&site.certificate, &key_of("certificate"));
             if let (Some(certificate), Some(key)) = (certificate, path(&site.key, &key_of("key"))) {
                 let hosts = elements(site.hosts.as_ref()).map(|h| h.value.clone()).collect();
@@ -132,6 +140,7 @@ impl ServerDraft {
         let state = section.get(log, &keys::STATE).map(|path| below(folder, path));
         let trusted_proxies = section.get(log, &keys::TRUSTED_PROXIES);
         let verify_crawlers = section.value(log, &keys::VERIFY_CRAWLERS);
+        let internal = section.get(log, &keys::INTERNAL);
         let crawler_ranges = section.get(log, &keys::CRAWLER_RANGES).map(|paths| all_below(folder, paths));
         let autonomous_systems = section.get(log, &keys::AUTONOMOUS_SYSTEMS).map(|path| below(folder, path));
         let admin_hosts = section.get(log, &keys::ADMIN_HOSTS);
@@ -164,6 +173,7 @@ impl ServerDraft {
             access_log_path,
             crawler_ranges,
             autonomous_systems,
+            internal: elements(internal.as_ref()).map(|prefix| prefix.value).collect(),
             whole: None,
         };
         draft.whole = (|| {
@@ -174,6 +184,7 @@ impl ServerDraft {
                 admin_hosts: plain(admin_hosts.as_ref())?,
                 state: draft.state.as_ref()?.value.clone(),
                 trusted_proxies: plain(trusted_proxies.as_ref())?,
+                internal: plain(internal.as_ref())?,
                 verify_crawlers: verify_crawlers?,
                 crawler_ranges: plain(draft.crawler_ranges.as_ref())?,
                 autonomous_systems: draft.autonomous_systems.as_ref().map(|path| path.value.clone()),
@@ -328,11 +339,13 @@ impl SiteDraft {
     fn read(section: Section<'_>, folder: &Path, log: &mut Log) -> Self {
         section.report_unknown(log);
         let role = section.value(log, &keys::ROLE);
+        let paths = section.get(log, &keys::PATHS);
         let limits = section.below(log, "site.limits");
         limits.report_unknown(log);
         let cache = section.below(log, "site.cache");
         cache.report_unknown(log);
         let stale_if_error = cache.value(log, &keys::SITE_STALE_IF_ERROR);
+        let banner = cache.value(log, &keys::BANNER);
         let hsts = section.value(log, &keys::HSTS);
         let query = section.below(log, "site.query");
         query.report_unknown(log);
@@ -340,6 +353,7 @@ impl SiteDraft {
         let mut draft = Self {
             query: query.get(log, &keys::QUERY_ALLOW),
             admission,
+            may_reach_internal: may_reach_internal(role.as_deref()),
             name: section.get(log, &keys::NAME),
             hosts: section.get(log, &keys::HOSTS),
             origins: section.get(log, &keys::ORIGIN),
@@ -354,13 +368,15 @@ impl SiteDraft {
             at: section.at,
             whole: None,
         };
-        draft.whole = draft.assemble(role, stale_if_error, hsts);
+        draft.whole = draft.assemble(role, plain(paths.as_ref()), banner, stale_if_error, hsts);
         draft
     }
 
     fn assemble(
         &self,
         role: Option<String>,
+        paths: Option<Vec<PathPattern>>,
+        banner: Option<Banner>,
         stale_if_error: Option<std::time::Duration>,
         hsts: Option<std::time::Duration>,
     ) -> Option<Site> {
@@ -375,6 +391,7 @@ impl SiteDraft {
             hosts: plain(self.hosts.as_ref())?,
             origins: plain(self.origins.as_ref())?,
             role,
+            paths: paths?,
             certificate,
             origin_limit: limit(
                 origin_rate,
@@ -382,6 +399,7 @@ impl SiteDraft {
             ),
             request_limit: limit(rate, burst),
             stale_if_error,
+            banner: banner?,
             query: plain(self.query.as_ref())?,
             cleartext: self.cleartext.as_ref()?.value,
             hsts,

@@ -8,7 +8,7 @@ use super::forms::{AddressPrefix, FilePath, ListOf, ListenAddress, OneOf, Period
 use super::path::{Class, SitePath};
 use super::query::Query;
 use super::target::{Host, HostName, OriginUrl};
-use super::{AccessLogFormat, AdmissionMode, Cleartext, VerifyCrawlers};
+use super::{AccessLogFormat, AdmissionMode, Banner, Cleartext, VerifyCrawlers};
 
 const SERVER: &str = "server";
 const TIMEOUTS: &str = "server.timeouts";
@@ -90,6 +90,8 @@ settings! {
     STATE: FilePath = SERVER.state, Toml("\"/var/lib/floodwall\""), "\"/var/lib/floodwall\"", FilePath;
     /// Proxies in front of Floodwall whose `X-Forwarded-For` or `Forwarded` is believed.
     TRUSTED_PROXIES: ListOf<AddressPrefix> = SERVER.trusted_proxies, Toml("[]"), "[\"192.0.2.0/24\"]", ListOf(AddressPrefix);
+    /// Networks with machines that the public must not reach, such as that of the voter registration database. No site has an origin there, unless its `role` is `"internal"`: neither by address, nor by a name that leads there.
+    INTERNAL: ListOf<AddressPrefix> = SERVER.internal, Toml("[]"), "[\"10.9.0.0/16\"]", ListOf(AddressPrefix);
     /// How search engines' crawlers are told from those who only call themselves so: `dns` asks this host's resolver for the names of their addresses, a few times a second at most and never while a visitor waits; `off` asks nobody.
     VERIFY_CRAWLERS: OneOf<VerifyCrawlers> = SERVER.verify_crawlers, Toml("\"dns\""), "\"off\"", OneOf(VerifyCrawlers::WORDS);
     /// Files with the address ranges that crawlers' operators publish, as JSON (`{"prefixes": [{"ipv4Prefix": "192.0.2.0/24"}]}`). Who comes from one of them is let in as a verified crawler. Floodwall fetches none; SIGHUP reads them again.
@@ -159,6 +161,8 @@ settings! {
     HOSTS: ListOf<Host> = SITE.hosts, Required, "[\"www.sos.example.gov\"]", ListOf(Host);
     /// Servers the site's pages come from.
     ORIGIN: ListOf<OriginUrl> = SITE.origin, Required, "[\"http://10.0.0.5:8080\"]", ListOf(OriginUrl);
+    /// Paths the site has; `/news/*` stands for all that begin so. Others are answered by Floodwall (404) and reach no origin. `[]` for all paths.
+    PATHS: ListOf<SitePath> = SITE.paths, Toml("[]"), "[\"/\", \"/news/*\", \"/polling-place*\"]", ListOf(SitePath);
     /// What an outage of the site means; shown with it in the console.
     ROLE: Words = SITE.role, InWords("none"), "\"public\"", Words;
     /// PEM file with the site's certificate and those that vouch for it, its own first.
@@ -181,6 +185,8 @@ settings! {
 
     /// As in `[server.cache]`, for this site.
     SITE_STALE_IF_ERROR: Period = SITE_CACHE.stale_if_error, InWords("that of `[server.cache]`"), "\"72h\"", STALE;
+    /// Whether a page that answers as a copy because the origin fails says so, in a line at its top with the copy's age. HTML that is not compressed only; `off` leaves pages as they are.
+    BANNER: OneOf<Banner> = SITE_CACHE.banner, Toml("\"on\""), "\"off\"", OneOf(Banner::WORDS);
 
     /// A path and the parameters it reads. Of several that fit, the exact path holds, else the longest. A path that none fits keeps its query; `"/*?"` leaves it out everywhere else.
     QUERY_ALLOW: ListOf<Query> = SITE_QUERY.allow, Toml("[]"), "[\"/search?q&page\", \"/*?\"]", ListOf(Query);

@@ -85,6 +85,8 @@ pub(crate) struct Server {
     pub(crate) trusted_proxies: Vec<Prefix>,
     /// How crawlers are told from those who only call themselves so.
     pub(crate) verify_crawlers: VerifyCrawlers,
+    /// Networks the public must not reach.
+    pub(crate) internal: Vec<Prefix>,
     /// Files with published address ranges of crawlers.
     pub(crate) crawler_ranges: Vec<PathBuf>,
     /// Database of autonomous systems.
@@ -206,14 +208,30 @@ pub(crate) struct Site {
     pub(crate) request_limit: Option<RateLimit>,
     /// How long past its freshness a copy answers while the origin fails; `None` for the server's.
     pub(crate) stale_if_error: Option<Duration>,
+    /// Whether a copy that answers in the origin's place says so.
+    pub(crate) banner: Banner,
     /// Which query parameters its pages read, by path; no two for the same paths.
     pub(crate) query: Vec<QueryRule>,
+    /// The paths it has; none for all.
+    pub(crate) paths: Vec<PathPattern>,
     /// What becomes of requests in clear text.
     pub(crate) cleartext: Cleartext,
     /// How long browsers are told to use HTTPS only; zero or `None` tells them nothing.
     pub(crate) hsts: Option<Duration>,
     /// Who is let to the origin when there is not room for all.
     pub(crate) admission: Admission,
+}
+
+impl Site {
+    /// Whether its origins may be where the public must not reach.
+    pub(crate) fn may_reach_internal(&self) -> bool {
+        may_reach_internal(self.role.as_deref())
+    }
+}
+
+/// The role of a site that is none for the public.
+fn may_reach_internal(role: Option<&str>) -> bool {
+    role == Some("internal")
 }
 
 /// `[site.admission]`.
@@ -276,6 +294,17 @@ pub(crate) enum Cleartext {
 
 impl Cleartext {
     const WORDS: &[(&str, Self)] = &[("serve", Self::Serve), ("redirect", Self::Redirect)];
+}
+
+/// Whether kept copies say that they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Banner {
+    On,
+    Off,
+}
+
+impl Banner {
+    const WORDS: &[(&str, Self)] = &[("on", Self::On), ("off", Self::Off)];
 }
 
 /// PEM files of one site.
@@ -415,11 +444,20 @@ pub(crate) struct ProbeTargets {
     /// The access log's file.
     pub(crate) access_log: Option<(PathBuf, Place)>,
     /// Origins of every site.
-    pub(crate) origins: Vec<(Origin, Place)>,
+    pub(crate) origins: Vec<OriginTarget>,
     /// Certificates of every site.
     pub(crate) certificates: Vec<CertificateTarget>,
     /// Files that say who clients are.
     pub(crate) client_files: Vec<(ClientFileKind, PathBuf, Place)>,
+}
+
+/// A site's origin, to be tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OriginTarget {
+    pub(crate) origin: Origin,
+    pub(crate) place: Place,
+    /// Networks it may not be in.
+    pub(crate) out_of_reach: Vec<Prefix>,
 }
 
 /// A site's certificate, to be looked at.

@@ -266,6 +266,15 @@ fn origins(draft: &Draft, site: &SiteDraft, log: &mut Log) {
             log.error(origin.at.as_ref(), &key, problem, "take one of them out");
         }
         let Some(address) = origin.value.literal_address() else { continue };
+        let internal = draft.server.internal.iter().find(|prefix| prefix.contains(address.ip()));
+        if let Some(prefix) = internal.filter(|_| !site.may_reach_internal) {
+            let problem = format!(
+                "{} is in {prefix}, which server.internal keeps out of the public's reach",
+                origin.value
+            );
+            let fix = "write the address of a server for the public; or, if the site is none for the public, role = \"internal\"";
+            log.error(origin.at.as_ref(), &key, problem, fix);
+        }
         let ours = draft.server.listeners().find(|(_, listener)| reaches(address, listener.value));
         if let Some((listener_key, listener)) = ours {
             let problem =

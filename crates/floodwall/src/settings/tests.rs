@@ -26,6 +26,19 @@ fn faults(text: &str) -> Faults {
     }
 }
 
+fn usual_admission() -> Admission {
+    Admission {
+        mode: AdmissionMode::On,
+        wait_max: Duration::from_secs(3),
+        essential: vec![],
+        allow: vec![],
+        api_keys: None,
+        classes: vec![],
+        origin_requests: (4, 256),
+        generation: 0,
+    }
+}
+
 #[test]
 fn a_site_alone_is_a_whole_file() {
     let (settings, warnings) = read(SMALLEST).unwrap();
@@ -41,6 +54,7 @@ fn a_site_alone_is_a_whole_file() {
             admin_hosts: Vec::new(),
             state: "/var/lib/floodwall".into(),
             trusted_proxies: vec![],
+            internal: vec![],
             verify_crawlers: VerifyCrawlers::Dns,
             crawler_ranges: vec![],
             autonomous_systems: None,
@@ -82,19 +96,12 @@ fn a_site_alone_is_a_whole_file() {
             origin_limit: None,
             request_limit: None,
             stale_if_error: None,
+            banner: Banner::On,
             query: vec![],
+            paths: vec![],
             cleartext: Cleartext::Serve,
             hsts: Some(Duration::ZERO),
-            admission: Admission {
-                mode: AdmissionMode::On,
-                wait_max: seconds(3),
-                essential: vec![],
-                allow: vec![],
-                api_keys: None,
-                classes: vec![],
-                origin_requests: (4, 256),
-                generation: 0,
-            },
+            admission: usual_admission(),
         }]
     );
 }
@@ -401,4 +408,17 @@ fn admission_is_read_and_compared() {
     let faults = read(&with("classes = [\"a: /b\", \"a: /c\", \"pages: /d\"]\norigin_requests_min = 300"))
         .unwrap_err();
     insta::assert_snapshot!(faults);
+}
+
+#[test]
+fn what_the_public_must_not_reach_is_no_origin_of_a_public_site() {
+    let with = |role: &str| format!("{SMALLEST}{role}\n[server]\ninternal = [\"10.0.0.0/24\"]\n");
+    let said = faults(&with("role = \"public\"")).to_string();
+    assert!(
+        said.contains(
+            "http://10.0.0.5:8080 is in 10.0.0.0/24, which server.internal keeps out of the public's reach"
+        ),
+        "{said}"
+    );
+    assert!(read(&with("role = \"internal\"")).is_ok());
 }

@@ -40,6 +40,10 @@ pub(super) struct Cell {
     pub(super) void: Vec<String>,
     /// Why those that count stand beside no other.
     pub(super) not_comparable: Vec<String>,
+    /// How much was promised to people in the runs that count.
+    pub(super) promised: usize,
+    /// What of that was not kept, with the seed.
+    pub(super) broken: Vec<String>,
     /// Why there is none, where the server cannot take part.
     pub(super) left_out: Option<String>,
     /// Runs that were not made yet.
@@ -96,6 +100,11 @@ impl Cells {
             cell.not_comparable
                 .extend(text("/drills/0/not_comparable").map(|why| format!("seed {seed}: {why}")));
             cell.runs.push(figures);
+            let promises = said.pointer("/drills/0/promises").and_then(Value::as_array);
+            for promise in promises.into_iter().flatten() {
+                cell.promised += 1;
+                cell.broken.extend(broken(promise).map(|words| format!("seed {seed}: {words}")));
+            }
         }
         if let Some(title) = said.pointer("/drills/0/scenario").and_then(title) {
             self.titles.entry(run.scenario.clone()).or_insert(title);
@@ -157,6 +166,20 @@ fn figures(drill: &Value) -> Option<Figures> {
         cpu_percent: percent(number("/edge_use/cpu_s")?, duration_s),
         met_percent: if sum("planned") > 0.0 { percent(sum("met"), sum("planned")) } else { 100.0 },
     })
+}
+
+/// A promise that was not kept, in words.
+fn broken(promise: &Value) -> Option<String> {
+    let number = |key: &str| promise.get(key).and_then(Value::as_f64);
+    if promise.get("kept")?.as_bool()? {
+        return None;
+    }
+    let (side, bound) = match number("at_least") {
+        Some(least) => ("at least", least),
+        None => ("at most", number("at_most")?),
+    };
+    let figure = number("figure").map_or("never".to_owned(), |figure| format!("{figure:.2}"));
+    Some(format!("{}: {figure}, promised {side} {bound}", promise.get("what")?.as_str()?))
 }
 
 /// One line on a run that has just ended.

@@ -147,6 +147,7 @@ fn comparable<'a>(cells: &'a Cells, scenario: &str, edge: &str) -> Option<&'a Ce
 /// The part of the document.
 pub(super) fn write(scenarios: &[String], cells: &Cells) -> String {
     let mut text = String::from("\n## Where Floodwall falls short\n\n");
+    promises(&mut text, scenarios, cells);
     let open = |scenario: &&String| -> Option<f64> {
         let (_, pages, _) = spread(&cells.get(scenario, "floodwall")?.runs, |run| run.pages_percent)?;
         (pages < SERVED_PERCENT).then_some(pages)
@@ -194,6 +195,29 @@ pub(super) fn write(scenarios: &[String], cells: &Cells) -> String {
     text
 }
 
+/// What is promised to people and was not kept.
+fn promises(text: &mut String, scenarios: &[String], cells: &Cells) {
+    let own = || scenarios.iter().filter_map(|name| Some((name, cells.get(name, "floodwall")?)));
+    let promised: usize = own().map(|(_, cell)| cell.promised).sum();
+    if promised == 0 {
+        return;
+    }
+    let broken: usize = own().map(|(_, cell)| cell.broken.len()).sum();
+    let _ = write!(
+        text,
+        "Of what is promised to people in floods and crowds ([drill.md](drill.md#what-you-see)), {} of {promised} \
+         were kept, each seed counted.{}\n\n",
+        promised.saturating_sub(broken),
+        if broken > 0 { " Not kept:" } else { "" },
+    );
+    for (scenario, cell) in own().filter(|(_, cell)| !cell.broken.is_empty()) {
+        let _ = writeln!(text, "- `{scenario}`: {}", cell.broken.join("; "));
+    }
+    if broken > 0 {
+        text.push('\n');
+    }
+}
+
 fn line(cells: &Cells, scenario: &str) -> Option<String> {
     let own = comparable(cells, scenario, "floodwall")?;
     let parts: Vec<String> = MEASURES
@@ -228,6 +252,15 @@ mod tests {
 
     /// Cells of one scenario.
     fn cells(rows: &[Row<'_>]) -> Cells {
+        cells_with(rows, &[])
+    }
+
+    /// What is written where these promises were made.
+    fn text_with(promises: &[serde_json::Value]) -> String {
+        write(&["many-light".to_owned()], &cells_with(&[("floodwall", &[(99.9, 100)], None)], promises))
+    }
+
+    fn cells_with(rows: &[Row<'_>], promises: &[serde_json::Value]) -> Cells {
         let mut cells = Cells::default();
         for (edge, runs, not_comparable) in rows {
             for ((pages, p99_ms), seed) in runs.iter().zip(1..) {
@@ -245,6 +278,7 @@ mod tests {
                     "origin": { "lookups": 1600, "lookups_refused": 0 },
                     "edge_use": { "memory_peak_bytes": 30_000_000, "cpu_s": 1.0 },
                     "floods_met": [{ "planned": 100, "met": 100 }],
+                    "promises": promises,
                     "void": null,
                     "not_comparable": not_comparable,
                 }] });
@@ -273,6 +307,30 @@ mod tests {
             assert!(text.contains("Fewer than 99 % of pages arrived in `many-light` (91.0 %)"), "{text}");
             // Fast only for the few that it served is not better.
             assert!(!text.contains("99th percentile"), "{text}");
+        }
+    }
+
+    #[test]
+    fn promises_that_were_not_kept_are_named_and_the_kept_ones_counted() {
+        assert!(!said(&[("floodwall", &[(99.9, 100)], None)]).contains("promised"));
+        let promise = |what: &str, least, most, figure: Option<f64>, kept| {
+            serde_json::json!({
+                "what": what, "at_least": least, "at_most": most, "figure": figure, "kept": kept,
+            })
+        };
+        let (at_least, at_most) = (Some(99.0), Some(256.0));
+        let promises = [
+            promise("pages, %", at_least, None, Some(99.9), true),
+            promise("memory, MiB", None, at_most, Some(300.0), false),
+            promise("seconds", None, Some(3.0), None, false),
+        ];
+        let text = text_with(&promises);
+        for words in [
+            "1 of 3 were kept, each seed counted. Not kept:\n\n",
+            "- `many-light`: seed 1: memory, MiB: 300.00, promised at most 256; seed 1: seconds: never, \
+             promised at most 3\n",
+        ] {
+            assert!(text.contains(words), "{text}");
         }
     }
 

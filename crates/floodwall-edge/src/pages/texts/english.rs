@@ -8,6 +8,8 @@ const TRY_AGAIN: &str = "Please try again in a few seconds. The site's other pag
 
 pub(super) const TEXTS: Texts = Texts {
     reference: "If you need help, quote this reference:",
+    kept_label: "About this page",
+    kept_copy,
     refusals: RefusalTexts {
         too_many: Words {
             title: "Please wait a moment",
@@ -19,6 +21,11 @@ pub(super) const TEXTS: Texts = Texts {
             title: "No such site here",
             what: "This server does not answer for the address that was asked for.",
             advice: "Check the address in your browser. If a link brought you here, please tell the office that published it.",
+        },
+        undeclared_path: Words {
+            title: "No such page here",
+            what: "This site has no page at the address that was asked for.",
+            advice: "Check the address in your browser, or begin at the site's home page.",
         },
         method: Words {
             title: "This kind of request is not accepted",
@@ -160,5 +167,19 @@ fn busy_form(wait: u64) -> String {
     format!(
         "What you sent did not go through. Wait {}, then go back in your browser and send it again.",
         seconds(wait)
+    )
+}
+
+fn kept_copy(time: &str, age_s: i64) -> String {
+    let (minutes, hours) = (age_s / 60, age_s / 3_600);
+    let when = match minutes {
+        ..2 => format!("from {time}, a moment ago"),
+        2..120 => format!("from {time}, {minutes} minutes ago"),
+        120..2_880 => format!("from {time}, {hours} hours ago"),
+        _ => format!("from {} days ago", hours / 24),
+    };
+    format!(
+        "This page is a kept copy {when}. The server of this site does not answer at the moment, so something may \
+         have changed since."
     )
 }

@@ -27,6 +27,10 @@ pub(super) struct Words {
 pub(super) struct Texts {
     /// Before the reference.
     pub(super) reference: &'static str,
+    /// What the banner on a kept copy is, for who hears it.
+    pub(super) kept_label: &'static str,
+    /// That a page is a kept copy: the time of day it is from, and its age in seconds.
+    pub(super) kept_copy: fn(&str, i64) -> String,
     pub(super) refusals: RefusalTexts,
     pub(super) overload: OverloadTexts,
     /// The form by which a person reports that he cannot get in.
@@ -39,6 +43,7 @@ pub(super) struct RefusalTexts {
     /// In place of `too_many.advice`, with the seconds to wait.
     pub(super) too_many_advice: fn(u64) -> String,
     pub(super) unknown_host: Words,
+    pub(super) undeclared_path: Words,
     pub(super) method: Words,
     /// `what` stands before the exact fault, which is in English.
     pub(super) malformed: Words,

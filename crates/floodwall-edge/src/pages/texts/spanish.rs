@@ -9,6 +9,8 @@ const TRY_AGAIN: &str =
 
 pub(super) const TEXTS: Texts = Texts {
     reference: "Si necesita ayuda, mencione esta referencia:",
+    kept_label: "Sobre esta página",
+    kept_copy,
     refusals: RefusalTexts {
         too_many: Words {
             title: "Espere un momento, por favor",
@@ -20,6 +22,11 @@ pub(super) const TEXTS: Texts = Texts {
             title: "Ese sitio no está aquí",
             what: "Este servidor no responde por la dirección que se pidió.",
             advice: "Revise la dirección en su navegador. Si llegó aquí por un enlace, avise a la oficina que lo publicó.",
+        },
+        undeclared_path: Words {
+            title: "Esa página no está aquí",
+            what: "Este sitio no tiene ninguna página en la dirección que se pidió.",
+            advice: "Revise la dirección en su navegador o empiece por la página de inicio del sitio.",
         },
         method: Words {
             title: "Este tipo de solicitud no se acepta",
@@ -161,5 +168,19 @@ fn busy_form(wait: u64) -> String {
     format!(
         "Lo que usted envió no se procesó. Espere {}, vuelva atrás en su navegador y envíelo de nuevo.",
         seconds(wait)
+    )
+}
+
+fn kept_copy(time: &str, age_s: i64) -> String {
+    let (minutes, hours) = (age_s / 60, age_s / 3_600);
+    let when = match minutes {
+        ..2 => format!("de las {time}, hace un momento"),
+        2..120 => format!("de las {time}, hace {minutes} minutos"),
+        120..2_880 => format!("de las {time}, hace {hours} horas"),
+        _ => format!("de hace {} días", hours / 24),
+    };
+    format!(
+        "Esta página es una copia guardada {when}. El servidor de este sitio no responde en este momento, así que \
+         algo puede haber cambiado desde entonces."
     )
 }
