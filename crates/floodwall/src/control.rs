@@ -21,6 +21,7 @@ const SECONDS_KEPT: usize = 60;
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
 /// Everything that can happen to the control loop.
+#[expect(clippy::large_enum_variant, reason = "one comes a second, and none is kept")]
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// A second has passed; these are the data plane's figures.

@@ -10,8 +10,9 @@ use super::definition::{Located, Span, kind_in_words};
 use super::keys;
 use super::section::{Log, Section};
 use super::{
-    AccessLog, Admission, Cache, CertificatePaths, CertificateTarget, Cleartext, HostPattern, Kept, Origin,
-    PathClass, Place, ProbeTargets, QueryRule, RateLimit, SITES_MAX, Server, Settings, Site, Store, Timeouts,
+    AccessLog, Admission, Cache, CertificatePaths, CertificateTarget, Cleartext, Handshakes, HostPattern,
+    Kept, Origin, PathClass, Place, ProbeTargets, QueryRule, RateLimit, SITES_MAX, Server, Settings, Site,
+    Store, Timeouts,
 };
 
 /// What was read of a file. A part that could not be read whole is `None`; the log says why.
@@ -124,6 +125,7 @@ impl ServerDraft {
         let connections_max = section.value(log, &keys::CONNECTIONS_MAX);
         let tracked_prefixes = section.value(log, &keys::TRACKED_PREFIXES);
         let timeouts = read_timeouts(&section.below(log, "server.timeouts"), log);
+        let handshakes = read_handshakes(&section.below(log, "server.handshakes"), workers, log);
         let cache_section = section.below(log, "server.cache");
         cache_section.report_unknown(log);
         let stale_if_error = cache_section.value(log, &keys::STALE_IF_ERROR);
@@ -162,6 +164,7 @@ impl ServerDraft {
                 connections_max: connections_max?,
                 tracked_prefixes: tracked_prefixes?,
                 timeouts: timeouts?,
+                handshakes: handshakes?,
                 cache: Cache {
                     memory_bytes: draft.cache_memory.as_ref()?.value,
                     object_bytes_max: draft.object_max.as_ref()?.value,
@@ -192,6 +195,25 @@ fn given_or<F: super::definition::Form>(
     otherwise: F::Output,
 ) -> Option<F::Output> {
     if section.has(setting) { section.value(log, setting) } else { Some(otherwise) }
+}
+
+/// What a worker's share of the machine can do and still serve who is there.
+const HANDSHAKES_PER_WORKER: u32 = 1_000;
+
+fn read_handshakes(section: &Section<'_>, workers: Option<usize>, log: &mut Log) -> Option<Handshakes> {
+    section.report_unknown(log);
+    let workers = u32::try_from(workers.unwrap_or(1)).unwrap_or(1);
+    let otherwise = workers.saturating_mul(HANDSHAKES_PER_WORKER);
+    let per_second = given_or(log, section, &keys::HANDSHAKES_PER_SECOND, otherwise);
+    let client_per_second = section.value(log, &keys::HANDSHAKES_CLIENT_PER_SECOND);
+    let client_burst = section.value(log, &keys::HANDSHAKES_CLIENT_BURST);
+    let in_progress_max = section.value(log, &keys::HANDSHAKES_IN_PROGRESS_MAX);
+    Some(Handshakes {
+        per_second: per_second?,
+        client_per_second: client_per_second?,
+        client_burst: client_burst?,
+        in_progress_max: in_progress_max?,
+    })
 }
 
 fn below(folder: &Path, path: Located<PathBuf>) -> Located<PathBuf> {

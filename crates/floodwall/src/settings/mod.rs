@@ -94,6 +94,8 @@ pub(crate) struct Server {
     pub(crate) tracked_prefixes: usize,
     /// `[server.timeouts]`.
     pub(crate) timeouts: Timeouts,
+    /// `[server.handshakes]`.
+    pub(crate) handshakes: Handshakes,
     /// `[server.cache]`.
     pub(crate) cache: Cache,
     /// `[server.kept]`.
@@ -123,6 +125,19 @@ pub(crate) struct Timeouts {
     pub(crate) origin_return: Duration,
     /// Open requests, once Floodwall is to stop.
     pub(crate) drain: Duration,
+}
+
+/// `[server.handshakes]`: TLS handshakes that are begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Handshakes {
+    /// Full ones a second, all clients together.
+    pub(crate) per_second: u32,
+    /// Full ones a second of one client.
+    pub(crate) client_per_second: u32,
+    /// Full ones of one client at once.
+    pub(crate) client_burst: u32,
+    /// In progress at once.
+    pub(crate) in_progress_max: u32,
 }
 
 /// `[server.cache]`.
