@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floodwall_model::Prefix;
-use floodwall_policy::SitePolicy;
+use floodwall_policy::{HandshakeLimits, SitePolicy};
 
 use crate::admission::SiteAdmission;
 use crate::cache::CacheSettings;
@@ -32,6 +32,8 @@ pub struct EdgeConfig {
     pub connections_max: usize,
     /// Prefixes the limiter keeps track of at once.
     pub tracked_prefixes: usize,
+    /// TLS handshakes that are begun.
+    pub handshakes: HandshakeLimits,
     /// Deadlines.
     pub timeouts: Timeouts,
     /// The cache in memory.

@@ -70,7 +70,8 @@ counters! {
     #[repr(align(128))]
     WorkerCounters => EdgeCounts {
         connections_accepted, connections_open, connections_refused, connections_timed_out,
-        tls_handshakes_failed, malformed_requests, oversized_headers, unknown_hosts, undeclared_paths,
+        tls_handshakes_failed, tls_handshakes_full, tls_handshakes_resumed, tls_handshakes_refused,
+        malformed_requests, oversized_headers, unknown_hosts, undeclared_paths,
     }
 }
 

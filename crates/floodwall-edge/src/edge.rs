@@ -1,5 +1,6 @@
 //! The edge as a whole: bind, start, read its figures, drain, stop.
 
+use std::collections::hash_map::RandomState;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
@@ -18,6 +19,7 @@ use crate::config::EdgeConfig;
 use crate::counters::Counters;
 use crate::error::EdgeError;
 use crate::flights::Flights;
+use crate::handshakes::Handshakes;
 use crate::kept::{Kept, KeptCounts};
 use crate::listen;
 use crate::site_table::SiteTable;
@@ -58,7 +60,10 @@ pub(crate) struct Shared {
     pub(crate) access: Option<Arc<dyn AccessSink>>,
     pub(crate) connections_open: AtomicUsize,
     pub(crate) connection_shares: ConnectionShares,
+    pub(crate) handshakes: Handshakes,
     pub(crate) phases: watch::Sender<Phase>,
+    /// What clients' fingerprints are hashed with: SipHash, seeded by the operating system.
+    pub(crate) mark_keys: RandomState,
     /// Each site's `Strict-Transport-Security`, in the order of their numbers.
     pub(crate) hsts: Vec<Option<http::HeaderValue>>,
     /// This edge's name in `Via` (RFC 9110 section 7.6.3), unique so that a loop is seen.
@@ -150,6 +155,12 @@ impl BoundEdge {
         &self.addresses
     }
 
+    /// What its workers would share.
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
     /// Signs what visitors are given with this secret, instead of one that was drawn for this process
     /// alone: what they have outlives a restart, and counts at every edge that has the same.
     pub fn use_secret(&self, secret: &Secret) {
@@ -237,6 +248,8 @@ fn build_shared(
         access,
         connections_open: AtomicUsize::new(0),
         connection_shares: ConnectionShares::new(config.connections_max, hash_seed),
+        handshakes: Handshakes::new(config.handshakes, hash_seed),
+        mark_keys: RandomState::new(),
         phases: watch::Sender::new(Phase::Serving),
         hsts: config.sites.iter().map(|site| site.hsts.and_then(hsts_value)).collect(),
         via: http::HeaderValue::from_str(&format!("1.1 floodwall-{instance:08x}"))
@@ -333,6 +346,7 @@ impl EdgeHandle {
         for worker in &self.counters {
             worker.add_worker_to(&mut counts);
         }
+        counts.tls_handshakes_in_progress = u64::from(self.shared.handshakes.in_progress());
         let limiter = self.shared.admission.limiter();
         counts.limiter_prefixes = limiter.tracked_in_turns(self.shared.clock.now());
         counts.limiter_evictions = limiter.evictions();

@@ -22,6 +22,12 @@ use crate::query::{PathPattern, QueryRule, QueryRules};
 use crate::request_guard::{BodyStep, FaultKind, GuardLimits, RequestGuard};
 use crate::upstream::answer::{AnswerFault, AnswerHead, HeadReader, announced};
 
+mod first_bytes;
+
+#[cfg(test)]
+pub(crate) use first_bytes::{ReadHello, read_hello, read_opening};
+pub use first_bytes::{client_hello, fingerprint_of_hello, http2_opening};
+
 /// One connection's requests, read from its bytes as they come.
 #[derive(Debug)]
 pub(crate) struct Requests {

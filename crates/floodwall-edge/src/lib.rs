@@ -13,6 +13,7 @@ mod admission;
 mod authority;
 mod body;
 mod cache;
+mod client_hello;
 mod config;
 mod connection;
 mod counters;
@@ -22,8 +23,10 @@ mod flights;
 mod forwarded;
 #[doc(hidden)]
 pub mod fuzzing;
+mod handshakes;
 mod headers;
 mod http1;
+mod http2_opening;
 mod incoming;
 mod kept;
 mod listen;

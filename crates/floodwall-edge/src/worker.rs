@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::admission;
-use crate::connection::{self, CoarseTime, ConnectionState, Order, TICK};
+use crate::connection::{self, CoarseTime, ConnectionState, Order, OwnedMark, TICK};
 use crate::counters::Counters;
 use crate::edge::{Phase, Shared};
 use crate::http1::READ_BYTES;
@@ -63,7 +63,7 @@ impl std::fmt::Debug for Worker {
 }
 
 impl Worker {
-    fn new(shared: Arc<Shared>, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, counters: Arc<Counters>) -> Self {
         let tls = shared.tls.clone().map(TlsAcceptor::from);
         let started = shared.clock.now();
         Self {
@@ -105,6 +105,13 @@ impl Worker {
             }
         }
         *date
+    }
+
+    /// A fingerprint with its number, which nobody outside can make two of that are the same.
+    pub(crate) fn mark(&self, words: &str) -> OwnedMark {
+        let [a, b, c, d, ..] = self.shared.mark_keys.hash_one(words).to_le_bytes();
+        // 0 is no fingerprint.
+        OwnedMark { number: u32::from_le_bytes([a, b, c, d]).max(1), words: words.into() }
     }
 
     pub(crate) fn tls_acceptor(&self) -> Option<TlsAcceptor> {
@@ -154,6 +161,12 @@ impl Worker {
             };
             connection.give_order(order);
         }
+    }
+
+    /// The first connection it has.
+    #[cfg(test)]
+    pub(crate) fn first_connection(&self) -> Option<Rc<ConnectionState>> {
+        self.connections.borrow().iter().next().map(|(_, state)| state.clone())
     }
 
     fn is_empty(&self) -> bool {

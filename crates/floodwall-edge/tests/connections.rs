@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use floodwall_edge::tls::CertificateFiles;
 use http::{Request, Version};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use support::origin::page;
+use support::secure::tls_edge;
 use support::{Origin, Visitor, config, get, start, until};
 
 const PRIVATE: (&str, &str) = ("cache-control", "no-store");
@@ -82,37 +82,9 @@ fn http2_for_an_unknown_host_or_with_too_many_fields_is_refused() {
     assert_eq!(origin.count(), 0);
 }
 
-struct TlsEdge {
-    edge: floodwall_edge::EdgeHandle,
-    client: rustls::ClientConfig,
-    _origin: Origin,
-    _files: tempfile::TempDir,
-}
-
-fn tls_edge() -> TlsEdge {
-    let origin = Origin::start(|_| page("over TLS", &[PRIVATE]));
-    let files = tempfile::tempdir().unwrap();
-    let made = rcgen::generate_simple_self_signed(vec!["a.test".to_owned()]).unwrap();
-    let (certificate, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let mut config = config(&[origin.address]);
-    config.https = vec!["127.0.0.1:0".parse().unwrap()];
-    config.certificates = vec![CertificateFiles { certificate, key, hosts: vec!["a.test".to_owned()] }];
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(made.cert.der().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    TlsEdge { edge: start(config), client, _origin: origin, _files: files }
-}
-
 #[test]
 fn tls_speaks_http2_or_http1_as_the_visitor_offers() {
-    let tls = tls_edge();
+    let tls = tls_edge(|_| {});
     run(async {
         for (offer, h2) in
             [(vec![b"h2".to_vec(), b"http/1.1".to_vec()], true), (vec![b"http/1.1".to_vec()], false)]
@@ -135,12 +107,12 @@ fn tls_speaks_http2_or_http1_as_the_visitor_offers() {
             assert_eq!(status, 200);
         }
     });
-    assert_eq!(tls._origin.asked()[0].headers()["x-forwarded-proto"], "https");
+    assert_eq!(tls.origin.asked()[0].headers()["x-forwarded-proto"], "https");
 }
 
 #[test]
 fn cleartext_on_the_tls_port_is_a_failed_handshake() {
-    let tls = tls_edge();
+    let tls = tls_edge(|_| {});
     let mut stream = TcpStream::connect(tls.edge.addresses().https[0]).unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").unwrap();
     let _ = stream.read_to_end(&mut Vec::new());

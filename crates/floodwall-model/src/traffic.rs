@@ -85,6 +85,14 @@ counts! {
         connections_timed_out,
         /// TLS handshakes that failed.
         tls_handshakes_failed,
+        /// Full TLS handshakes done.
+        tls_handshakes_full,
+        /// TLS handshakes done by a ticket, which cost a fraction of a full one.
+        tls_handshakes_resumed,
+        /// TLS handshakes not begun because the budget for them was spent.
+        tls_handshakes_refused,
+        /// TLS handshakes in progress now (a gauge).
+        tls_handshakes_in_progress,
         /// Malformed or ambiguous requests answered with 400 and a closed connection.
         malformed_requests,
         /// Requests whose header was over the limit (431).

@@ -137,6 +137,7 @@ mod fair_queue;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gate;
+mod handshake_budget;
 mod known_clients;
 mod known_good;
 mod ladder;
@@ -164,6 +165,7 @@ pub use gate::{
     Challenge, Decision, Gate, GateCounts, GateFacts, GateSettings, Refusal, RefusalReason, RequestKind,
     Standing, Wake,
 };
+pub use handshake_budget::{Handshake, HandshakeBudget, HandshakeEnd, HandshakeLimits, HandshakeRefusal};
 pub use known_clients::KnownClients;
 pub use known_good::{
     Crawler, CrawlerCheckSettings, CrawlerChecks, CrawlerStanding, KeyDigest, KeyListError, LookUp,

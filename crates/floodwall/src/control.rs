@@ -21,6 +21,7 @@ const SECONDS_KEPT: usize = 60;
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
 /// Everything that can happen to the control loop.
+#[expect(clippy::large_enum_variant, reason = "one comes a second, and none is kept")]
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// A second has passed; these are the data plane's figures.
@@ -39,7 +40,7 @@ pub(crate) enum Event {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
     /// Show these figures in console and metrics.
-    Publish(Figures),
+    Publish(Box<Figures>),
     /// Add this traffic to the store.
     AddTraffic(Vec<MinuteTraffic>),
     /// Delete traffic of minutes before this one from the store.
@@ -153,7 +154,7 @@ impl Control {
             let before_unix_seconds = now.minute_start_unix_seconds().saturating_sub(kept);
             commands.push(Command::Prune { before_unix_seconds });
         }
-        commands.push(Command::Publish(Figures { at: now, sites: figures, edge }));
+        commands.push(Command::Publish(Box::new(Figures { at: now, sites: figures, edge })));
         commands
     }
 

@@ -1,5 +1,6 @@
 //! From the validated settings to what the edge is told.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use floodwall_edge::tls::CertificateFiles;
@@ -8,7 +9,7 @@ use floodwall_edge::{
     SiteAdmission, SiteConfig, Timeouts,
 };
 use floodwall_model::Prefix;
-use floodwall_policy::{BudgetSettings, RateLimit, SitePolicy};
+use floodwall_policy::{BudgetSettings, HandshakeLimits, RateLimit, SitePolicy};
 
 use crate::settings::{self, Banner, Cleartext, HostPattern, Settings, Site};
 
@@ -38,6 +39,7 @@ pub(crate) fn edge_config(settings: &Settings) -> EdgeConfig {
             origin_idle: timeouts.origin_idle,
             origin_return: timeouts.origin_return,
         },
+        handshakes: handshake_limits(&server.handshakes),
         cache: CacheSettings {
             memory_bytes_max: server.cache.memory_bytes,
             object_bytes_max: server.cache.object_bytes_max,
@@ -52,6 +54,17 @@ pub(crate) fn edge_config(settings: &Settings) -> EdgeConfig {
             object_bytes_max: server.cache.object_bytes_max,
             age_max: server.kept.max_age,
         }),
+    }
+}
+
+fn handshake_limits(settings: &settings::Handshakes) -> HandshakeLimits {
+    // The settings' bounds leave no zero.
+    let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    HandshakeLimits {
+        in_progress_max: number(settings.in_progress_max),
+        per_second: number(settings.per_second),
+        prefix_per_second: number(settings.client_per_second),
+        prefix_burst: number(settings.client_burst),
     }
 }
 

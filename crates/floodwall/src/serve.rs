@@ -321,7 +321,7 @@ impl Driver {
         let store = self.store.figures();
         for command in self.control.handle(event) {
             match command {
-                Command::Publish(figures) => self.publish(figures, &store),
+                Command::Publish(figures) => self.publish(*figures, &store),
                 Command::AddTraffic(minutes) => self.store.add_traffic(&minutes),
                 Command::Prune { before_unix_seconds } => self.store.prune(before_unix_seconds),
                 Command::ReportOrigin { site, url, health, why } => {

@@ -247,6 +247,12 @@ http {{
         let https = self.tls.then(free_address).transpose()?;
         let listen_tls = https.map_or_else(String::new, |address| format!("https = [\"{address}\"]\n"));
         let files = if self.tls { "certificate = \"certificate.pem\"\nkey = \"key.pem\"\n" } else { "" };
+        // Everything comes from one client, and all of it is meant to be measured.
+        let handshakes = if self.tls {
+            "[server.handshakes]\nper_second = 1000000\nclient_per_second = 1000000\nclient_burst = 1000000\n"
+        } else {
+            ""
+        };
         let trusted = if wants.trusts_loopback { "trusted_proxies = [\"127.0.0.0/8\"]\n" } else { "" };
         let text = format!(
             "[server]
@@ -257,6 +263,7 @@ workers = 1
 connections_max = {connections_max}
 tracked_prefixes = {tracked_prefixes}
 {trusted}
+{handshakes}
 [server.timeouts]
 header = \"1h\"
 keep_alive_idle = \"1h\"

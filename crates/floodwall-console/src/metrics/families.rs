@@ -179,6 +179,19 @@ const EDGE: &[Declared<EdgeCounts, u64>] = &[
     ("floodwall_tls_handshakes_failed", "TLS handshakes that failed", Kind::Counter, |c| {
         c.tls_handshakes_failed
     }),
+    ("floodwall_tls_handshakes_full", "Full TLS handshakes done", Kind::Counter, |c| c.tls_handshakes_full),
+    ("floodwall_tls_handshakes_resumed", "TLS handshakes done by a ticket", Kind::Counter, |c| {
+        c.tls_handshakes_resumed
+    }),
+    (
+        "floodwall_tls_handshakes_refused",
+        "TLS handshakes not begun: their budget was spent",
+        Kind::Counter,
+        |c| c.tls_handshakes_refused,
+    ),
+    ("floodwall_tls_handshakes_in_progress", "TLS handshakes in progress now", Kind::Gauge, |c| {
+        c.tls_handshakes_in_progress
+    }),
     ("floodwall_malformed_requests", "Malformed or ambiguous requests (400)", Kind::Counter, |c| {
         c.malformed_requests
     }),
@@ -318,25 +331,29 @@ mod tests {
             connections_refused: 3,
             connections_timed_out: 4,
             tls_handshakes_failed: 5,
-            malformed_requests: 6,
-            oversized_headers: 7,
-            unknown_hosts: 8,
-            undeclared_paths: 0,
-            limiter_prefixes: 9,
-            limiter_evictions: 10,
-            limiter_bytes_max: 11,
-            cache_entries: 12,
-            cache_bytes: 13,
-            cache_bytes_max: 14,
-            kept_copies: 15,
-            kept_bytes: 16,
-            kept_bytes_max: 17,
-            kept_written: 18,
-            kept_read: 19,
-            kept_dropped: 20,
-            kept_write_failures: 21,
-            kept_corrupt: 22,
-            access_records_dropped: 23,
+            tls_handshakes_full: 6,
+            tls_handshakes_resumed: 7,
+            tls_handshakes_refused: 8,
+            tls_handshakes_in_progress: 9,
+            malformed_requests: 10,
+            oversized_headers: 11,
+            unknown_hosts: 12,
+            undeclared_paths: 28,
+            limiter_prefixes: 13,
+            limiter_evictions: 14,
+            limiter_bytes_max: 15,
+            cache_entries: 16,
+            cache_bytes: 17,
+            cache_bytes_max: 18,
+            kept_copies: 19,
+            kept_bytes: 20,
+            kept_bytes_max: 21,
+            kept_written: 22,
+            kept_read: 23,
+            kept_dropped: 24,
+            kept_write_failures: 25,
+            kept_corrupt: 26,
+            access_records_dropped: 27,
         };
         assert_eq!(figures(&edge(&distinct)), distinct.values());
     }

@@ -29,6 +29,11 @@ const EDGE: &[Wording<EdgeCounts>] = &[
         format::count(c.connections_timed_out)
     }),
     ("tls_handshakes_failed", "TLS handshakes failed", |c| format::count(c.tls_handshakes_failed)),
+    ("tls_handshakes_full", "TLS handshakes in full", |c| format::count(c.tls_handshakes_full)),
+    ("tls_handshakes_resumed", "TLS handshakes by ticket", |c| format::count(c.tls_handshakes_resumed)),
+    ("tls_handshakes_refused", "TLS handshakes refused: budget spent", |c| {
+        format::count(c.tls_handshakes_refused)
+    }),
     ("malformed_requests", "Malformed requests (answered 400)", |c| format::count(c.malformed_requests)),
     ("oversized_headers", "Headers too large (answered 431)", |c| format::count(c.oversized_headers)),
     ("unknown_hosts", "Requests for unknown hosts (answered 421)", |c| format::count(c.unknown_hosts)),

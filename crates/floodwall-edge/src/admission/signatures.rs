@@ -14,6 +14,7 @@ use floodwall_policy::{
 use http::header::{ACCEPT_LANGUAGE, HeaderValue, REFERER, USER_AGENT};
 use parking_lot::Mutex;
 
+use crate::connection::OwnedMark;
 use crate::proxy::Visit;
 use crate::worker::Worker;
 
@@ -88,6 +89,7 @@ pub(super) fn tick(worker: &Rc<Worker>, site: SiteId, overloaded: bool, now: Tim
 
 fn shape_of(visit: &Visit, system: Option<u32>) -> RequestShape<'_> {
     let field = |name| visit.headers.get(name).map(HeaderValue::as_bytes);
+    let marks = visit.marks.as_deref();
     RequestShape {
         client: visit.client,
         method: visit.method.as_str(),
@@ -97,8 +99,8 @@ fn shape_of(visit: &Visit, system: Option<u32>) -> RequestShape<'_> {
         referrer: Referrer::of(field(REFERER), &visit.authority),
         protocol: visit.protocol,
         asks_for_language: visit.headers.contains_key(ACCEPT_LANGUAGE),
-        fingerprint: None,
-        http2_settings: None,
+        fingerprint: marks.and_then(|marks| marks.tls.as_ref()).map(OwnedMark::as_mark),
+        http2_settings: marks.and_then(|marks| marks.http2.as_ref()).map(OwnedMark::as_mark),
         system,
     }
 }

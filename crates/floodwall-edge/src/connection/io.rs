@@ -1,5 +1,5 @@
 //! A visitor's connection, and the layer between it and the HTTP/2 library: it replays what was read
-//! to tell the protocol, and notes progress for the reaper.
+//! to tell the protocol, notes progress for the reaper, and looks at how the client opens.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -8,10 +8,11 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use super::replayed::Replayed;
 use super::state::ConnectionState;
+use crate::http2_opening::{OpeningReader, Step};
 use crate::socket::Socket;
 use crate::worker::Worker;
 
@@ -23,7 +24,7 @@ const PROGRESS_BYTES_MIN: usize = 512;
 #[derive(Debug)]
 pub(crate) enum Transport {
     Plain(Socket),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Replayed>>),
 }
 
 impl Transport {
@@ -129,6 +130,8 @@ pub(super) struct NotedIo {
     replay: Bytes,
     state: Rc<ConnectionState>,
     worker: Rc<Worker>,
+    /// Until the first request is there.
+    opening: Option<Box<OpeningReader>>,
 }
 
 impl NotedIo {
@@ -139,7 +142,17 @@ impl NotedIo {
         state: Rc<ConnectionState>,
         worker: Rc<Worker>,
     ) -> Self {
-        Self { transport, replay, state, worker }
+        Self { transport, replay, state, worker, opening: Some(Box::default()) }
+    }
+
+    fn look_at_opening(&mut self, bytes: &[u8]) {
+        let Some(opening) = &mut self.opening else { return };
+        match opening.read_on(bytes) {
+            Step::Reading => return,
+            Step::Told(line) => self.state.set_http2_settings(self.worker.mark(&line)),
+            Step::Nothing => {}
+        }
+        self.opening = None;
     }
 
     fn note_write(&self, outcome: &Poll<io::Result<usize>>) {
@@ -165,12 +178,16 @@ impl AsyncRead for NotedIo {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        let before = buf.filled().len();
         if this.replay.has_remaining() {
             let taken = this.replay.len().min(buf.remaining());
             buf.put_slice(&this.replay.split_to(taken));
         } else if Pin::new(&mut this.transport).poll_read(cx, buf)?.is_pending() {
             this.state.read_blocked(this.worker.coarse_now());
             return Poll::Pending;
+        }
+        if this.opening.is_some() {
+            this.look_at_opening(buf.filled().get(before..).unwrap_or_default());
         }
         Poll::Ready(Ok(()))
     }

@@ -4,8 +4,13 @@
 //! from is taken only while there is something to read or to write.
 
 mod io;
+mod marks;
 mod pace;
+mod replayed;
+mod secure;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -24,6 +29,7 @@ use tokio::net::TcpStream;
 
 use io::NotedIo;
 pub(crate) use io::Transport;
+pub(crate) use marks::{ClientMarks, OwnedMark};
 pub(crate) use pace::Pace;
 pub(crate) use state::{CoarseTime, ConnectionState, Order, Reading, TICK};
 
@@ -77,36 +83,9 @@ pub(crate) async fn serve(
     let peer = Peer { address, tls };
     if tls {
         // In a box: a connection that has said nothing yet should be small.
-        Box::pin(serve_tls(&worker, stream, peer, &state)).await;
+        Box::pin(secure::serve(&worker, stream, peer, &state)).await;
     } else {
         serve_cleartext(&worker, stream, peer, &state).await;
-    }
-}
-
-async fn serve_tls(worker: &Rc<Worker>, stream: TcpStream, peer: Peer, state: &Rc<ConnectionState>) {
-    let Some(acceptor) = worker.tls_acceptor() else { return };
-    if until_ordered_away(state, stream.readable()).await.is_none() {
-        return;
-    }
-    state.set_reading(Reading::Head(worker.coarse_now()));
-    let handshake = Box::pin(acceptor.accept(stream));
-    let stream = match until_ordered_away(state, handshake).await {
-        Some(Ok(stream)) => stream,
-        Some(Err(error)) => {
-            tracing::trace!(%error, peer = %peer.address, "TLS handshake failed");
-            worker.counters.worker.tls_handshakes_failed.add(1);
-            return;
-        }
-        None => return,
-    };
-    state.set_reading(Reading::Between);
-    state.read_progressed(worker.coarse_now());
-    let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let transport = Transport::Tls(Box::new(stream));
-    if h2 {
-        Box::pin(serve_h2(worker, transport, Bytes::new(), peer, state)).await;
-    } else {
-        Box::pin(http1::serve(worker, transport, BytesMut::new(), peer, state)).await;
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use slab::Slab;
 
+use super::marks::{ClientMarks, OwnedMark};
 use super::pace::Pace;
 use crate::config::Timeouts;
 use crate::forwarded::Introduction;
@@ -86,6 +87,7 @@ pub(crate) struct ConnectionState {
     order: Cell<Order>,
     waker: RefCell<Option<Waker>>,
     introduction: RefCell<Option<Rc<Introduction>>>,
+    marks: RefCell<Option<Rc<ClientMarks>>>,
 }
 
 impl ConnectionState {
@@ -102,6 +104,7 @@ impl ConnectionState {
             order: Cell::new(Order::Carry),
             waker: RefCell::new(None),
             introduction: RefCell::new(None),
+            marks: RefCell::new(None),
         }
     }
 
@@ -223,6 +226,21 @@ impl ConnectionState {
             Some(introduction) if introduction.serves(https, host) => introduction.clone(),
             _ => kept.insert(Rc::new(Introduction::new(peer, https, host))).clone(),
         }
+    }
+
+    /// The client's fingerprints, as far as they are known.
+    pub(crate) fn marks(&self) -> Option<Rc<ClientMarks>> {
+        self.marks.borrow().clone()
+    }
+
+    /// Notes the fingerprint of the TLS hello.
+    pub(crate) fn set_tls_fingerprint(&self, mark: OwnedMark) {
+        Rc::make_mut(self.marks.borrow_mut().get_or_insert_default()).tls = Some(mark);
+    }
+
+    /// Notes how the client opened HTTP/2.
+    pub(crate) fn set_http2_settings(&self, mark: OwnedMark) {
+        Rc::make_mut(self.marks.borrow_mut().get_or_insert_default()).http2 = Some(mark);
     }
 
     /// Has the task woken when an order comes.

@@ -76,6 +76,8 @@ pub(crate) fn begin(mut ledger: Ledger, peer: Peer, head: Parts, incoming: Incom
                 let peer = visit.peer.address.ip();
                 visit.introduction = Some(ledger.state.introduction(peer, visit.https, &visit.authority));
             }
+            // A trusted proxy's fingerprints are its own, not its visitors'.
+            visit.marks = if visit.peer_trusted { None } else { ledger.state.marks() };
             Begun::Waits(Box::new(Waiting { ledger, visit, body, found }))
         }
     }

@@ -12,7 +12,7 @@ use http::{Method, Version};
 
 use crate::admission::{Mark, has_own_cookie, is_own_cookie};
 use crate::cache::CacheRequest;
-use crate::connection::Peer;
+use crate::connection::{ClientMarks, Peer};
 use crate::forwarded::{self, Introduction};
 use crate::headers;
 use crate::query::QueryRules;
@@ -37,6 +37,8 @@ pub(crate) struct Visit {
     pub(crate) told_host: Option<String>,
     /// What the origin is told of the visitor, where the peer is no trusted proxy.
     pub(crate) introduction: Option<Rc<Introduction>>,
+    /// The client's fingerprints, where there is a gate to go by.
+    pub(crate) marks: Option<Rc<ClientMarks>>,
     /// The gate's mark, where the query had one.
     pub(crate) mark: Option<Mark>,
 }
@@ -68,6 +70,7 @@ impl Visit {
             headers,
             told_host,
             introduction: None,
+            marks: None,
             mark: None,
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod origin;
 pub mod raw_origin;
+pub mod secure;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -17,7 +18,7 @@ use floodwall_edge::{
     SiteAdmission, SiteConfig, Timeouts,
 };
 use floodwall_model::{AccessRecord, Clock, Timestamp};
-use floodwall_policy::{BudgetSettings, Secret, SitePolicy};
+use floodwall_policy::{BudgetSettings, HandshakeLimits, Secret, SitePolicy};
 
 pub use origin::Origin;
 
@@ -72,6 +73,7 @@ pub fn config(origins: &[SocketAddr]) -> EdgeConfig {
         workers: 2,
         connections_max: 1000,
         tracked_prefixes: 4096,
+        handshakes: HandshakeLimits::default(),
         // Tests of origins that are gone are not to wait for them, save those that are about that.
         timeouts: Timeouts { origin_return: Duration::ZERO, ..Timeouts::default() },
         cache: CacheSettings::default(),

@@ -12,9 +12,9 @@ use super::section::{Log, Section};
 use crate::client_files::ClientFileKind;
 
 use super::{
-    AccessLog, Admission, Banner, Cache, CertificatePaths, CertificateTarget, Cleartext, HostPattern, Kept,
-    Origin, OriginTarget, PathClass, PathPattern, Place, ProbeTargets, QueryRule, RateLimit, SITES_MAX,
-    Server, Settings, Site, Store, Timeouts, may_reach_internal,
+    AccessLog, Admission, Banner, Cache, CertificatePaths, CertificateTarget, Cleartext, Handshakes,
+    HostPattern, Kept, Origin, OriginTarget, PathClass, PathPattern, Place, ProbeTargets, QueryRule,
+    RateLimit, SITES_MAX, Server, Settings, Site, Store, Timeouts, may_reach_internal,
 };
 
 /// What was read of a file. A part that could not be read whole is `None`; the log says why.
@@ -149,15 +149,13 @@ impl ServerDraft {
         let connections_max = section.value(log, &keys::CONNECTIONS_MAX);
         let tracked_prefixes = section.value(log, &keys::TRACKED_PREFIXES);
         let timeouts = read_timeouts(&section.below(log, "server.timeouts"), log);
+        let handshakes = read_handshakes(&section.below(log, "server.handshakes"), workers, log);
         let cache_section = section.below(log, "server.cache");
         cache_section.report_unknown(log);
         let stale_if_error = cache_section.value(log, &keys::STALE_IF_ERROR);
         let negative = cache_section.value(log, &keys::NEGATIVE);
         let heuristic_max = cache_section.value(log, &keys::HEURISTIC_MAX);
-        let kept = section.below(log, "server.kept");
-        kept.report_unknown(log);
-        let kept_bytes = kept.value(log, &keys::KEPT_SIZE);
-        let kept_max_age = kept.value(log, &keys::KEPT_MAX_AGE);
+        let kept = read_kept(&section.below(log, "server.kept"), log);
         let (access_log_path, access_log) =
             read_access_log(&section.below(log, "server.access_log"), folder, log);
         let mut draft = Self {
@@ -193,6 +191,7 @@ impl ServerDraft {
                 connections_max: connections_max?,
                 tracked_prefixes: tracked_prefixes?,
                 timeouts: timeouts?,
+                handshakes: handshakes?,
                 cache: Cache {
                     memory_bytes: draft.cache_memory.as_ref()?.value,
                     object_bytes_max: draft.object_max.as_ref()?.value,
@@ -200,7 +199,7 @@ impl ServerDraft {
                     negative: negative?,
                     heuristic_max: heuristic_max?,
                 },
-                kept: Kept { bytes: kept_bytes?, max_age: kept_max_age? },
+                kept: kept?,
                 access_log: access_log?,
             })
         })();
@@ -229,8 +228,34 @@ fn all_below(folder: &Path, paths: Located<Vec<Located<PathBuf>>>) -> Located<Ve
     Located { value: paths.value.into_iter().map(|path| below(folder, path)).collect(), at: paths.at }
 }
 
+/// What a worker's share of the machine can do and still serve who is there.
+const HANDSHAKES_PER_WORKER: u32 = 1_000;
+
+fn read_handshakes(section: &Section<'_>, workers: Option<usize>, log: &mut Log) -> Option<Handshakes> {
+    section.report_unknown(log);
+    let workers = u32::try_from(workers.unwrap_or(1)).unwrap_or(1);
+    let otherwise = workers.saturating_mul(HANDSHAKES_PER_WORKER);
+    let per_second = given_or(log, section, &keys::HANDSHAKES_PER_SECOND, otherwise);
+    let client_per_second = section.value(log, &keys::HANDSHAKES_CLIENT_PER_SECOND);
+    let client_burst = section.value(log, &keys::HANDSHAKES_CLIENT_BURST);
+    let in_progress_max = section.value(log, &keys::HANDSHAKES_IN_PROGRESS_MAX);
+    Some(Handshakes {
+        per_second: per_second?,
+        client_per_second: client_per_second?,
+        client_burst: client_burst?,
+        in_progress_max: in_progress_max?,
+    })
+}
+
 fn below(folder: &Path, path: Located<PathBuf>) -> Located<PathBuf> {
     Located { value: folder.join(path.value), at: path.at }
+}
+
+fn read_kept(section: &Section<'_>, log: &mut Log) -> Option<Kept> {
+    section.report_unknown(log);
+    let bytes = section.value(log, &keys::KEPT_SIZE);
+    let max_age = section.value(log, &keys::KEPT_MAX_AGE);
+    Some(Kept { bytes: bytes?, max_age: max_age? })
 }
 
 fn read_timeouts(section: &Section<'_>, log: &mut Log) -> Option<Timeouts> {

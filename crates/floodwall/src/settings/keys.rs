@@ -12,6 +12,7 @@ use super::{AccessLogFormat, AdmissionMode, Banner, Cleartext, VerifyCrawlers};
 
 const SERVER: &str = "server";
 const TIMEOUTS: &str = "server.timeouts";
+const HANDSHAKES: &str = "server.handshakes";
 const CACHE: &str = "server.cache";
 const KEPT: &str = "server.kept";
 const ACCESS_LOG: &str = "server.access_log";
@@ -26,6 +27,10 @@ const SITE_ADMISSION: &str = "site.admission";
 pub(super) const TABLES: &[(&str, &str)] = &[
     (SERVER, "Where Floodwall listens and how much it may take."),
     (TIMEOUTS, "Deadlines: how long a slow or silent peer is waited for."),
+    (
+        HANDSHAKES,
+        "TLS handshakes: how many are begun. A full one costs the server many times what it costs the client; one by a ticket, as returning visitors bring it, counts as a quarter. Beyond that, new connections are closed at once.",
+    ),
     (CACHE, "The shared cache in memory."),
     (
         KEPT,
@@ -125,6 +130,15 @@ settings! {
     ORIGIN_RETURN: Period = TIMEOUTS.origin_return, Toml("\"3s\""), "\"3s\"", period(Duration::ZERO, Duration::from_secs(60));
     /// For open requests to end when Floodwall is stopped.
     DRAIN: Period = TIMEOUTS.drain, Toml("\"10s\""), "\"10s\"", DEADLINE;
+
+    /// Full handshakes a second, all clients together. With an RSA key a core does some 1500, with an ECDSA key 5000.
+    HANDSHAKES_PER_SECOND: Whole<u32> = HANDSHAKES.per_second, InWords("1000 for each worker"), "2000", Whole::between(1, 1_000_000);
+    /// Full handshakes a second of one client (an IPv4 address or an IPv6 /64), once half of `per_second` is taken; the less is left, the less one client gets, down to an eighth. Trusted proxies are not bounded by it.
+    HANDSHAKES_CLIENT_PER_SECOND: Whole<u32> = HANDSHAKES.client_per_second, Toml("50"), "50", Whole::between(1, 1_000_000);
+    /// Full handshakes of one client at once, on the same condition.
+    HANDSHAKES_CLIENT_BURST: Whole<u32> = HANDSHAKES.client_burst, Toml("200"), "200", Whole::between(1, 1_000_000);
+    /// Handshakes in progress at once, all clients together. Each takes some 30 KiB of memory. While half are, one client that has a sixty-fourth of them gets no more.
+    HANDSHAKES_IN_PROGRESS_MAX: Whole<u32> = HANDSHAKES.in_progress_max, Toml("4096"), "4096", Whole::between(16, 1_000_000);
 
     /// Memory for cached answers, all sites together.
     CACHE_MEMORY: Size = CACHE.memory, Toml("\"256MiB\""), "\"256MiB\"", Size(MIB, 1024 * GIB);

@@ -13,6 +13,7 @@ mod fault;
 mod forms;
 mod keys;
 mod path;
+mod probe_targets;
 mod quantity;
 mod query;
 mod relations;
@@ -22,10 +23,8 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use crate::client_files::ClientFileKind;
 use std::io::Read;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,6 +32,7 @@ use floodwall_model::Prefix;
 
 pub(crate) use fault::{Faults, Severity, TextForm};
 pub(crate) use path::{PathClass, PathPattern};
+pub(crate) use probe_targets::{CertificateTarget, OriginTarget, Place, ProbeTargets};
 pub(crate) use quantity::{duration, format_size};
 pub(crate) use query::QueryRule;
 pub(crate) use target::{HostPattern, Origin};
@@ -101,6 +101,8 @@ pub(crate) struct Server {
     pub(crate) tracked_prefixes: usize,
     /// `[server.timeouts]`.
     pub(crate) timeouts: Timeouts,
+    /// `[server.handshakes]`.
+    pub(crate) handshakes: Handshakes,
     /// `[server.cache]`.
     pub(crate) cache: Cache,
     /// `[server.kept]`.
@@ -130,6 +132,19 @@ pub(crate) struct Timeouts {
     pub(crate) origin_return: Duration,
     /// Open requests, once Floodwall is to stop.
     pub(crate) drain: Duration,
+}
+
+/// `[server.handshakes]`: TLS handshakes that are begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Handshakes {
+    /// Full ones a second, all clients together.
+    pub(crate) per_second: u32,
+    /// Full ones a second of one client.
+    pub(crate) client_per_second: u32,
+    /// Full ones of one client at once.
+    pub(crate) client_burst: u32,
+    /// In progress at once.
+    pub(crate) in_progress_max: u32,
 }
 
 /// `[server.cache]`.
@@ -423,52 +438,6 @@ impl Reading {
     pub(crate) fn add(&mut self, severity: Severity, place: &Place, problem: String, fix: String) {
         self.log.add(severity, place.span.as_ref(), &place.key, problem, fix);
     }
-}
-
-/// Where a probed value stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The key's path.
-    pub(crate) key: String,
-    /// Bytes of the file; `None` for a default.
-    pub(crate) span: Option<Range<usize>>,
-}
-
-/// Every value that a look at the machine can prove wrong, with its place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ProbeTargets {
-    /// Addresses to listen on, the admin address included.
-    pub(crate) listeners: Vec<(SocketAddr, Place)>,
-    /// The state directory.
-    pub(crate) state: Option<(PathBuf, Place)>,
-    /// The access log's file.
-    pub(crate) access_log: Option<(PathBuf, Place)>,
-    /// Origins of every site.
-    pub(crate) origins: Vec<OriginTarget>,
-    /// Certificates of every site.
-    pub(crate) certificates: Vec<CertificateTarget>,
-    /// Files that say who clients are.
-    pub(crate) client_files: Vec<(ClientFileKind, PathBuf, Place)>,
-}
-
-/// A site's origin, to be tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OriginTarget {
-    pub(crate) origin: Origin,
-    pub(crate) place: Place,
-    /// Networks it may not be in.
-    pub(crate) out_of_reach: Vec<Prefix>,
-}
-
-/// A site's certificate, to be looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CertificateTarget {
-    /// The PEM file with the chain.
-    pub(crate) certificate: (PathBuf, Place),
-    /// The PEM file with the key.
-    pub(crate) key: (PathBuf, Place),
-    /// Hosts it has to cover.
-    pub(crate) hosts: Vec<HostPattern>,
 }
 
 /// The file's text, where it can be read, is not too large, and is UTF-8.

@@ -39,6 +39,11 @@ fn usual_admission() -> Admission {
     }
 }
 
+fn default_handshakes(cores: usize) -> Handshakes {
+    let per_second = u32::try_from(cores).unwrap() * 1_000;
+    Handshakes { per_second, client_per_second: 50, client_burst: 200, in_progress_max: 4_096 }
+}
+
 #[test]
 fn a_site_alone_is_a_whole_file() {
     let (settings, warnings) = read(SMALLEST).unwrap();
@@ -73,6 +78,7 @@ fn a_site_alone_is_a_whole_file() {
                 origin_return: seconds(3),
                 drain: seconds(10),
             },
+            handshakes: default_handshakes(cores),
             cache: Cache {
                 memory_bytes: 256 << 20,
                 object_bytes_max: 16 << 20,
