@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use floodwall_edge::EdgeError;
 
 use crate::settings::{Faults, Settings, TextForm};
-use crate::{check, demo, doctor, drill, explain, logging, probe_credential, replay, serve};
+use crate::{check, demo, doctor, drill, explain, incident, logging, probe_credential, replay, serve};
 
 /// The answer is no, or something failed.
 pub(crate) const EXIT_NO: u8 = 1;
@@ -76,6 +76,15 @@ An ID is read with the secret in the state directory, whether or not the server 
 explained by the running server. Run it as root or as the user Floodwall runs as.
 Exit status: 0 explained, 1 nothing is known or the server does not run, 2 usage or configuration.")]
     Explain(explain::ExplainArguments),
+    /// Unusual traffic: what it was, since when, how sure, why, and what it cost people
+    #[command(after_help = "\
+Examples:
+  floodwall incident list --config /etc/floodwall/floodwall.toml
+  floodwall incident show sos-20261103-120000-1 --config /etc/floodwall/floodwall.toml
+
+The running server is asked; when it does not run, its store is read. Run it as root or as the user
+Floodwall runs as. docs/incidents.md says what an incident is.")]
+    Incident(incident::IncidentArguments),
     /// Make what a monitoring probe shows, so that it is let through while visitors wait
     #[command(after_help = "\
 Examples:
@@ -196,6 +205,7 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
         }
         Command::Doctor(arguments) => doctor::run(arguments.json, &mut out).into(),
         Command::Explain(arguments) => explain::run(&arguments, &mut out, &mut err).into(),
+        Command::Incident(arguments) => incident::run(&arguments, &mut out, &mut err).into(),
         Command::Probe(arguments) => probe_credential::run(&arguments, &mut out, &mut err).into(),
     }
 }

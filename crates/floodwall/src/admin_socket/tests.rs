@@ -48,6 +48,7 @@ fn served(ask: impl FnOnce(&Path) + Send + 'static) {
             sites: vec!["sos".to_owned()],
             account: Arc::new(OneAddress),
             crawlers: None,
+            incidents: None,
             clock: Arc::new(StoppedClock),
         };
         let path = directory.path().to_owned();

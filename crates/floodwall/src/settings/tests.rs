@@ -82,6 +82,7 @@ fn a_site_alone_is_a_whole_file() {
             stale_if_error: None,
             query: vec![],
             cleartext: Cleartext::Serve,
+            zone: Zone(jiff::tz::TimeZone::UTC),
             hsts: Some(Duration::ZERO),
             admission: Admission {
                 mode: AdmissionMode::On,
