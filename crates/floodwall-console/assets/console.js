@@ -17,6 +17,7 @@ const SILENCE_MAX_MS = 5000;
 let silence;
 let newest = "";
 let minute = document.body.dataset.minute;
+let incidents = document.body.dataset.incidents;
 
 function announce(text) {
   announcements.textContent = text;
@@ -51,8 +52,8 @@ function showFigures(snapshot) {
   }
 }
 
-// Only a change of an origin's health, or of whether anything is asked of visitors, is read out;
-// figures change silently.
+// Only a change of an origin's health, of whether anything is asked of visitors, or of an incident is
+// read out; figures change silently.
 function showStates(snapshot) {
   const changes = [];
   for (const [key, state] of Object.entries(snapshot.states)) {
@@ -65,7 +66,7 @@ function showStates(snapshot) {
   if (changes.length > 0) announce(changes.join(" "));
 }
 
-// Past minutes are drawn by the server: take them from a fresh copy of this page.
+// Past minutes and incidents are drawn by the server: take them from a fresh copy of this page.
 async function renewMinutes() {
   const answer = await fetch("/", { cache: "no-store" });
   if (!answer.ok) return;
@@ -89,6 +90,11 @@ function show(event) {
   showStates(snapshot);
   if (String(snapshot.minute_unix_seconds) !== minute) {
     minute = String(snapshot.minute_unix_seconds);
+    renewMinutes().catch(() => {});
+  }
+  if (snapshot.incidents !== incidents) {
+    incidents = snapshot.incidents;
+    announce(snapshot.figures["happening.summary"]);
     renewMinutes().catch(() => {});
   }
 }

@@ -15,7 +15,7 @@ use crate::events::EventStreams;
 use crate::guard::{Guard, guard};
 use crate::minutes::Reader;
 use crate::snapshot::{History, SharedSnapshot};
-use crate::{api, events, metrics, page};
+use crate::{api, events, incident, metrics, page};
 
 /// What the operator may set.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl ConsoleState {
 }
 
 /// Every path answered, as the OpenAPI description writes it.
-pub const ROUTES: [&str; 12] = [
+pub const ROUTES: [&str; 14] = [
     "/",
     "/console.js",
     "/console.css",
@@ -70,6 +70,8 @@ pub const ROUTES: [&str; 12] = [
     "/api/v1/sites",
     "/api/v1/sites/{name}",
     "/api/v1/sites/{name}/traffic",
+    "/api/v1/incidents",
+    "/api/v1/incidents/{id}",
     "/api/openapi.json",
 ];
 
@@ -126,6 +128,8 @@ fn handler(path: &str) -> Option<MethodRouter<Arc<ConsoleState>>> {
         "/api/v1/sites" => get(api::sites),
         "/api/v1/sites/{name}" => get(api::site),
         "/api/v1/sites/{name}/traffic" => get(api::traffic),
+        "/api/v1/incidents" => get(incident::api::incidents),
+        "/api/v1/incidents/{id}" => get(incident::api::incident),
         "/api/openapi.json" => asset("application/json", include_str!("../assets/openapi.json")),
         _ => return None,
     };

@@ -67,6 +67,7 @@ impl EventStreams {
 struct Payload<'a> {
     as_of: &'a str,
     layout: &'a str,
+    incidents: &'a str,
     minute_unix_seconds: i64,
     time_of_day: &'a str,
     figures: BTreeMap<&'a str, &'a str>,
@@ -84,6 +85,7 @@ fn event(snapshot: &Snapshot) -> Option<Event> {
     let payload = Payload {
         as_of: &snapshot.at.to_string(),
         layout: &view.layout,
+        incidents: &view.incidents_marker,
         minute_unix_seconds: view.minute_unix_seconds,
         time_of_day: &view.time_of_day,
         figures: view.figures().map(|figure| (figure.key.as_str(), figure.text.as_str())).collect(),

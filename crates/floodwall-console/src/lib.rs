@@ -15,6 +15,7 @@ mod console;
 mod events;
 mod format;
 mod guard;
+mod incident;
 mod metrics;
 mod minutes;
 mod page;
@@ -24,5 +25,9 @@ mod stalled_writes;
 mod view;
 
 pub use console::{Console, ROUTES, Settings};
+pub use incident::{
+    IncidentDocument, JudgementDocument, LikelihoodsDocument, MeasureDocument, ReasonDocument,
+    SourceDocument, TrafficDocument, VisitorsDocument,
+};
 pub use server::serve;
 pub use snapshot::{History, HistoryError, Losses, Readiness, SiteFigures, Snapshot};

@@ -57,22 +57,29 @@ impl Reader {
         sites: Vec<Arc<str>>,
         window: Window,
     ) -> Result<Vec<Vec<MinuteTraffic>>, HistoryError> {
-        let late = |_| HistoryError("the store did not answer in time".to_owned());
-        tokio::time::timeout(READ_TIME_MAX, self.read_unhurried(sites, window)).await.map_err(late)?
+        self.ask(move |history| sites.iter().map(|site| read_site(history, site, window)).collect()).await
     }
 
-    async fn read_unhurried(
+    /// Asks the history on a thread where it may block, within the bounds.
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
-        sites: Vec<Arc<str>>,
-        window: Window,
-    ) -> Result<Vec<Vec<MinuteTraffic>>, HistoryError> {
+        question: impl FnOnce(&dyn History) -> Result<T, HistoryError> + Send + 'static,
+    ) -> Result<T, HistoryError> {
+        let late = |_| HistoryError("the store did not answer in time".to_owned());
+        tokio::time::timeout(READ_TIME_MAX, self.ask_unhurried(question)).await.map_err(late)?
+    }
+
+    async fn ask_unhurried<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn History) -> Result<T, HistoryError> + Send + 'static,
+    ) -> Result<T, HistoryError> {
         let closed = |_| HistoryError("the server is stopping".to_owned());
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(closed)?;
         let history = Arc::clone(&self.history);
         let read = tokio::task::spawn_blocking(move || {
             // Held by the thread: a read that nobody waits for any more still takes its place.
             let _place = place;
-            sites.iter().map(|site| read_site(&*history, site, window)).collect()
+            question(&*history)
         });
         read.await.map_err(|_| HistoryError("reading the store failed unexpectedly".to_owned()))?
     }
@@ -231,6 +238,7 @@ mod tests {
     use floodwall_model::AdmissionCounts;
 
     use super::*;
+    use crate::incident::IncidentDocument;
 
     fn minute(start: i64, requests: u64, cache_hits: u64) -> MinuteTraffic {
         let counts = TrafficCounts { requests, cache_hits, ..TrafficCounts::default() };
@@ -255,6 +263,14 @@ mod tests {
     impl History for Unbounded {
         fn traffic(&self, _: &str, _: i64, _: i64) -> Result<Vec<MinuteTraffic>, HistoryError> {
             Ok((0..10_000).rev().map(|place| minute(place * 60, 1, 0)).chain([minute(60, 9, 0)]).collect())
+        }
+
+        fn incidents(&self, _: usize) -> Result<Vec<IncidentDocument>, HistoryError> {
+            Ok(Vec::new())
+        }
+
+        fn incident(&self, _: &str) -> Result<Option<IncidentDocument>, HistoryError> {
+            Ok(None)
         }
     }
 

@@ -12,12 +12,16 @@ use axum::response::{Html, IntoResponse, Response};
 
 use crate::api::Problem;
 use crate::console::ConsoleState;
+use crate::incident::{IncidentDocument, readable};
 use crate::minutes::{COLUMNS, MinutesView, Window};
 use crate::snapshot::HistoryError;
 use crate::view::{SiteView, View};
 
 /// Sites whose past minutes are in the page; those of further sites are read through the API.
 const SITES_WITH_MINUTES_MAX: usize = 20;
+/// Incidents that are over in the page, and incidents read for it: some may go on.
+const PAST_INCIDENTS: usize = 10;
+const INCIDENTS_READ: usize = 40;
 /// Past minutes in the page.
 const MINUTES: u16 = 60;
 
@@ -26,10 +30,38 @@ const MINUTES: u16 = 60;
 struct ConsolePage<'a> {
     view: &'a View,
     minutes: &'a Result<Vec<MinutesView>, HistoryError>,
+    /// Incidents that are over, newest first.
+    past: &'a Result<Vec<PastIncident>, HistoryError>,
     columns: [&'static str; COLUMNS.len()],
 }
 
+/// One line of the table of incidents that are over.
+struct PastIncident {
+    address: String,
+    id: String,
+    cells: [String; 6],
+}
+
+impl From<IncidentDocument> for PastIncident {
+    fn from(incident: IncidentDocument) -> Self {
+        let judgement = &incident.judgement;
+        let likely = format!("{:.0} %", judgement.likelihood * 100.0);
+        let end = incident.end.as_deref().map_or_else(|| "not known".to_owned(), readable);
+        let peak = format!("{:.0}/s", incident.traffic.peak_requests_per_second);
+        Self {
+            address: format!("/api/v1/incidents/{}", incident.id),
+            cells: [incident.site.clone(), judgement.what(), likely, readable(&incident.onset), end, peak],
+            id: incident.id,
+        }
+    }
+}
+
 impl ConsolePage<'_> {
+    /// The columns of the table of incidents that are over, after their name.
+    fn past_columns(&self) -> [&'static str; 6] {
+        ["Site", "What it was", "How sure", "From", "To", "At most"]
+    }
+
     fn minutes_of(&self, place: usize) -> Option<&MinutesView> {
         self.minutes.as_ref().ok().and_then(|minutes| minutes.get(place))
     }
@@ -68,7 +100,12 @@ pub(crate) async fn console(State(state): State<Arc<ConsoleState>>) -> Response 
     }
     let minutes =
         minutes.map(|sites| sites.iter().map(|minutes| MinutesView::new(minutes, window)).collect());
-    let page = ConsolePage { view: &View::new(&snapshot), minutes: &minutes, columns: COLUMNS };
+    let past = state.minutes.ask(|history| history.incidents(INCIDENTS_READ)).await;
+    let past = past.map(|incidents| {
+        let over = incidents.into_iter().filter(|incident| !incident.is_open());
+        over.take(PAST_INCIDENTS).map(PastIncident::from).collect()
+    });
+    let page = ConsolePage { view: &View::new(&snapshot), minutes: &minutes, past: &past, columns: COLUMNS };
     rendered(StatusCode::OK, &page)
 }
 

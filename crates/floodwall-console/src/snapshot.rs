@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use floodwall_model::{AdmissionCounts, EdgeCounts, MinuteTraffic, SiteSnapshot, Timestamp, TrafficCounts};
+use floodwall_model::{
+    AdmissionCounts, EdgeCounts, IncidentRecord, MinuteTraffic, SiteSnapshot, Timestamp, TrafficCounts,
+};
+
+use crate::incident::IncidentDocument;
 
 /// Everything the console shows of one instant. The control loop publishes one a second; none is
 /// changed once published.
@@ -18,6 +22,10 @@ pub struct Snapshot {
     pub readiness: Readiness,
     /// The protected sites, in the order of the settings.
     pub sites: Vec<SiteFigures>,
+    /// Incidents that go on, in the order of their sites.
+    pub incidents: Vec<IncidentRecord>,
+    /// How often detection has opened an incident since the start, by site in the order of [`Self::sites`].
+    pub incidents_opened: Vec<u64>,
     /// Figures of the edge as a whole, counted since the start.
     pub edge: EdgeCounts,
     /// What was lost inside, because something was slower than the flood.
@@ -105,6 +113,19 @@ pub trait History: Send + Sync + 'static {
         from_unix_seconds: i64,
         to_unix_seconds: i64,
     ) -> Result<Vec<MinuteTraffic>, HistoryError>;
+
+    /// The newest incidents of all sites, newest first, at most `max`, without their revisions. It may
+    /// block, as [`Self::traffic`].
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn incidents(&self, max: usize) -> Result<Vec<IncidentDocument>, HistoryError>;
+
+    /// One incident with every revision; `None` where there is none of that name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn incident(&self, id: &str) -> Result<Option<IncidentDocument>, HistoryError>;
 }
 
 /// Shared by everything that shows a snapshot.

@@ -4,6 +4,7 @@
 //! script only has to put a text in its place, and page and stream cannot disagree.
 
 mod gates;
+mod happening;
 mod now;
 mod tables;
 
@@ -14,6 +15,7 @@ use floodwall_model::{OriginHealth, OriginStatus, TrafficCounts};
 use crate::format;
 use crate::snapshot::{SiteFigures, Snapshot};
 use gates::GateView;
+pub(crate) use happening::IncidentView;
 use now::Answer;
 
 /// A text that changes from second to second, and the key its place in the page is found by.
@@ -82,6 +84,12 @@ pub(crate) struct View {
     pub(crate) overall: State,
     /// How the last minute was, over all sites.
     pub(crate) now: Vec<Answer>,
+    /// What is happening, in one sentence.
+    pub(crate) happening: Figure,
+    /// Incidents that go on.
+    pub(crate) incidents: Vec<IncidentView>,
+    /// Changes when these do.
+    pub(crate) incidents_marker: String,
     pub(crate) server: Vec<Row>,
     pub(crate) sites: Vec<SiteView>,
     pub(crate) edge: Vec<Row>,
@@ -101,6 +109,9 @@ impl View {
             time_of_day: format::time_of_day(snapshot.at),
             overall: overall(snapshot),
             now: now::answers(snapshot),
+            happening: happening::summary(snapshot),
+            incidents: happening::open(snapshot),
+            incidents_marker: happening::marker(snapshot),
             server: tables::server(snapshot),
             sites: snapshot.sites.iter().enumerate().map(|(place, site)| site_view(place, site)).collect(),
             edge: tables::edge(&snapshot.edge),
@@ -131,7 +142,7 @@ impl View {
         let admission = gates.chain(reports.map(|site| &site.person_reports));
         let words = self.states().map(|state| &state.words);
         let now = self.now.iter().flat_map(|answer| [&answer.figure, &answer.meaning]);
-        let alone = [&self.as_of, &self.losses_summary].into_iter();
+        let alone = [&self.as_of, &self.happening, &self.losses_summary].into_iter();
         alone.chain(now).chain(words).chain(cells).chain(origins).chain(admission)
     }
 }
@@ -287,6 +298,8 @@ mod tests {
             version: "0",
             readiness: Readiness::Ready,
             sites: sites.iter().map(site).collect(),
+            incidents: Vec::new(),
+            incidents_opened: Vec::new(),
             edge: EdgeCounts::default(),
             losses: Losses::default(),
             listeners: Vec::new(),

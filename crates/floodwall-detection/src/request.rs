@@ -92,6 +92,15 @@ pub enum AgentKind {
     Absent,
 }
 
+impl AgentKind {
+    /// What an agent says it is. Reads the whole text several times (some microseconds for a long one):
+    /// whoever sees many requests keeps what it said of an agent.
+    #[must_use]
+    pub fn of(agent: Option<&str>) -> Self {
+        agent_kind(agent)
+    }
+}
+
 /// Methods, as far as they differ for detection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MethodClass {
@@ -223,6 +232,12 @@ impl RequestReader {
                 AdmissionSeen::Admitted
             },
         }
+    }
+
+    /// The hash of an agent, as [`Self::read`] makes it: for whoever knows already what the agent is.
+    #[must_use]
+    pub fn hash_agent(&self, agent: &str) -> u64 {
+        self.hasher.hash_one(agent.as_bytes())
     }
 
     fn referrer(&self, referer: Option<&str>) -> Referrer {

@@ -236,7 +236,14 @@ impl Sketches {
         summary
     }
 
-    fn clear(&mut self) {
+    /// Whether nothing was counted since they were made, summarised or cleared.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counts.first() == Some(&0)
+    }
+
+    /// Begins empty, as after [`Self::take_summary`].
+    pub fn clear(&mut self) {
         self.counts.fill(0);
         self.errors_by_class.fill(0);
         self.sources.clear();

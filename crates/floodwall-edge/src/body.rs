@@ -5,12 +5,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use floodwall_detection::RequestSeen;
 use floodwall_model::{AccessRecord, SiteId, Timestamp};
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::connection::ConnectionState;
 use crate::proxy::Filling;
+use crate::sightings;
 use crate::upstream::{FieldLines, OriginBody, OriginFailure};
 use crate::worker::Worker;
 
@@ -37,6 +39,8 @@ pub(crate) struct Ledger {
     pub(crate) secure: bool,
     /// Filled in only when there is an access log.
     pub(crate) access: Option<Box<AccessRecord>>,
+    /// What detection is told once it is answered; known as soon as the site is.
+    pub(crate) seen: Option<RequestSeen>,
     body_bytes: u64,
     waits_for_origin: bool,
     /// Its place among the connection's answers under way, once a part was handed over.
@@ -54,6 +58,7 @@ impl Ledger {
             site: None,
             secure: false,
             access: None,
+            seen: None,
             body_bytes: 0,
             waits_for_origin: false,
             delivery: None,
@@ -92,14 +97,25 @@ impl Ledger {
         if let Some(site) = self.site {
             self.worker.counters.site(site).count_status(status);
         }
+        self.tell_detection(Some(status));
         if let Some(access) = self.access.as_mut() {
             access.status = status.as_u16();
         }
     }
 }
 
+impl Ledger {
+    /// Tells detection of the request, once; `None` where nobody waited for an answer.
+    fn tell_detection(&mut self, status: Option<StatusCode>) {
+        if let (Some(seen), Some(site)) = (self.seen.take(), self.site) {
+            self.worker.sightings.observe(site, &sightings::answered(seen, status));
+        }
+    }
+}
+
 impl Drop for Ledger {
     fn drop(&mut self) {
+        self.tell_detection(None);
         self.set_waits_for_origin(false);
         if let Some(place) = self.delivery.take() {
             self.state.delivery_ended(place);

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use floodwall_detection::{SecondSummary, Sketches};
 use floodwall_model::{AccessRecord, Clock, EdgeCounts, PersonReport, SiteId, SiteSnapshot, TrafficCounts};
 use floodwall_policy::{
     Admission, AdmissionPolicy, ConnectionShares, PrefixLimiter, Secret, SignatureRecord,
@@ -22,6 +23,7 @@ use crate::flights::Flights;
 use crate::handshakes::Handshakes;
 use crate::kept::{Kept, KeptCounts};
 use crate::listen;
+use crate::sightings::{self, Readers, Sightings};
 use crate::site_table::SiteTable;
 use crate::tls::{self, LiveCertificates};
 use crate::upstream::Origins;
@@ -50,6 +52,9 @@ pub(crate) struct Shared {
     pub(crate) sites: SiteTable,
     pub(crate) admission: Admission,
     pub(crate) gatehouse: Gatehouse,
+    /// How requests are read for detection.
+    pub(crate) readers: Readers,
+    detection_seed: u64,
     pub(crate) policy: AdmissionPolicy,
     pub(crate) cache: ResponseCache,
     /// Set at the start, where copies are kept.
@@ -145,7 +150,8 @@ impl BoundEdge {
         }
         let seed = u128::from_le_bytes(random()?);
         let secret = Secret::new(random()?);
-        let shared = Arc::new(build_shared(config, clock, access, tls, seed, &secret));
+        let detection_seed = u64::from_le_bytes(random()?);
+        let shared = Arc::new(build_shared(config, clock, access, tls, (seed, detection_seed), &secret));
         Ok(Self { shared, workers, addresses, certificates })
     }
 
@@ -185,16 +191,18 @@ impl BoundEdge {
             let _ = self.shared.kept.set(kept);
         }
         let sites = self.shared.config.sites.len();
-        let mut counters = Vec::new();
+        let (mut counters, mut sightings) = (Vec::new(), Vec::new());
         let mut threads = Vec::new();
         for (number, listeners) in self.workers.into_iter().enumerate() {
             let own = Arc::new(Counters::new(sites));
             counters.push(own.clone());
+            let seen = Arc::new(Sightings::new(sites, self.shared.detection_seed));
+            sightings.push(seen.clone());
             let shared = self.shared.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("edge-{number}"))
                 .spawn(move || {
-                    if let Err(error) = worker::run(shared, own, listeners, number == 0) {
+                    if let Err(error) = worker::run(shared, own, seen, listeners, number == 0) {
                         tracing::error!(%error, worker = number, "a worker could not start");
                     }
                 })
@@ -202,7 +210,7 @@ impl BoundEdge {
             threads.push(thread);
         }
         let Self { shared, addresses, certificates, .. } = self;
-        Ok(EdgeHandle { shared, counters, threads, addresses, certificates })
+        Ok(EdgeHandle { shared, counters, sightings, spare: Vec::new(), threads, addresses, certificates })
     }
 }
 
@@ -229,7 +237,7 @@ fn build_shared(
     clock: Arc<dyn Clock>,
     access: Option<Arc<dyn AccessSink>>,
     tls: Option<Arc<rustls::ServerConfig>>,
-    seed: u128,
+    (seed, detection_seed): (u128, u64),
     secret: &Secret,
 ) -> Shared {
     let [instance, .., low, high] = seed_words(seed);
@@ -238,6 +246,8 @@ fn build_shared(
     Shared {
         sites: SiteTable::new(&config.sites),
         admission: Admission::new(PrefixLimiter::new(config.tracked_prefixes, hash_seed)),
+        readers: Readers::new(&config.sites, detection_seed),
+        detection_seed,
         gatehouse: Gatehouse::new(&config.sites, secret, hash_seed, clock.now()),
         policy,
         cache: ResponseCache::new(config.cache.clone()),
@@ -268,6 +278,9 @@ fn hsts_value(span: Duration) -> Option<http::HeaderValue> {
 pub struct EdgeHandle {
     shared: Arc<Shared>,
     counters: Vec<Arc<Counters>>,
+    sightings: Vec<Arc<Sightings>>,
+    /// Emptied sketches; one for each worker at the most.
+    spare: Vec<Sketches>,
     threads: Vec<JoinHandle<()>>,
     addresses: BoundAddresses,
     certificates: Option<Arc<LiveCertificates>>,
@@ -318,6 +331,14 @@ impl EdgeHandle {
                 }
             })
             .collect()
+    }
+
+    /// What was asked of each site since this was last asked, for detection, in the order of the sites.
+    /// To be asked once a second.
+    pub fn take_seconds(&mut self) -> Vec<SecondSummary> {
+        let sites = (0_u16..).map(SiteId).take(self.shared.config.sites.len());
+        let (workers, spare) = (&self.sightings, &mut self.spare);
+        sites.map(|site| sightings::add_up(workers.iter().map(Arc::as_ref), site, spare)).collect()
     }
 
     /// Tells of addresses and rules, for whoever asks while the edge runs.

@@ -37,6 +37,7 @@ mod plain;
 mod proxy;
 mod query;
 mod request_guard;
+mod sightings;
 mod site_table;
 mod socket;
 pub mod tls;

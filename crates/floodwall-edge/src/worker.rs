@@ -23,6 +23,7 @@ use crate::connection::{self, CoarseTime, ConnectionState, Order, OwnedMark, TIC
 use crate::counters::Counters;
 use crate::edge::{Phase, Shared};
 use crate::http1::READ_BYTES;
+use crate::sightings::{Agents, Sightings};
 use crate::upstream::{Bell, Buffers, Pool, probe};
 
 /// Pause after accept fails for want of a resource, so that the failure does not become a busy loop.
@@ -38,6 +39,9 @@ pub(crate) struct Listener {
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) counters: Arc<Counters>,
+    /// What detection is told.
+    pub(crate) sightings: Arc<Sightings>,
+    pub(crate) agents: Agents,
     pub(crate) pool: Pool,
     pub(crate) buffers: Buffers,
     /// What visitors send is read here first.
@@ -63,12 +67,14 @@ impl std::fmt::Debug for Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(shared: Arc<Shared>, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, counters: Arc<Counters>, sightings: Arc<Sightings>) -> Self {
         let tls = shared.tls.clone().map(TlsAcceptor::from);
         let started = shared.clock.now();
         Self {
             shared,
             counters,
+            sightings,
+            agents: Agents::default(),
             pool: Pool::default(),
             buffers: Buffers::default(),
             scratch: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
@@ -206,6 +212,7 @@ impl Drop for Registered {
 pub(crate) fn run(
     shared: Arc<Shared>,
     counters: Arc<Counters>,
+    sightings: Arc<Sightings>,
     listeners: Vec<Listener>,
     first: bool,
 ) -> std::io::Result<()> {
@@ -215,7 +222,7 @@ pub(crate) fn run(
         .event_interval(31)
         .build_local(tokio::runtime::LocalOptions::default())?;
     runtime.block_on(async move {
-        let worker = Rc::new(Worker::new(shared, counters));
+        let worker = Rc::new(Worker::new(shared, counters, sightings));
         for listener in listeners {
             let socket = TcpListener::from_std(listener.socket)?;
             tokio::task::spawn_local(accept(worker.clone(), socket, listener.tls));

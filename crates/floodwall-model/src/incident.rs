@@ -1,7 +1,9 @@
 //! An incident: one stretch of unusual traffic at one site, from its onset to its end.
 
+use std::sync::Arc;
+
 use crate::judgement::closed_list;
-use crate::{Judgement, Prefix, SiteId, Timestamp};
+use crate::{GateMode, Judgement, Prefix, SiteId, Timestamp};
 
 /// Which incident: counted up at each site, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,4 +113,33 @@ impl Incident {
     pub fn judgement(&self) -> Option<&Judgement> {
         self.revisions.last()
     }
+}
+
+/// One thing that was done while an incident went on: a gate went to another rung.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// When.
+    pub at: Timestamp,
+    /// The path class whose gate it is.
+    pub class: Arc<str>,
+    /// The rung it stands on since then, 0 to 4.
+    pub rung: u8,
+    /// The same in a word.
+    pub rung_name: &'static str,
+    /// Whether it acted or only counted.
+    pub mode: GateMode,
+}
+
+/// An incident as it is kept and told of: with its site's name and what was done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IncidentRecord {
+    /// What people call it by: `sos-20261103-120000-1`. It stays the same when sites are declared in
+    /// another order.
+    pub key: Arc<str>,
+    /// The site's name.
+    pub site: Arc<str>,
+    /// What detection says of it.
+    pub incident: Incident,
+    /// What was done, first to last. Bounded: of more, the first ones and the highest are kept.
+    pub measures: Vec<Measure>,
 }

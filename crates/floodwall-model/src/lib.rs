@@ -14,7 +14,9 @@ mod traffic;
 mod verdict;
 
 pub use access::AccessRecord;
-pub use incident::{Incident, IncidentId, IncidentState, IncidentToll, Onset, TopSource};
+pub use incident::{
+    Incident, IncidentId, IncidentRecord, IncidentState, IncidentToll, Measure, Onset, TopSource,
+};
 pub use judgement::{
     Ground, GroundKind, GroundUnit, Judgement, Likelihoods, RoutineCause, TrafficVerdict, Vector,
 };

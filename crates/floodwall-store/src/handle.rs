@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use floodwall_model::MinuteTraffic;
 
-use crate::thread::{Question, Shared, Worker};
-use crate::{Store, StoreError};
+use crate::thread::{Question, Reply, Shared, Worker};
+use crate::{Store, StoreError, StoredIncident};
 
 /// Questions that may wait at once; a further one is answered with [`StoreError::Slow`].
 const QUESTIONS_MAX: usize = 16;
+
+/// Incidents that wait to be written at the most.
+const INCIDENTS_WAITING_MAX: usize = 256;
 
 /// Bounds of a handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,8 +129,47 @@ impl StoreHandle {
         from_unix_seconds: i64,
         to_unix_seconds: i64,
     ) -> Result<Vec<MinuteTraffic>, StoreError> {
+        let site = site.to_owned();
+        self.ask(|reply| Question::Traffic { site, from_unix_seconds, to_unix_seconds, reply })
+    }
+
+    /// Hands an incident over to be written; what waits of it already is replaced, and no judgement of it
+    /// lost. Never waits for the disk. `false` where there is no room or the store is closed.
+    pub fn put_incident(&self, mut incident: StoredIncident) -> bool {
+        let mut inbox = self.owner.shared.inbox.lock();
+        let waiting = inbox.incidents.remove(&incident.key);
+        if inbox.closing || (waiting.is_none() && inbox.incidents.len() >= INCIDENTS_WAITING_MAX) {
+            return false;
+        }
+        if let Some(earlier) = waiting {
+            incident.add_earlier(&earlier);
+        }
+        inbox.incidents.insert(incident.key.clone(), incident);
+        inbox.fresh = true;
+        drop(inbox);
+        self.owner.shared.wake.notify_one();
+        true
+    }
+
+    /// As [`Store::incidents`]; blocks as [`Self::history`] does.
+    ///
+    /// # Errors
+    /// As [`Self::history`].
+    pub fn incidents(&self, rows_max: usize) -> Result<Vec<StoredIncident>, StoreError> {
+        self.ask(|reply| Question::Incidents { rows_max, reply })
+    }
+
+    /// As [`Store::incident`]; blocks as [`Self::history`] does.
+    ///
+    /// # Errors
+    /// As [`Self::history`].
+    pub fn incident(&self, key: &str) -> Result<Option<StoredIncident>, StoreError> {
+        let key = key.to_owned();
+        self.ask(|reply| Question::Incident { key, reply })
+    }
+
+    fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Question) -> Result<T, StoreError> {
         let (reply, answer) = sync_channel(1);
-        let question = Question { site: site.to_owned(), from_unix_seconds, to_unix_seconds, reply };
         let mut inbox = self.owner.shared.inbox.lock();
         if inbox.closing {
             return Err(StoreError::Closed);
@@ -135,7 +177,7 @@ impl StoreHandle {
         if inbox.questions.len() >= QUESTIONS_MAX {
             return Err(StoreError::Slow);
         }
-        inbox.questions.push_back(question);
+        inbox.questions.push_back(question(reply));
         drop(inbox);
         self.owner.shared.wake.notify_one();
         match answer.recv_timeout(self.owner.answer_wait_max) {

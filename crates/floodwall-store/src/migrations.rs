@@ -51,6 +51,21 @@ pub(crate) const STEPS: &[&str] = &[
      ALTER TABLE traffic ADD COLUMN admission_challenged_waiting_room INTEGER NOT NULL DEFAULT 0 CHECK (admission_challenged_waiting_room >= 0);
      ALTER TABLE traffic ADD COLUMN admission_sources_forgotten INTEGER NOT NULL DEFAULT 0 CHECK (admission_sources_forgotten >= 0);
      ALTER TABLE traffic ADD COLUMN admission_tickets_uncounted INTEGER NOT NULL DEFAULT 0 CHECK (admission_tickets_uncounted >= 0);",
+    // 3: incidents and every judgement of them. `opened` in seconds, `at` in microseconds since 1970.
+    "CREATE TABLE incident (
+         key TEXT NOT NULL PRIMARY KEY,
+         site TEXT NOT NULL,
+         opened INTEGER NOT NULL,
+         open INTEGER NOT NULL CHECK (open IN (0, 1)),
+         document TEXT NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX incident_by_opened ON incident (opened);
+     CREATE TABLE incident_revision (
+         incident TEXT NOT NULL REFERENCES incident (key),
+         at INTEGER NOT NULL,
+         document TEXT NOT NULL,
+         PRIMARY KEY (incident, at)
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// Refuses files that are not ours to write, without having changed anything in them.
@@ -174,7 +189,11 @@ mod tests {
             let texts = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
             texts.map(|text| text.unwrap().split_whitespace().collect()).collect()
         };
-        let formats = [include_str!("../tests/formats/1.sql"), include_str!("../tests/formats/2.sql")];
+        let formats = [
+            include_str!("../tests/formats/1.sql"),
+            include_str!("../tests/formats/2.sql"),
+            include_str!("../tests/formats/3.sql"),
+        ];
         assert_eq!(formats.len(), STEPS.len(), "each format has its example");
         for (steps, format) in (1..).zip(formats) {
             let mut made = Connection::open_in_memory().unwrap();

@@ -11,13 +11,16 @@ use floodwall_model::MinuteTraffic;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::migrations::{STEPS, check_identity, migrate};
-use crate::{StoreError, traffic};
+use crate::{StoreError, StoredIncident, incidents, traffic};
 
 /// Most minutes one call of [`Store::traffic`] gives: a month of them.
 pub const TRAFFIC_ROWS_MAX: usize = 31 * 24 * 60;
 
 /// Most sites [`Store::sites`] lists, and [`Store::prune_batch`] looks after.
 pub const SITES_MAX: usize = 65_536;
+
+/// Most incidents that one call gives.
+pub const INCIDENTS_MAX: usize = 1000;
 
 /// Rows that one batch of pruning deletes at most: a few milliseconds' work, so that records and
 /// readers hardly wait.
@@ -103,6 +106,45 @@ impl Store {
     ) -> Result<Vec<MinuteTraffic>, StoreError> {
         traffic::read(&self.connection, site, from_unix_seconds, to_unix_seconds, TRAFFIC_ROWS_MAX)
             .map_err(|error| self.sorted(&error))
+    }
+
+    /// Writes incidents, whether or not they were written before: all of them or none. Judgements that
+    /// were written before stay.
+    ///
+    /// # Errors
+    /// As [`Self::add_traffic`].
+    pub fn put_incidents(&mut self, incidents: &[StoredIncident]) -> Result<(), StoreError> {
+        let mut put = || -> Result<(), rusqlite::Error> {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            incidents.iter().try_for_each(|incident| incidents::put(&transaction, incident))?;
+            transaction.commit()
+        };
+        put().map_err(|error| StoreError::from_sqlite(&self.path, &error))
+    }
+
+    /// The newest incidents of all sites, newest first, without their judgements; at most
+    /// [`INCIDENTS_MAX`].
+    ///
+    /// # Errors
+    /// As [`Self::traffic`].
+    pub fn incidents(&self, rows_max: usize) -> Result<Vec<StoredIncident>, StoreError> {
+        incidents::newest(&self.connection, rows_max.min(INCIDENTS_MAX)).map_err(|error| self.sorted(&error))
+    }
+
+    /// Incidents that had not ended when they were last written, oldest first; at most [`INCIDENTS_MAX`].
+    ///
+    /// # Errors
+    /// As [`Self::traffic`].
+    pub fn incidents_left_open(&self) -> Result<Vec<StoredIncident>, StoreError> {
+        incidents::left_open(&self.connection, INCIDENTS_MAX).map_err(|error| self.sorted(&error))
+    }
+
+    /// One incident with every judgement; `None` where there is none of that name.
+    ///
+    /// # Errors
+    /// As [`Self::traffic`].
+    pub fn incident(&self, key: &str) -> Result<Option<StoredIncident>, StoreError> {
+        incidents::one(&self.connection, key).map_err(|error| self.sorted(&error))
     }
 
     /// The names of all sites that have a record, sorted, at most [`SITES_MAX`].

@@ -1,6 +1,6 @@
 //! The store's thread: takes what was left in the inbox, a bounded piece at a time, and does it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use floodwall_model::MinuteTraffic;
 use parking_lot::{Condvar, Mutex};
 
 use crate::backlog::{Backlog, Batch};
-use crate::{PRUNE_BATCH_ROWS, Store, StoreError};
+use crate::{PRUNE_BATCH_ROWS, Store, StoreError, StoredIncident};
 
 /// Rows written in one transaction at most: some 20 ms, so that a question asked while a long
 /// backlog is written waits no longer.
@@ -22,15 +22,15 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// program; each try waits for it.
 const CLOSING_TRIES: u32 = 3;
 
-/// What somebody wants to read.
+/// What somebody wants to read. Each reply has room for the one answer, so that answering never blocks.
 #[derive(Debug)]
-pub(crate) struct Question {
-    pub(crate) site: String,
-    pub(crate) from_unix_seconds: i64,
-    pub(crate) to_unix_seconds: i64,
-    /// Has room for the one answer, so that answering never blocks.
-    pub(crate) reply: SyncSender<Result<Vec<MinuteTraffic>, StoreError>>,
+pub(crate) enum Question {
+    Traffic { site: String, from_unix_seconds: i64, to_unix_seconds: i64, reply: Reply<Vec<MinuteTraffic>> },
+    Incidents { rows_max: usize, reply: Reply<Vec<StoredIncident>> },
+    Incident { key: String, reply: Reply<Option<StoredIncident>> },
 }
+
+pub(crate) type Reply<T> = SyncSender<Result<T, StoreError>>;
 
 /// Left by the handles, taken by the thread. Its lock is never held while the disk is touched.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub(crate) struct Inbox {
     /// Something was added to the backlog since the thread last looked.
     pub(crate) fresh: bool,
     pub(crate) questions: VecDeque<Question>,
+    /// Incidents that wait to be written, by name: the newest of each.
+    pub(crate) incidents: BTreeMap<String, StoredIncident>,
     pub(crate) prune_before: Option<i64>,
     pub(crate) closing: bool,
     /// Records taken out of the backlog and not yet known to be written.
@@ -72,6 +74,7 @@ impl Shared {
             backlog: Backlog::new(backlog_rows_max),
             fresh: false,
             questions: VecDeque::new(),
+            incidents: BTreeMap::new(),
             prune_before: None,
             closing: false,
             records_in_flight: 0,
@@ -92,7 +95,7 @@ impl Shared {
     fn wait(&self) {
         let mut inbox = self.inbox.lock();
         while !inbox.has_news() {
-            if inbox.backlog.is_empty() {
+            if inbox.backlog.is_empty() && inbox.incidents.is_empty() {
                 self.wake.wait(&mut inbox);
             } else if self.wake.wait_for(&mut inbox, RETRY_AFTER).timed_out() {
                 return;
@@ -147,6 +150,7 @@ impl Worker {
         for question in questions {
             self.answer(&question);
         }
+        self.write_incidents();
         let written = self.write(batch).is_ok();
         let prune_on = prune_before.is_some_and(|before| self.prune(before));
         let waits = !self.shared.inbox.lock().backlog.is_empty();
@@ -154,9 +158,35 @@ impl Worker {
     }
 
     fn answer(&self, question: &Question) {
-        let answer = self.store.traffic(&question.site, question.from_unix_seconds, question.to_unix_seconds);
         // Fails only when whoever asked has stopped waiting.
-        let _ = question.reply.try_send(answer);
+        match question {
+            Question::Traffic { site, from_unix_seconds, to_unix_seconds, reply } => {
+                let _ = reply.try_send(self.store.traffic(site, *from_unix_seconds, *to_unix_seconds));
+            }
+            Question::Incidents { rows_max, reply } => {
+                let _ = reply.try_send(self.store.incidents(*rows_max));
+            }
+            Question::Incident { key, reply } => {
+                let _ = reply.try_send(self.store.incident(key));
+            }
+        }
+    }
+
+    /// Writes the incidents that wait, or puts those back of which nothing newer came.
+    fn write_incidents(&mut self) {
+        let waiting = std::mem::take(&mut self.shared.inbox.lock().incidents);
+        if waiting.is_empty() {
+            return;
+        }
+        let incidents: Vec<_> = waiting.into_values().collect();
+        if let Err(error) = self.store.put_incidents(&incidents) {
+            tracing::warn!(%error, "incidents are not written; they wait in memory and are tried again");
+            let mut inbox = self.shared.inbox.lock();
+            for incident in incidents {
+                let newer = inbox.incidents.entry(incident.key.clone());
+                newer.and_modify(|newer| newer.add_earlier(&incident)).or_insert(incident);
+            }
+        }
     }
 
     /// Writes a batch, or puts it back.
@@ -202,6 +232,7 @@ impl Worker {
 
     /// Writes everything that waits, closes the file, and tells how it went.
     fn close(mut self) {
+        self.write_incidents();
         let mut result = Ok(());
         let mut tries = CLOSING_TRIES;
         loop {

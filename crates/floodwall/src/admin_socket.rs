@@ -1,4 +1,4 @@
-//! The socket in the state directory by which `floodwall explain`, `block` and `allow` speak with the
+//! The socket in the state directory by which `floodwall explain`, `incident`, `block` and `allow` speak with the
 //! running server: plain HTTP/1.1 over a Unix socket that only the server's own user and root reach.
 //!
 //! It has no listener on the network and no login: who may open the file may ask. Connections, their
@@ -32,6 +32,7 @@ use tokio::sync::Semaphore;
 
 use crate::client_files::ClientFiles;
 use crate::explain::{AddressFacts, Explanation, Subject, explain_reference, signature_sentences};
+use crate::incident::{IncidentArchive, Incidents};
 use crate::purge::{self, Purged};
 
 /// The file in the state directory.
@@ -63,6 +64,7 @@ pub(crate) struct AdminDesk {
     pub(crate) sites: Vec<String>,
     pub(crate) account: Arc<dyn EdgeAccount>,
     pub(crate) clients: Arc<ClientFiles>,
+    pub(crate) incidents: Option<IncidentArchive>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -71,15 +73,19 @@ pub(crate) struct AdminDesk {
 struct Fault(StatusCode, String);
 
 impl AdminDesk {
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         let answered = match (request.method(), request.uri().path()) {
+            (&Method::GET, path) if path == "/incidents" || path.starts_with("/incidents/") => {
+                self.incidents(request.uri()).await
+            }
             (&Method::GET, "/explain") => self.explain(request.uri()).and_then(|answer| json(&answer)),
             (&Method::POST, "/purge") => self.purge(request.headers()).and_then(|done| json(&done)),
             (_, "/purge") => Err(Fault(StatusCode::METHOD_NOT_ALLOWED, "POST it".to_owned())),
             (_, "/explain") => Err(Fault(StatusCode::METHOD_NOT_ALLOWED, "GET it".to_owned())),
             _ => Err(Fault(
                 StatusCode::NOT_FOUND,
-                "there are GET /explain?subject=ID|ADDRESS|RULE and POST /purge".to_owned(),
+                "there are GET /explain?subject=ID|ADDRESS|RULE, /incidents?max=N and /incidents/ID, and POST /purge"
+                    .to_owned(),
             )),
         };
         let (status, body) = match answered {
@@ -103,6 +109,21 @@ impl AdminDesk {
         let addresses = self.account.purge(&purge::target_of(target).map_err(fault)?, depth);
         tracing::info!(target, removed, addresses, "an operator purged kept answers");
         Ok(Purged { target: target.to_owned(), removed, addresses })
+    }
+
+    /// The store is asked on a thread where it may block.
+    async fn incidents(&self, uri: &Uri) -> Result<String, Fault> {
+        let unavailable = |error: String| Fault(StatusCode::SERVICE_UNAVAILABLE, error);
+        let archive =
+            self.incidents.clone().ok_or_else(|| unavailable("no incidents are kept".to_owned()))?;
+        let max = uri.query().and_then(|query| query.strip_prefix("max=")).and_then(|max| max.parse().ok());
+        let id = uri.path().strip_prefix("/incidents/").map(str::to_owned);
+        let read = tokio::task::spawn_blocking(move || match id {
+            Some(id) => archive.one(&id).map(|found| json(&found)),
+            None => archive.newest(max.unwrap_or(20)).map(|incidents| json(&Incidents { incidents })),
+        });
+        let read = read.await.map_err(|error| unavailable(error.to_string()))?;
+        read.map_err(|error| unavailable(error.to_string()))?
     }
 
     fn explain(&self, uri: &Uri) -> Result<Explanation, Fault> {
@@ -207,8 +228,8 @@ impl AdminSocket {
             };
             let desk = desk.clone();
             let service = service_fn(move |request: Request<Incoming>| {
-                let answer = desk.answer(&request);
-                async move { Ok::<_, std::convert::Infallible>(answer) }
+                let desk = desk.clone();
+                async move { Ok::<_, std::convert::Infallible>(desk.answer(&request).await) }
             });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())

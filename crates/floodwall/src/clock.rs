@@ -47,6 +47,37 @@ impl Clock for SystemClock {
     }
 }
 
+/// How much of the processor time it has this process uses.
+#[derive(Debug)]
+pub(crate) struct ProcessorUse {
+    processors: f64,
+    used: Duration,
+    at: Timestamp,
+}
+
+impl ProcessorUse {
+    pub(crate) fn start(now: Timestamp) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let processors = u32::try_from(processors).unwrap_or(u32::MAX).into();
+        Self { processors, used: processor_time(), at: now }
+    }
+
+    /// Of the time since this was last asked, 0 to 1; `None` when no time has passed.
+    pub(crate) fn since_last(&mut self, now: Timestamp) -> Option<f64> {
+        let used = processor_time();
+        let passed = now.since(std::mem::replace(&mut self.at, now)).as_secs_f64() * self.processors;
+        let worked = used.saturating_sub(std::mem::replace(&mut self.used, used)).as_secs_f64();
+        (passed > 0.0).then(|| (worked / passed).clamp(0.0, 1.0))
+    }
+}
+
+/// Of all threads together.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or(0).min(999_999_999);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), nanos)
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the clock module")]
 fn wall_micros() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -62,6 +93,19 @@ fn micros_of(span: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_is_seen_in_the_processor_time() {
+        let second = |number| Timestamp::new(Duration::from_secs(number), 0);
+        let mut used = ProcessorUse::start(second(0));
+        let mut sum = 0_u64;
+        for number in 0..2_000_000_u64 {
+            sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(number));
+        }
+        let share = used.since_last(second(1)).unwrap();
+        assert!(share > 0.0 && share <= 1.0, "{share}");
+        assert_eq!(used.since_last(second(1)), None);
+    }
 
     #[test]
     fn wall_time_is_the_systems() {

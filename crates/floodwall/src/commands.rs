@@ -10,7 +10,9 @@ use clap::{Args, Parser, Subcommand};
 use floodwall_edge::EdgeError;
 
 use crate::settings::{Faults, Settings, TextForm};
-use crate::{check, demo, doctor, drill, explain, limits, logging, probe_credential, purge, replay, serve};
+use crate::{
+    check, demo, doctor, drill, explain, incident, limits, logging, probe_credential, purge, replay, serve,
+};
 
 /// The answer is no, or something failed.
 pub(crate) const EXIT_NO: u8 = 1;
@@ -85,6 +87,15 @@ Examples:
 It is said from the settings alone; nothing is tried.
 Exit status: 0 said, 2 usage or configuration.")]
     Limits(limits::LimitsArguments),
+    /// Unusual traffic: what it was, since when, how sure, why, and what it cost people
+    #[command(after_help = "\
+Examples:
+  floodwall incident list --config /etc/floodwall/floodwall.toml
+  floodwall incident show sos-20261103-120000-1 --config /etc/floodwall/floodwall.toml
+
+The running server is asked; when it does not run, its store is read. Run it as root or as the user
+Floodwall runs as. docs/incidents.md says what an incident is.")]
+    Incident(incident::IncidentArguments),
     /// Make what a monitoring probe shows, so that it is let through while visitors wait
     #[command(after_help = "\
 Examples:
@@ -217,6 +228,7 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments, &mut out, &mut err).into(),
         Command::Limits(arguments) => limits::run(&arguments, &mut out).into(),
         Command::Purge(arguments) => purge::run(&arguments, &mut out, &mut err).into(),
+        Command::Incident(arguments) => incident::run(&arguments, &mut out, &mut err).into(),
         Command::Probe(arguments) => probe_credential::run(&arguments, &mut out, &mut err).into(),
     }
 }

@@ -2,17 +2,21 @@
 //! of it can be replayed in milliseconds; the driver in `serve` carries the commands out.
 
 mod gates;
+mod incidents;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use floodwall_detection::Baselines;
 use floodwall_model::{
-    AdmissionCounts, EdgeCounts, MinuteTraffic, OriginHealth, SiteSnapshot, Timestamp, TrafficCounts,
+    AdmissionCounts, EdgeCounts, IncidentRecord, MinuteTraffic, OriginHealth, SiteSnapshot, Timestamp,
+    TrafficCounts,
 };
 use gates::GatesHistory;
 
 pub(crate) use gates::RungNews;
+pub(crate) use incidents::{Detection, IncidentNews, SecondSeen, SiteToWatch};
 
 /// Seconds of history kept in memory for "in the last minute".
 const SECONDS_KEPT: usize = 60;
@@ -21,11 +25,11 @@ const SECONDS_KEPT: usize = 60;
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
 /// Everything that can happen to the control loop.
-#[expect(clippy::large_enum_variant, reason = "one comes a second, and none is kept")]
+#[expect(clippy::large_enum_variant, reason = "there is one a second")]
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// A second has passed; these are the data plane's figures.
-    Second { now: Timestamp, sites: Vec<SiteSnapshot>, edge: EdgeCounts },
+    Second { now: Timestamp, sites: Vec<SiteSnapshot>, edge: EdgeCounts, seen: SecondSeen },
     /// Half a second has passed: time to hand traffic to the store, and for nothing else.
     HalfSecond { now: Timestamp, sites: Vec<SiteSnapshot> },
     /// The operator asks for files to be opened and read anew (SIGHUP).
@@ -49,6 +53,14 @@ pub(crate) enum Command {
     ReportOrigin { site: Arc<str>, url: Arc<str>, health: OriginHealth, why: Option<Arc<str>> },
     /// Tell the operator that more or less is asked of visitors.
     ReportRung(RungNews),
+    /// Tell the operator of an incident.
+    TellIncident { news: IncidentNews, record: Box<IncidentRecord> },
+    /// Tell the operator what makes detection worse than it could be.
+    TellNotice { site: Arc<str>, words: String },
+    /// Write an incident to the store, whether or not it is there.
+    KeepIncident(Box<IncidentRecord>),
+    /// Save what was learned of calm times ([`Control::baselines`]).
+    SaveBaselines,
     /// Open log files anew.
     ReopenLogs,
     /// Load certificates anew.
@@ -73,6 +85,10 @@ pub(crate) struct Figures {
     pub(crate) at: Timestamp,
     pub(crate) sites: Vec<SiteFigures>,
     pub(crate) edge: EdgeCounts,
+    /// Incidents that go on.
+    pub(crate) incidents: Vec<IncidentRecord>,
+    /// Incidents opened since the start, by site.
+    pub(crate) incidents_opened: Vec<u64>,
 }
 
 /// State of the control loop, bounded by the number of sites.
@@ -80,6 +96,7 @@ pub(crate) struct Figures {
 pub(crate) struct Control {
     retention: Duration,
     sites: HashMap<Arc<str>, SiteHistory>,
+    detection: Detection,
     pruned: Option<Timestamp>,
     stopping: bool,
 }
@@ -97,14 +114,19 @@ struct SiteHistory {
 
 impl Control {
     /// `retention`: how long minutes of traffic are kept.
-    pub(crate) fn new(retention: Duration) -> Self {
-        Self { retention, sites: HashMap::new(), pruned: None, stopping: false }
+    pub(crate) fn new(retention: Duration, detection: Detection) -> Self {
+        Self { retention, sites: HashMap::new(), detection, pruned: None, stopping: false }
+    }
+
+    /// What was learned of each site's calm times.
+    pub(crate) fn baselines(&self) -> Vec<(Arc<str>, Baselines)> {
+        self.detection.baselines()
     }
 
     /// Takes one event and says what is to be done.
     pub(crate) fn handle(&mut self, event: Event) -> Vec<Command> {
         match event {
-            Event::Second { now, sites, edge } => self.second(now, sites, edge),
+            Event::Second { now, sites, edge, seen } => self.second(now, sites, edge, &seen),
             Event::HalfSecond { now, sites } => {
                 let traffic = self.traffic(now, &sites);
                 if traffic.is_empty() { Vec::new() } else { vec![Command::AddTraffic(traffic)] }
@@ -127,8 +149,14 @@ impl Control {
         vec![Command::Drain { reason, failed }]
     }
 
-    fn second(&mut self, now: Timestamp, sites: Vec<SiteSnapshot>, edge: EdgeCounts) -> Vec<Command> {
-        let mut commands = Vec::new();
+    fn second(
+        &mut self,
+        now: Timestamp,
+        sites: Vec<SiteSnapshot>,
+        edge: EdgeCounts,
+        seen: &SecondSeen,
+    ) -> Vec<Command> {
+        let mut commands = self.detection.second(now, &sites, &edge, seen);
         let traffic = self.traffic(now, &sites);
         let mut figures = Vec::new();
         for snapshot in sites {
@@ -154,7 +182,9 @@ impl Control {
             let before_unix_seconds = now.minute_start_unix_seconds().saturating_sub(kept);
             commands.push(Command::Prune { before_unix_seconds });
         }
-        commands.push(Command::Publish(Box::new(Figures { at: now, sites: figures, edge })));
+        let (incidents, incidents_opened) = (self.detection.open(), self.detection.opened());
+        let figures = Figures { at: now, sites: figures, edge, incidents, incidents_opened };
+        commands.push(Command::Publish(Box::new(figures)));
         commands
     }
 
@@ -224,12 +254,17 @@ mod tests {
 
     fn second(control: &mut Control, now: u64, requests: u64, health: OriginHealth) -> Vec<Command> {
         let sites = vec![site(requests, health)];
-        control.handle(Event::Second { now: at(now), sites, edge: EdgeCounts::default() })
+        control.handle(Event::Second {
+            now: at(now),
+            sites,
+            edge: EdgeCounts::default(),
+            seen: SecondSeen::default(),
+        })
     }
 
     #[test]
     fn an_hour_of_seconds_adds_up_in_minutes() {
-        let mut control = Control::new(Duration::from_secs(3600));
+        let mut control = Control::new(Duration::from_secs(3600), Detection::default());
         let mut minutes: HashMap<i64, u64> = HashMap::new();
         for now in 0..3600 {
             for command in second(&mut control, now, now * 3, OriginHealth::Up) {
@@ -248,7 +283,7 @@ mod tests {
 
     #[test]
     fn the_last_minute_forgets_what_is_older() {
-        let mut control = Control::new(Duration::from_secs(3600));
+        let mut control = Control::new(Duration::from_secs(3600), Detection::default());
         second(&mut control, 0, 500, OriginHealth::Up);
         let mut last = Vec::new();
         for now in 1..=60 {
@@ -261,7 +296,7 @@ mod tests {
 
     #[test]
     fn half_seconds_hand_over_what_is_new_and_leave_the_last_second_whole() {
-        let mut control = Control::new(Duration::from_secs(3600));
+        let mut control = Control::new(Duration::from_secs(3600), Detection::default());
         second(&mut control, 0, 0, OriginHealth::Up);
         let half = Event::HalfSecond { now: at(0), sites: vec![site(30, OriginHealth::Up)] };
         let handed_over = |commands: &[Command]| -> u64 {
@@ -283,7 +318,7 @@ mod tests {
 
     #[test]
     fn origin_news_is_told_once() {
-        let mut control = Control::new(Duration::from_secs(3600));
+        let mut control = Control::new(Duration::from_secs(3600), Detection::default());
         let mut told = Vec::new();
         let states = [OriginHealth::Up, OriginHealth::Down, OriginHealth::Down, OriginHealth::Up];
         for (now, health) in (0..).zip(states) {
@@ -298,7 +333,7 @@ mod tests {
 
     #[test]
     fn prunes_at_the_start_and_once_an_hour() {
-        let mut control = Control::new(Duration::from_secs(86_400));
+        let mut control = Control::new(Duration::from_secs(86_400), Detection::default());
         let prunes = (0..7201).filter(|now| {
             second(&mut control, 100_000 + now, 0, OriginHealth::Up)
                 .iter()
@@ -309,7 +344,7 @@ mod tests {
 
     #[test]
     fn stops_once() {
-        let mut control = Control::new(Duration::from_secs(1));
+        let mut control = Control::new(Duration::from_secs(1), Detection::default());
         assert_eq!(
             control.handle(Event::Stop { signal: "SIGTERM" }),
             [Command::Drain { reason: "SIGTERM", failed: false }]

@@ -1,16 +1,21 @@
-//! Past traffic for the console, from the store.
+//! Past traffic and incidents for the console, from the store.
 
-use floodwall_console::{History, HistoryError};
+use floodwall_console::{History, HistoryError, IncidentDocument};
 use floodwall_model::MinuteTraffic;
 use floodwall_store::StoreHandle;
 
+use crate::incident::IncidentArchive;
+
 /// See the module's head.
 #[derive(Clone, Debug)]
-pub(crate) struct StoreHistory(StoreHandle);
+pub(crate) struct StoreHistory {
+    store: StoreHandle,
+    incidents: IncidentArchive,
+}
 
 impl StoreHistory {
-    pub(crate) fn new(store: StoreHandle) -> Self {
-        Self(store)
+    pub(crate) fn new(store: StoreHandle, incidents: IncidentArchive) -> Self {
+        Self { store, incidents }
     }
 }
 
@@ -21,8 +26,16 @@ impl History for StoreHistory {
         from_unix_seconds: i64,
         to_unix_seconds: i64,
     ) -> Result<Vec<MinuteTraffic>, HistoryError> {
-        self.0
+        self.store
             .history(site, from_unix_seconds, to_unix_seconds)
             .map_err(|error| HistoryError(error.to_string()))
+    }
+
+    fn incidents(&self, max: usize) -> Result<Vec<IncidentDocument>, HistoryError> {
+        self.incidents.newest(max).map_err(|error| HistoryError(error.to_string()))
+    }
+
+    fn incident(&self, id: &str) -> Result<Option<IncidentDocument>, HistoryError> {
+        self.incidents.one(id).map_err(|error| HistoryError(error.to_string()))
     }
 }

@@ -2,6 +2,7 @@
 
 mod access_log;
 mod admin_socket;
+mod baselines_file;
 mod certificates;
 mod check;
 mod client_files;
@@ -17,6 +18,7 @@ mod edge_account;
 mod edge_config;
 mod explain;
 mod history;
+mod incident;
 mod limits;
 mod logging;
 mod probe_credential;

@@ -28,6 +28,7 @@ mod text;
 mod visitors;
 mod words;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,12 +38,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use clap::Args;
-use floodwall_detection::{Baselines, SavedBaselines};
+use floodwall_detection::Baselines;
 use floodwall_exchange::access_log::{LogFormat, parse_utc_offset};
 use floodwall_model::Prefix;
 use floodwall_policy::GateSettings;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::baselines_file::{self, BaselinesError};
 use crate::commands::{EXIT_NO, EXIT_USAGE, fail, show_faults, tell};
 use crate::edge_config::edge_config;
 use crate::settings::{Settings, parse_duration};
@@ -84,9 +86,13 @@ pub(crate) struct ReplayArguments {
     /// Begin with what was learned before, from this file
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Keep what is learned of calm times in this file
+    /// Keep what is learned of calm times in this file, as the server reads it from its state directory;
+    /// what it holds of other sites stays
     #[arg(long, value_name = "FILE")]
     learn: Option<PathBuf>,
+    /// The site's name in these files [default: that of the settings' first site, or site]
+    #[arg(long, value_name = "NAME")]
+    site: Option<String>,
     /// Answers a second that the origin is taken to be able to give
     #[arg(long, value_name = "NUMBER", default_value_t = OriginAssumption::PER_SECOND, value_parser = per_second)]
     origin_capacity: f64,
@@ -133,6 +139,8 @@ fn latency(text: &str) -> Result<Duration, String> {
 
 /// Everything a replay is told.
 struct Options {
+    /// The site's name where what is learned is kept.
+    site: String,
     read: ReadOptions,
     admission: AdmissionOptions,
     detection: DetectionOptions,
@@ -148,11 +156,12 @@ pub(crate) fn run(arguments: &ReplayArguments) -> ExitCode {
         Ok(options) => options,
         Err(status) => return status,
     };
+    let site = options.site.clone();
     let outcome = match replay(&files, options) {
         Ok(outcome) => outcome,
         Err(error) => return fail(&format!("floodwall: no thread to read with: {error}"), EXIT_NO),
     };
-    if let Err(message) = write_files(arguments, &outcome) {
+    if let Err(message) = write_files(arguments, &site, &outcome) {
         return fail(&message, EXIT_NO);
     }
     let text = if arguments.json { json::render(&outcome) } else { text::render(&outcome) };
@@ -169,7 +178,7 @@ pub(crate) fn run(arguments: &ReplayArguments) -> ExitCode {
 }
 
 /// Writes the picture and what was learned, where they are wanted.
-fn write_files(arguments: &ReplayArguments, outcome: &Outcome) -> Result<(), String> {
+fn write_files(arguments: &ReplayArguments, site: &str, outcome: &Outcome) -> Result<(), String> {
     let write = |file: &Path, content: String| {
         std::fs::write(file, content).map_err(|error| format!("floodwall: {}: {error}", file.display()))
     };
@@ -177,10 +186,16 @@ fn write_files(arguments: &ReplayArguments, outcome: &Outcome) -> Result<(), Str
         write(file, plot::svg(outcome))?;
     }
     if let Some(file) = &arguments.learn {
-        let saved = SavedBaselines::of(&outcome.detected.baselines).to_json();
-        write(file, saved.map_err(|error| format!("floodwall: {error}"))?)?;
+        learn(file, site, &outcome.detected.baselines).map_err(|error| format!("floodwall: {error}"))?;
     }
     Ok(())
+}
+
+/// Adds what was learned of a site to a file, or makes it.
+fn learn(file: &Path, site: &str, learned: &Baselines) -> Result<(), BaselinesError> {
+    let mut sites = if file.exists() { baselines_file::read(file)?.sites } else { BTreeMap::new() };
+    sites.insert(site.to_owned(), learned.clone());
+    baselines_file::write(file, sites.iter().map(|(site, baselines)| (site.as_str(), baselines)))
 }
 
 /// Looks for all files; every fault in one message.
@@ -202,7 +217,7 @@ fn find(paths: &[PathBuf]) -> Result<Vec<LogFile>, String> {
 fn options(arguments: &ReplayArguments) -> Result<Options, ExitCode> {
     let mut trusted_proxies = arguments.trusted_proxies.clone();
     let mut hosts = arguments.host.clone();
-    let mut limits = None;
+    let (mut limits, mut first_site) = (None, None);
     if let Some(path) = &arguments.config {
         let (settings, warnings) = Settings::load(path).map_err(|faults| {
             show_faults(&faults);
@@ -212,13 +227,15 @@ fn options(arguments: &ReplayArguments) -> Result<Options, ExitCode> {
         let config = edge_config(&settings);
         trusted_proxies.extend(config.trusted_proxies);
         if let Some(site) = config.sites.first() {
+            first_site = Some(site.name.to_string());
             limits = Some((site.policy, config.tracked_prefixes));
             // Of `*.example.gov` no page is known by name.
             hosts.extend(site.hosts.iter().filter(|host| !host.contains('*')).map(ToString::to_string));
         }
     }
+    let site = arguments.site.clone().or(first_site).unwrap_or_else(|| "site".to_owned());
     let baselines = match &arguments.baseline {
-        Some(file) => Some(read_baseline(file).map_err(|message| fail(&message, EXIT_USAGE))?),
+        Some(file) => Some(read_baseline(file, &site).map_err(|message| fail(&message, EXIT_USAGE))?),
         None => None,
     };
     let format = match arguments.format {
@@ -229,16 +246,24 @@ fn options(arguments: &ReplayArguments) -> Result<Options, ExitCode> {
     let origin =
         OriginAssumption { per_second: arguments.origin_capacity, latency: arguments.origin_latency };
     Ok(Options {
+        site,
         read: ReadOptions { format, utc_offset_s, trusted_proxies, hosts },
         admission: AdmissionOptions { gate: GateSettings::default(), origin, limits },
         detection: DetectionOptions { baselines, utc_offset_s },
     })
 }
 
-fn read_baseline(file: &Path) -> Result<Baselines, String> {
-    let fault = |error: &dyn std::fmt::Display| format!("floodwall: {}: {error}", file.display());
-    let text = std::fs::read_to_string(file).map_err(|error| fault(&error))?;
-    SavedBaselines::from_json(&text).map(|saved| saved.restore()).map_err(|error| fault(&error))
+fn read_baseline(file: &Path, site: &str) -> Result<Baselines, String> {
+    let mut learned = baselines_file::read(file).map_err(|error| format!("floodwall: {error}"))?;
+    let known: Vec<_> = learned.sites.keys().cloned().collect();
+    learned.sites.remove(site).ok_or_else(|| {
+        let faults: String = learned.faults.iter().map(|fault| format!("; {fault}")).collect();
+        format!(
+            "floodwall: {}: nothing is known of the site `{site}`{faults}; name one with --site: {}",
+            file.display(),
+            known.join(", ")
+        )
+    })
 }
 
 fn replay(files: &[LogFile], options: Options) -> std::io::Result<Outcome> {

@@ -3,9 +3,12 @@
 //! The edge has its own threads. This thread runs the control loop and the console; the store and
 //! the access log have a thread each behind bounded queues. Nothing here is waited for by a request.
 
+mod learned;
+mod pace;
+
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,27 +23,27 @@ use tokio::sync::watch;
 
 use crate::access_log::{AccessLog, AccessLogError, AccessLogHandle};
 use crate::admin_socket::{AdminDesk, AdminSocket};
+use crate::baselines_file;
 use crate::certificates::CertificateWatch;
 use crate::client_files::{self, ClientFiles};
-use crate::clock::SystemClock;
-use crate::control::{Command, Control, Event, Figures, RungNews};
+use crate::clock::{ProcessorUse, SystemClock};
+use crate::control::{Command, Control, Event, Figures, RungNews, SecondSeen};
 use crate::crawler_watch::CrawlerWatch;
 use crate::edge_account::RunningEdge;
 use crate::edge_config::edge_config;
 use crate::history::StoreHistory;
+use crate::incident::{self, IncidentArchive, close_left_open, to_stored};
 use crate::service_manager::ServiceManager;
 use crate::settings::{Settings, VerifyCrawlers};
 use crate::state_secret::{self, SecretError};
-
-/// How often traffic is handed to the store. Twice a second and not once, so that a killed process
-/// loses the last second at the most: what came since, and what is on its way to the disk.
-const HAND_OVER_EVERY: Duration = Duration::from_millis(500);
+use learned::{detection, save_baselines};
+use pace::{Beat, Pace};
 
 /// How long writing the last records may take after the last connection has ended.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The store's file in the state directory.
-const STORE_FILE: &str = "floodwall.db";
+pub(crate) const STORE_FILE: &str = "floodwall.db";
 
 /// Where everything listens.
 #[derive(Clone, Debug)]
@@ -78,6 +81,8 @@ pub(crate) enum ServeError {
         "the operating system gave no event loop or signals: {0}; see the limit on open files (ulimit -n, LimitNOFILE)"
     )]
     Runtime(io::Error),
+    #[error("the operating system gave no random numbers: {0}")]
+    Entropy(String),
 }
 
 impl ServeError {
@@ -105,7 +110,7 @@ impl ServeError {
             Self::Edge(EdgeError::Listen { source, .. }) | Self::Admin { source, .. } => {
                 is_about_address(source)
             }
-            Self::Edge(_) | Self::Store(_) | Self::Runtime(_) => false,
+            Self::Edge(_) | Self::Store(_) | Self::Runtime(_) | Self::Entropy(_) => false,
         }
     }
 }
@@ -151,11 +156,15 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         bound.use_register(client_files.clone());
         let admin_socket = open_admin_socket(state);
         let edge = bound.start()?;
+        let snapshots = watch::Sender::new(Arc::new(nothing_yet(clock.now())));
+        let incidents = IncidentArchive::new(store.clone(), snapshots.subscribe());
+        let detection = detection(settings)?;
         let desk = AdminDesk {
             key: ReferenceKey::new(&secret),
             sites: settings.sites.iter().map(|site| site.name.clone()).collect(),
             account: Arc::new(RunningEdge(edge.accounts())),
             clients: client_files.clone(),
+            incidents: Some(incidents.clone()),
             clock: clock.clone(),
         };
         let addresses = Addresses { edge: edge.addresses().clone(), admin: admin_address };
@@ -166,12 +175,15 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
             client_files,
             manager: ServiceManager::find(),
             admin_hosts: settings.server.admin_hosts.clone(),
-            control: Control::new(Duration::from_secs(u64::from(settings.store.retention_days) * 86_400)),
+            control: Control::new(days(settings.store.retention_days), detection),
+            processor: ProcessorUse::start(clock.now()),
+            baselines: state.join(baselines_file::FILE),
+            incidents,
             edge,
             store,
             access_log,
             addresses: addresses.clone(),
-            snapshots: watch::Sender::new(Arc::new(nothing_yet(clock.now()))),
+            snapshots,
             clock,
             drain: settings.server.timeouts.drain,
         };
@@ -185,6 +197,10 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         drop(stop_admin);
         ended
     })
+}
+
+fn days(number: u32) -> Duration {
+    Duration::from_secs(u64::from(number) * 86_400)
 }
 
 /// Takes as many open files as the system lets this user have: each connection is one.
@@ -205,6 +221,8 @@ fn nothing_yet(now: Timestamp) -> Snapshot {
         version: env!("CARGO_PKG_VERSION"),
         readiness: Readiness::NotReady("the server is starting".to_owned()),
         sites: Vec::new(),
+        incidents: Vec::new(),
+        incidents_opened: Vec::new(),
         edge: EdgeCounts::default(),
         losses: Losses::default(),
         listeners: Vec::new(),
@@ -215,7 +233,17 @@ fn nothing_yet(now: Timestamp) -> Snapshot {
 fn open_store(directory: &Path) -> Result<StoreHandle, ServeError> {
     std::fs::create_dir_all(directory)
         .map_err(|source| ServeError::State { directory: directory.display().to_string(), source })?;
-    let store = Store::open(&directory.join(STORE_FILE))?;
+    let mut store = Store::open(&directory.join(STORE_FILE))?;
+    match close_left_open(&mut store) {
+        Ok(0) => {}
+        Ok(left) => tracing::warn!(
+            left,
+            "incidents went on when the server last stopped; how they ended is not known"
+        ),
+        Err(error) => {
+            tracing::warn!(%error, "incidents that went on when the server last stopped stay as they are");
+        }
+    }
     Ok(StoreHandle::start(store, HandleSettings::default())?)
 }
 
@@ -247,6 +275,10 @@ struct Driver {
     manager: ServiceManager,
     admin_hosts: Vec<String>,
     store: StoreHandle,
+    incidents: IncidentArchive,
+    /// Where what was learned is saved.
+    baselines: PathBuf,
+    processor: ProcessorUse,
     access_log: Option<Arc<AccessLogHandle>>,
     addresses: Addresses,
     snapshots: watch::Sender<Arc<Snapshot>>,
@@ -262,7 +294,7 @@ impl Driver {
 
         let second = self.second();
         self.carry_out(second);
-        let history = Arc::new(StoreHistory::new(self.store.clone()));
+        let history = Arc::new(StoreHistory::new(self.store.clone(), self.incidents.clone()));
         let settings =
             floodwall_console::Settings { host_names: self.admin_hosts.clone(), ..Default::default() };
         let console = Console::new(self.snapshots.subscribe(), history, self.clock.clone(), &settings);
@@ -299,7 +331,7 @@ impl Driver {
         Ok(ended)
     }
 
-    fn count(&self, beat: Beat) -> Event {
+    fn count(&mut self, beat: Beat) -> Event {
         match beat {
             Beat::Second => self.second(),
             Beat::Between => Event::HalfSecond { now: self.clock.now(), sites: self.edge.sites() },
@@ -307,12 +339,14 @@ impl Driver {
     }
 
     /// What the data plane has counted up to now.
-    fn second(&self) -> Event {
+    fn second(&mut self) -> Event {
+        let now = self.clock.now();
+        let seen = SecondSeen { sites: self.edge.take_seconds(), processor: self.processor.since_last(now) };
         let mut edge = self.edge.counts();
         if let Some(log) = &self.access_log {
             edge.access_records_dropped = log.dropped();
         }
-        Event::Second { now: self.clock.now(), sites: self.edge.sites(), edge }
+        Event::Second { now, sites: self.edge.sites(), edge, seen }
     }
 
     fn carry_out(&mut self, event: Event) -> Option<Ended> {
@@ -328,6 +362,18 @@ impl Driver {
                     report_origin(&site, &url, health, why.as_deref());
                 }
                 Command::ReportRung(news) => report_rung(&news),
+                Command::TellIncident { news, record } => incident::tell(news, &record),
+                Command::TellNotice { site, words } => tracing::warn!(%site, "detection: {words}"),
+                Command::KeepIncident(record) => {
+                    if !self.store.put_incident(to_stored(&record)) {
+                        tracing::warn!(incident = %record.key, "the store takes no more incidents for now");
+                    }
+                }
+                Command::SaveBaselines => {
+                    let (path, learned) = (self.baselines.clone(), self.control.baselines());
+                    // Takes some ten milliseconds a site, and the disk's time.
+                    tokio::task::spawn_blocking(move || save_baselines(&path, &learned));
+                }
                 Command::ReopenLogs => {
                     if let Some(log) = &self.access_log {
                         tracing::info!("reopening the access log");
@@ -377,6 +423,8 @@ impl Driver {
                     gates_last_minute: site.gates_last_minute,
                 })
                 .collect(),
+            incidents: figures.incidents,
+            incidents_opened: figures.incidents_opened,
             edge: figures.edge,
             losses: Losses {
                 events_dropped: 0,
@@ -422,6 +470,7 @@ impl Driver {
         }
         let last = self.second();
         self.carry_out(last);
+        save_baselines(&self.baselines, &self.control.baselines());
         if let Err(error) = self.store.flush_and_close(FLUSH_DEADLINE) {
             tracing::error!(%error, "the store did not take the last records");
         }
@@ -431,40 +480,6 @@ impl Driver {
             tracing::error!(%error, "the access log did not take the last lines");
         }
         tracing::info!("stopped");
-    }
-}
-
-/// What the next beat is for.
-#[derive(Clone, Copy, Debug)]
-enum Beat {
-    /// Figures are published and traffic is handed to the store.
-    Second,
-    /// Only the latter.
-    Between,
-}
-
-/// The control loop's clockwork.
-struct Pace {
-    ticks: tokio::time::Interval,
-    next: Beat,
-}
-
-impl Pace {
-    /// The first beat comes after half a second: the driver counts when it starts.
-    fn start() -> Self {
-        let mut ticks = tokio::time::interval(HAND_OVER_EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        ticks.reset();
-        Self { ticks, next: Beat::Between }
-    }
-
-    async fn next(&mut self) -> Beat {
-        self.ticks.tick().await;
-        let following = match self.next {
-            Beat::Second => Beat::Between,
-            Beat::Between => Beat::Second,
-        };
-        std::mem::replace(&mut self.next, following)
     }
 }
 

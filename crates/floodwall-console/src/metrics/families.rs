@@ -1,6 +1,7 @@
 //! Which metrics there are: their names, their help, and where each figure comes from.
 
 mod admission;
+mod incidents;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::{Family, Labels, Value};
 use crate::snapshot::Snapshot;
 
 pub(super) use admission::admission;
+pub(super) use incidents::incidents;
 
 /// Name, help, kind, unit, and how a figure is read. The encoder adds the unit and `_total`.
 type Declared<T, R> = (&'static str, &'static str, Kind, fn(&T) -> R);

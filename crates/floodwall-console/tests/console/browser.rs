@@ -74,6 +74,11 @@ async fn complete_without_javascript() {
         let text = browser.client.find(Locator::Css("body")).await.unwrap().text().await.unwrap();
         for shown in [
             "1,234,567",
+            "What is happening",
+            "An attack on site sos since 2022-11-08 13:55:26 UTC: 97 % likely.",
+            "pictures, scripts and style sheets fetched for each page: 0.0 (usually 6.2)",
+            "Incidents that are over, newest first; times in UTC",
+            "results-20221108-120000-2",
             "Down: it does not answer",
             "Figures as of 2022-11-08 14:02:07 UTC.",
             "They do not change by themselves. Reload",
@@ -86,6 +91,29 @@ async fn complete_without_javascript() {
         }
         browser.client.find(Locator::Css("summary")).await.unwrap().click().await.unwrap();
         browser.wait_for("//tbody[@data-minutes]//th[.='14:01']/following-sibling::td[1][.='7,620']").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_incident_comes_and_goes_without_a_reload() {
+    in_browser(|browser| async move {
+        let calm = Snapshot { incidents: Vec::new(), ..snapshot() };
+        let served = served(calm.clone()).await;
+        browser.client.goto(&served.address).await.unwrap();
+        browser.wait_for("//*[@id='connection' and contains(., 'updated every second')]").await;
+        browser.run("window.loaded = 'once'").await;
+        wait_for_figure(&browser, "happening.summary", "Nothing unusual.").await;
+        served.sample.publisher.send_replace(Arc::new(snapshot()));
+        browser.wait_for("//article//h3[contains(., 'An attack on site sos')]").await;
+        assert_eq!(
+            announcement(&browser).await,
+            "An attack on site sos since 2022-11-08 13:55:26 UTC: 97 % likely."
+        );
+        assert_eq!(browser.axe_violations().await, "");
+        served.sample.publisher.send_replace(Arc::new(calm));
+        browser.wait_for("//main[not(.//article)]").await;
+        assert_eq!(browser.run("return window.loaded").await, json!("once"), "the page was loaded anew");
     })
     .await;
 }

@@ -10,6 +10,7 @@
 mod browser;
 mod events;
 mod hostile;
+mod incident;
 mod openapi;
 mod routes;
 mod sample;

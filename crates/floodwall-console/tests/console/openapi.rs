@@ -44,6 +44,10 @@ async fn every_answer_is_as_described() {
         ("/api/v1/sites/{name}/traffic", "/api/v1/sites/sos/traffic"),
         ("/api/v1/sites/{name}/traffic", "/api/v1/sites/sos/traffic?minutes=x"),
         ("/api/v1/sites/{name}/traffic", "/api/v1/sites/nobody/traffic"),
+        ("/api/v1/incidents", "/api/v1/incidents"),
+        ("/api/v1/incidents", "/api/v1/incidents?max=0"),
+        ("/api/v1/incidents/{id}", "/api/v1/incidents/sos-20221108-135527-3"),
+        ("/api/v1/incidents/{id}", "/api/v1/incidents/nothing"),
         ("/api/openapi.json", "/api/openapi.json"),
     ] {
         let router = sample::console(sample::snapshot()).console.router();
@@ -60,7 +64,7 @@ async fn every_answer_is_as_described() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 8);
+    assert_eq!(checked, 12);
 }
 
 /// Checks `value` against the parts of JSON Schema that the description uses.

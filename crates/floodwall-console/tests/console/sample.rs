@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
-use floodwall_console::{Console, History, HistoryError, Losses, Readiness, Settings, SiteFigures, Snapshot};
+use floodwall_console::{
+    Console, History, HistoryError, IncidentDocument, Losses, Readiness, Settings, SiteFigures, Snapshot,
+};
 use floodwall_model::{
     AdmissionCounts, Clock, EdgeCounts, GateMode, GateStatus, MinuteTraffic, OriginHealth, OriginStatus,
     PersonReport, Prefix, SiteId, SiteSnapshot, Timestamp, TrafficCounts,
@@ -14,6 +16,8 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tokio::sync::watch;
 use tower::ServiceExt;
+
+use crate::incident;
 
 /// 2022-11-08T14:02:07.125Z, 3720 seconds after the start.
 pub(crate) fn now() -> Timestamp {
@@ -59,6 +63,16 @@ impl History for SampleHistory {
                 MinuteTraffic { site: site.into(), minute_unix_seconds: minute * 60, counts, admission }
             })
             .collect())
+    }
+
+    fn incidents(&self, max: usize) -> Result<Vec<IncidentDocument>, HistoryError> {
+        let all = [incident::attack(), incident::crowd(), incident::interrupted()];
+        Ok(all.into_iter().take(max).map(IncidentDocument::without_revisions).collect())
+    }
+
+    fn incident(&self, id: &str) -> Result<Option<IncidentDocument>, HistoryError> {
+        let all = [incident::attack(), incident::crowd(), incident::interrupted()];
+        Ok(all.into_iter().find(|incident| incident.id == id))
     }
 }
 
@@ -240,6 +254,8 @@ pub(crate) fn snapshot() -> Snapshot {
             kept_corrupt: 0,
             access_records_dropped: 0,
         },
+        incidents: vec![incident::open_attack()],
+        incidents_opened: vec![3, 0],
         losses: Losses::default(),
         listeners: vec!["http://0.0.0.0:80".to_owned(), "https://0.0.0.0:443".to_owned()],
         admin_listener: "http://127.0.0.1:9800".to_owned(),

@@ -22,6 +22,7 @@ use super::{AtGate, Pass};
 use crate::body::{Ledger, Payload};
 use crate::pages::{self, ASKS_FOR_PLACE, Language, OverloadPage, PlaceInLine};
 use crate::proxy::{Visit, reference_on};
+use crate::sightings::Note;
 use crate::worker::Worker;
 
 /// How long a token is good that was given with the redirect, and one that was worked or waited for.
@@ -66,6 +67,9 @@ pub(crate) async fn enter(
         return Ok(Pass::uncounted(&worker, now));
     };
     let bearer = Bearer::of(&worker, visit, site, &house.keys().keyring, purpose, now);
+    if !bearer.credentials.tokens.is_empty() {
+        ledger.seen.token(bearer.token.is_some());
+    }
     let observes = site.settings.mode == AdmissionMode::Observe;
     let is_person = bearer.standing == Standing::Known
         || bearer.token.is_some_and(|claims| claims.proof >= ProofKind::WaitingRoom);
@@ -80,6 +84,7 @@ pub(crate) async fn enter(
         Exchanged::Answer(answer) => return Err(answer),
     };
     if visit.headers.contains_key(&ASKS_FOR_PLACE) {
+        ledger.seen.asks_for_place();
         return Err(Box::new(desk.told_place(&worker, ledger, token, &house.keys().keyring)));
     }
     let (offered, rung) = class.offer(&desk.facts(token), now);
@@ -110,7 +115,10 @@ pub(crate) async fn enter(
             let woken = Waits::new(&worker, AtGate::of(visit, place), id, told).woken().await;
             ledger.set_waits_for_origin(false);
             match woken {
-                Ok(pass) => return Ok(pass),
+                Ok(pass) => {
+                    ledger.seen.waited();
+                    return Ok(pass);
+                }
                 Err(refusal) => desk.refused(ledger, refusal),
             }
         }
@@ -285,7 +293,10 @@ impl Desk<'_> {
         keyring: &Keyring,
     ) -> Response<Payload> {
         match challenge {
-            Challenge::Redirect => self.redirected(worker, keyring),
+            Challenge::Redirect => {
+                ledger.seen.decided(Decided::Redirect);
+                self.redirected(worker, keyring)
+            }
             Challenge::Choice => self.shown(worker, ledger, keyring, Shows::Choice),
             Challenge::WaitingRoom => self.shown(worker, ledger, keyring, Shows::WaitingRoom),
         }

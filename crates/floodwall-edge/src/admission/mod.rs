@@ -168,3 +168,9 @@ pub(crate) fn without_unused_parameters(worker: &Worker, visit: &Visit) -> Optio
 pub(crate) fn is_pressed(worker: &Worker, site: SiteId, path: &str) -> bool {
     worker.shared.gatehouse.class_of(site, path).is_some_and(|(_, class)| class.is_pressed())
 }
+
+/// Which of the site's gates a path belongs to, by its place in the settings; the first where there is
+/// one or none.
+pub(crate) fn class_number(worker: &Worker, site: SiteId, path: &str) -> usize {
+    worker.shared.gatehouse.class_of(site, path).map_or(0, |(place, _)| place)
+}

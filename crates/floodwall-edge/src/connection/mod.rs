@@ -226,6 +226,7 @@ fn answer(
 }
 
 /// An answer that is there or comes.
+#[expect(clippy::large_enum_variant, reason = "an answer that is there takes no memory of its own")]
 enum Answer {
     AtOnce(Option<Response<ResponseBody>>),
     Waits(Pin<Box<dyn Future<Output = Response<ResponseBody>>>>),

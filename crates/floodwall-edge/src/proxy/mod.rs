@@ -13,6 +13,7 @@ mod visit;
 use std::net::IpAddr;
 use std::pin::Pin;
 
+use floodwall_detection::RequestSeen;
 use floodwall_model::{AccessRecord, Prefix, ReferenceId, SiteId};
 use floodwall_policy::{Decided, RefusalNote, Rung};
 use http::request::Parts;
@@ -27,6 +28,7 @@ use crate::forwarded;
 use crate::headers;
 use crate::incoming::Incoming;
 use crate::pages::{self, Addressee};
+use crate::sightings::{Asked, Note};
 use crate::upstream::RequestBody;
 use crate::worker::Worker;
 
@@ -59,6 +61,7 @@ pub(crate) fn begin(mut ledger: Ledger, peer: Peer, head: Parts, incoming: Incom
         Err(response) => return Begun::Answered(finish(ledger, is_head, *response)),
     };
     if let Some(response) = admission::person_reported(&mut ledger, &visit) {
+        ledger.seen.of_the_edge();
         return Begun::Answered(finish(ledger, is_head, response));
     }
     let body = RequestBody::of_visitor(incoming, &ledger.worker, visit.site);
@@ -167,6 +170,9 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
     if let Some(access) = ledger.access.as_mut() {
         access.site = shared.config.sites.get(usize::from(site.0)).map(|site| site.name.clone());
     }
+    let host = authority.as_deref().unwrap_or_default();
+    let target = parts.uri.path_and_query().map_or("*", |target| target.as_str());
+    ledger.seen = seen(&worker, site, client.address, host, parts.method.as_str(), target, &parts.headers);
     if let Some(refusal) = refuse_outright(ledger, client.address, &parts) {
         return Err(Box::new(refusal));
     }
@@ -187,10 +193,32 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
     let mut visit =
         Visit::new(site, authority.unwrap_or_default(), client.address, peer, trusted, https, parts);
     visit.take_mark(ledger.received);
+    if visit.mark.is_some() {
+        // The mark is another each time: with it, detection would take a page for one that never repeats.
+        let (client, method) = (visit.client, visit.method.as_str());
+        ledger.seen =
+            seen(&worker, site, client, &visit.authority, method, visit.target.as_str(), &visit.headers);
+    }
     if let Some(site) = shared.config.sites.get(usize::from(site.0)) {
         visit.keep_known_parameters(&site.query);
     }
     Ok(visit)
+}
+
+/// What detection is told of a request, without its answer.
+fn seen(
+    worker: &Worker,
+    site: SiteId,
+    client: IpAddr,
+    authority: &str,
+    method: &str,
+    target: &str,
+    headers: &header::HeaderMap,
+) -> Option<RequestSeen> {
+    let path = target.split('?').next().unwrap_or(target);
+    let class = admission::class_number(worker, site, path);
+    let asked = Asked { site, client, authority, method, target, headers, class };
+    asked.seen(&worker.shared.readers, &worker.agents)
 }
 
 /// The same address over HTTPS; `None` for what has to be answered in clear text: by it a certificate
@@ -257,6 +285,7 @@ pub(crate) fn reference(ledger: &mut Ledger, client: IpAddr, decided: Decided) -
 
 /// As [`reference()`], of what a gate decided that stands on this rung.
 pub(crate) fn reference_on(ledger: &mut Ledger, client: IpAddr, decided: Decided, rung: Rung) -> ReferenceId {
+    ledger.seen.decided(decided);
     let keys = ledger.worker.shared.gatehouse.keys();
     let note = RefusalNote {
         at_unix_s: ledger.received.wall_unix_seconds(),
@@ -304,6 +333,7 @@ fn access_record(ledger: &Ledger, client: IpAddr, parts: &Parts) -> AccessRecord
 
 /// Notes in the access log how the cache took part.
 fn note_cache(ledger: &mut Ledger, how: &'static str) {
+    ledger.seen.cache(how);
     if let Some(access) = ledger.access.as_mut() {
         access.cache = Some(how);
     }

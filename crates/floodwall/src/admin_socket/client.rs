@@ -16,7 +16,7 @@ use super::FILE;
 /// The whole conversation takes no longer.
 const TIME_MAX: Duration = Duration::from_secs(10);
 /// The largest answer.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
+const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]

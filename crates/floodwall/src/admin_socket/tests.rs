@@ -54,6 +54,7 @@ fn served(ask: impl FnOnce(&Path) + Send + 'static) {
             sites: vec!["sos".to_owned()],
             account: Arc::new(OneAddress),
             clients: ClientFiles::read(ClientFilePaths::default(), None).0,
+            incidents: None,
             clock: Arc::new(StoppedClock),
         };
         let path = directory.path().to_owned();

@@ -257,6 +257,12 @@ A sample voter-information site now runs behind Floodwall, on this machine only.
            more look-ups at once than the site's server can answer: it is given what it can carry,
            the others wait for their turn, and pages are answered meanwhile
 
+         curl -s -o /dev/null 'http://{site}/polling-place/lookup?zip=[10000-30000]'
+           (after half a minute of calm) twenty thousand look-ups, each another: it is noticed within
+           seconds, said here, and shown with its reasons under \"What is happening\" in the console
+         {program} incident list --state {state}
+           what was noticed; `incident show NAME` says why, and what it cost people
+
   The site's own server listens on http://{origin} and stands for a small office's: its polling-place
   look-up takes 50-100 ms and serves 20 at a time. State is in {state} and removed at the end.
   Ctrl-C stops everything.

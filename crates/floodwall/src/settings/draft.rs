@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use floodwall_model::Prefix;
 use toml::de::{DeTable, DeValue};
 
+use super::calendar::{CalendarDraft, Zone};
 use super::definition::{Located, Span, kind_in_words};
 use super::keys;
 use super::section::{Log, Section};
@@ -21,6 +22,7 @@ use super::{
 pub(super) struct Draft {
     pub(super) server: ServerDraft,
     pub(super) sites: Vec<SiteDraft>,
+    pub(super) calendar: Vec<CalendarDraft>,
     store: Option<Store>,
 }
 
@@ -61,6 +63,7 @@ pub(super) struct SiteDraft {
     pub(super) admission: AdmissionDraft,
     /// Whether its origins may be where the public must not reach.
     pub(super) may_reach_internal: bool,
+    zone: Option<Zone>,
     whole: Option<Site>,
 }
 
@@ -75,13 +78,15 @@ impl Draft {
         store.report_unknown(log);
         let store = store.value(log, &keys::RETENTION_DAYS).map(|retention_days| Store { retention_days });
         let sites = read_sites(document.get_ref(), folder, log);
-        Self { server, sites, store }
+        let calendar = CalendarDraft::read_all(document.get_ref(), log);
+        Self { server, sites, calendar, store }
     }
 
     /// The settings, when every part could be read.
     pub(super) fn into_settings(self) -> Option<Settings> {
         let sites = self.sites.into_iter().map(|site| site.whole).collect::<Option<Vec<_>>>()?;
-        Some(Settings { server: self.server.whole?, store: self.store?, sites })
+        let calendar = self.calendar.into_iter().map(CalendarDraft::whole).collect::<Option<Vec<_>>>()?;
+        Some(Settings { server: self.server.whole?, store: self.store?, sites, calendar })
     }
 
     pub(super) fn probe_targets(&self) -> ProbeTargets {
@@ -375,7 +380,10 @@ impl SiteDraft {
         let query = section.below(log, "site.query");
         query.report_unknown(log);
         let admission = AdmissionDraft::read(&section.below(log, "site.admission"), folder, log);
+        let detection = section.below(log, "site.detection");
+        detection.report_unknown(log);
         let mut draft = Self {
+            zone: detection.value(log, &keys::TIME_ZONE),
             query: query.get(log, &keys::QUERY_ALLOW),
             admission,
             may_reach_internal: may_reach_internal(role.as_deref()),
@@ -429,6 +437,7 @@ impl SiteDraft {
             cleartext: self.cleartext.as_ref()?.value,
             hsts,
             admission: self.admission.whole.clone()?,
+            zone: self.zone.clone()?,
         })
     }
 }

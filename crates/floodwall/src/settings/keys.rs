@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::calendar::{Day, ZoneName};
 use super::definition::{Described, Fallback, Setting};
 use super::forms::{AddressPrefix, FilePath, ListOf, ListenAddress, OneOf, Period, Size, Whole, Words};
 use super::path::{Class, SitePath};
@@ -22,6 +23,8 @@ const SITE_LIMITS: &str = "site.limits";
 const SITE_CACHE: &str = "site.cache";
 const SITE_QUERY: &str = "site.query";
 const SITE_ADMISSION: &str = "site.admission";
+const SITE_DETECTION: &str = "site.detection";
+const CALENDAR: &str = "calendar";
 
 /// Every table, in the order of the documentation, and what it is for.
 pub(super) const TABLES: &[(&str, &str)] = &[
@@ -48,6 +51,11 @@ pub(super) const TABLES: &[(&str, &str)] = &[
     (
         SITE_ADMISSION,
         "Who is let to the origin of the site above it when there is not room for all. In calm times nobody sees anything of it.",
+    ),
+    (SITE_DETECTION, "How unusual traffic is told from what is usual at the site above it."),
+    (
+        CALENDAR,
+        "What the office knows beforehand, so that nobody takes it for an attack; write the table once for each, with two brackets: `[[calendar]]`.",
     ),
 ];
 
@@ -223,4 +231,18 @@ settings! {
     CONCURRENCY_MAX: Whole<u32> = SITE_ADMISSION.origin_requests_max, Toml("256"), "256", Whole::between(1, 10_000);
     /// Raise it by one to make everything void that visitors were given before.
     GENERATION: Whole<u16> = SITE_ADMISSION.generation, Toml("0"), "1", Whole::between(0, 65_535);
+
+    /// By whose clock the site's visitors live: what is usual depends on their hour and day of the week. A name such as `"America/New_York"` where this host has the time zone database, a rule anywhere.
+    TIME_ZONE: ZoneName = SITE_DETECTION.time_zone, Toml("\"UTC\""), "\"EST5EDT,M3.2.0,M11.1.0\"", ZoneName;
+
+    /// The day, from midnight to midnight by the site's `time_zone`.
+    CALENDAR_DATE: Day = CALENDAR.date, Required, "\"2026-11-03\"", Day;
+    /// The last day, where there are several.
+    CALENDAR_LAST: Day = CALENDAR.last, InWords("the same day"), "\"2026-11-04\"", Day;
+    /// How many times the usual traffic may come. Left out, it is a holiday: people behave as on a Sunday.
+    CALENDAR_EXPECT: Whole<u32> = CALENDAR.expect, InWords("none, a holiday"), "30", Whole::between(1, 1000);
+    /// What people call it.
+    CALENDAR_NAME: Words = CALENDAR.name, Required, "\"election\"", Words;
+    /// Names of the sites it is for; `[]` for all.
+    CALENDAR_SITES: ListOf<Words> = CALENDAR.sites, Toml("[]"), "[\"sos\"]", ListOf(Words);
 }

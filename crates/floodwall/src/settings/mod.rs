@@ -7,6 +7,7 @@
 //!
 //! Limits: a file of [`FILE_BYTES_MAX`], [`SITES_MAX`] sites, [`fault::FAULTS_MAX`] faults shown.
 
+mod calendar;
 mod definition;
 mod draft;
 mod fault;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 use floodwall_model::Prefix;
 
+pub(crate) use calendar::{CalendarDay, Zone};
 pub(crate) use fault::{Faults, Severity, TextForm};
 pub(crate) use path::{PathClass, PathPattern};
 pub(crate) use probe_targets::{CertificateTarget, OriginTarget, Place, ProbeTargets};
@@ -66,6 +68,8 @@ pub(crate) struct Settings {
     pub(crate) store: Store,
     /// Every `[[site]]`, in the order of the file; at least one.
     pub(crate) sites: Vec<Site>,
+    /// Every `[[calendar]]`.
+    pub(crate) calendar: Vec<CalendarDay>,
 }
 
 /// `[server]`.
@@ -235,6 +239,8 @@ pub(crate) struct Site {
     pub(crate) hsts: Option<Duration>,
     /// Who is let to the origin when there is not room for all.
     pub(crate) admission: Admission,
+    /// By whose clock its visitors live.
+    pub(crate) zone: Zone,
 }
 
 impl Site {

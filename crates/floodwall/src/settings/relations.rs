@@ -22,6 +22,11 @@ pub(super) fn check(draft: &Draft, any_host: AnyHost, log: &mut Log) {
         admission(site, log);
         cleartext(draft, site, log);
     }
+    let names = draft.sites.iter().filter_map(|site| site.name.as_ref());
+    let names: Vec<_> = names.map(|name| name.value.as_str()).collect();
+    for day in &draft.calendar {
+        day.check(&names, log);
+    }
 }
 
 /// Whether both cannot be listened on at once. IPv6 listeners take IPv6 only, so the families do

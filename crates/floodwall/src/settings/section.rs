@@ -258,8 +258,8 @@ fn suggestion(name: &str, key: &str, value: &DeValue<'_>) -> (&'static str, Stri
 }
 
 /// A table's name as it is written: `[[site]]`, `[server.cache]`.
-fn heading(table: &str) -> String {
-    if table == "site" { "[[site]]".to_owned() } else { format!("[{table}]") }
+pub(super) fn heading(table: &str) -> String {
+    if matches!(table, "site" | "calendar") { format!("[[{table}]]") } else { format!("[{table}]") }
 }
 
 /// The known word that differs least from `word`: by one letter, or by a third of it at most.

@@ -106,6 +106,7 @@ fn a_site_alone_is_a_whole_file() {
             query: vec![],
             paths: vec![],
             cleartext: Cleartext::Serve,
+            zone: Zone(jiff::tz::TimeZone::UTC),
             hsts: Some(Duration::ZERO),
             admission: usual_admission(),
         }]

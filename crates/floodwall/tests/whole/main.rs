@@ -16,6 +16,7 @@ mod bad_requests;
 mod demonstration;
 mod exits;
 mod explain;
+mod incidents;
 mod killed;
 mod outage;
 mod service;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::super::definition::{Described, Fallback};
 use super::super::fault::Fault;
 use super::super::keys::{ALL, TABLES};
+use super::super::section::heading;
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../../../../floodwall.example.toml");
@@ -41,7 +42,7 @@ fn the_example_is_good_and_names_every_setting() {
 fn reference() -> String {
     let mut text = String::new();
     for (table, purpose) in TABLES {
-        let heading = if *table == "site" { "[[site]]".to_owned() } else { format!("[{table}]") };
+        let heading = heading(table);
         writeln!(text, "### `{heading}`\n\n{purpose}\n").unwrap();
         for setting in ALL.iter().filter(|s| s.table() == *table) {
             let (key, entry) = (setting.key(), setting.entry());
@@ -103,6 +104,7 @@ fn in_its_table(table: &str, key: &str, value: &str) -> String {
             let others = SMALLEST.lines().filter(|line| !line.starts_with(&format!("{key} = ")));
             others.collect::<Vec<_>>().join("\n") + &format!("\n{key} = {value}\n")
         }
+        "calendar" => format!("{SMALLEST}[[calendar]]\n{key} = {value}\n"),
         _ if table.starts_with("site") => format!("{SMALLEST}[{table}]\n{key} = {value}\n"),
         _ => format!("[{table}]\n{key} = {value}\n{SMALLEST}"),
     }

@@ -1,0 +1,88 @@
+//! A flood against a served site: it is noticed, told, shown, kept, and listed with and without the server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::{Origin, Page, Program, Server, Visitor};
+
+/// Runs `floodwall incident` to its end; its exit status has to be `status`.
+fn incident(server: &Server, arguments: &[&str], status: i32) -> (String, String) {
+    let state = server.path("state").display().to_string();
+    let line = [&["incident"], arguments, &["--state", &state]].concat();
+    let mut program = Program::start(server.directory.path(), &line);
+    let ended = program.end();
+    let said = (program.stdout.end(), program.stderr.end());
+    assert_eq!(ended.code(), Some(status), "{arguments:?}: {said:?}");
+    said
+}
+
+/// Requests with queries that never repeat, until told to stop.
+fn flood(server: &Server, stop: &Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+    let (address, stop) = (server.http, stop.clone());
+    std::thread::spawn(move || {
+        let mut number = 0_u64;
+        while !stop.load(Ordering::Relaxed) {
+            let Ok(mut visitor) = Visitor::try_connect(address) else { continue };
+            for _ in 0..100 {
+                number += 1;
+                visitor.get(&format!("/look-up?address={number}"));
+            }
+        }
+    })
+}
+
+#[test]
+fn a_flood_opens_an_incident_and_everybody_is_told() {
+    let origin = Origin::start(|path| Page::new(path.to_owned(), "no-store"));
+    let mut server = Server::start(origin.address, "", "");
+    let (said, _) = incident(&server, &["list"], 0);
+    assert_eq!(said, "No incident is on record.");
+    // What is usual: hardly anybody. It takes detection some seconds to know.
+    for _ in 0..20 {
+        server.get("/");
+        let seconds = server.metric("floodwall_requests_total{site=\"sos\"}");
+        server.until_metric("floodwall_requests_total{site=\"sos\"}", |now| now > seconds);
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let flooding = flood(&server, &stop);
+    server.until_metric("floodwall_incident_openings_total{site=\"sos\"}", |opened| opened >= 1);
+
+    let list: Value = serde_json::from_slice(&server.ask_console("/api/v1/incidents").body).unwrap();
+    let (shown, id) = (&list["incidents"][0], list["incidents"][0]["id"].as_str().unwrap().to_owned());
+    assert_eq!((&shown["site"], &shown["end"]), (&Value::from("sos"), &Value::Null), "{list}");
+    let (said, _) = incident(&server, &["list"], 0);
+    assert!(said.contains(&id) && said.contains("goes on"), "{said}");
+    let (said, _) = incident(&server, &["show", &id], 0);
+    assert!(said.contains("Noticed") && said.contains("Why, most important first"), "{said}");
+    let (said, _) = incident(&server, &["show", &id, "--json"], 0);
+    let one: Value = serde_json::from_str(&said).unwrap();
+    assert!(one["traffic"]["peak_requests_per_second"].as_f64().unwrap() > 20.0, "{one}");
+    assert!(!one["revisions"].as_array().unwrap().is_empty(), "{one}");
+    assert!(server.ask_console("/").text().contains(&format!("incident-{id}")));
+    server.program.stderr.line(&id);
+    let (_, complaint) = incident(&server, &["show", "sos-1"], 1);
+    assert!(complaint.contains("there is no incident sos-1"), "{complaint}");
+
+    stop.store(true, Ordering::Relaxed);
+    flooding.join().unwrap();
+    server.program.signal(Signal::TERM);
+    server.ends_with(0);
+    // The store is read where no server runs.
+    let (said, _) = incident(&server, &["list"], 0);
+    assert!(said.contains(&id), "{said}");
+    assert!(server.path("state").join("baselines.json").is_file());
+}
+
+#[test]
+fn without_server_and_store_there_is_nothing_to_ask() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().display().to_string();
+    let mut program = Program::start(directory.path(), &["incident", "list", "--state", &state]);
+    assert_eq!(program.end().code(), Some(1));
+    let complaint = program.stderr.end();
+    assert!(complaint.contains("no server is running") && complaint.contains("--config"), "{complaint}");
+    assert_eq!(directory.path().read_dir().unwrap().count(), 0, "a question makes no store");
+}
