@@ -26,6 +26,7 @@ use crate::control::{Command, Control, Event, Figures, RungNews};
 use crate::crawler_watch::CrawlerWatch;
 use crate::edge_account::RunningEdge;
 use crate::edge_config::edge_config;
+use crate::evidence::EvidenceRecorder;
 use crate::history::StoreHistory;
 use crate::service_manager::ServiceManager;
 use crate::settings::{Settings, VerifyCrawlers};
@@ -163,6 +164,7 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         let driver = Driver {
             started: clock.now(),
             certificates,
+            evidence: EvidenceRecorder::start(settings, &clock),
             manager: ServiceManager::find(),
             admin_hosts: settings.server.admin_hosts.clone(),
             control: Control::new(Duration::from_secs(u64::from(settings.store.retention_days) * 86_400)),
@@ -242,6 +244,7 @@ struct Driver {
     control: Control,
     edge: EdgeHandle,
     certificates: Option<CertificateWatch>,
+    evidence: EvidenceRecorder,
     manager: ServiceManager,
     admin_hosts: Vec<String>,
     store: StoreHandle,
@@ -317,6 +320,9 @@ impl Driver {
         let mut ended = None;
         // Before more is handed over: what still waits now is what the disk has not taken in time.
         let store = self.store.figures();
+        if let Event::Second { now, sites, edge } = &event {
+            self.evidence.second(*now, sites, edge);
+        }
         for command in self.control.handle(event) {
             match command {
                 Command::Publish(figures) => self.publish(figures, &store),
@@ -325,7 +331,10 @@ impl Driver {
                 Command::ReportOrigin { site, url, health, why } => {
                     report_origin(&site, &url, health, why.as_deref());
                 }
-                Command::ReportRung(news) => report_rung(&news),
+                Command::ReportRung(news) => {
+                    report_rung(&news);
+                    self.evidence.rung(self.clock.now(), &news);
+                }
                 Command::ReopenLogs => {
                     if let Some(log) = &self.access_log {
                         tracing::info!("reopening the access log");
@@ -338,6 +347,7 @@ impl Driver {
                     }
                 }
                 Command::Drain { reason, failed } => {
+                    self.evidence.stopping(reason);
                     tracing::info!(
                         reason,
                         deadline_ms = u64::try_from(self.drain.as_millis()).unwrap_or(u64::MAX),
@@ -427,6 +437,7 @@ impl Driver {
         {
             tracing::error!(%error, "the access log did not take the last lines");
         }
+        self.evidence.stop(self.clock.now());
         tracing::info!("stopped");
     }
 }
