@@ -28,8 +28,14 @@ fn floor(package: &str) -> Floor {
         | "floodwall-assessment"
         | "floodwall-evidence"
         | "floodwall-exchange" => Floor::Policy,
-        "floodwall-edge" | "floodwall-filter" | "floodwall-watch" | "floodwall-store" | "floodwall-fleet"
-        | "floodwall-console" | "floodwall-drill" => Floor::Mechanism,
+        "floodwall-edge"
+        | "floodwall-filter"
+        | "floodwall-watch"
+        | "floodwall-store"
+        | "floodwall-evidence-log"
+        | "floodwall-fleet"
+        | "floodwall-console"
+        | "floodwall-drill" => Floor::Mechanism,
         "floodwall" => Floor::Binary,
         "xtask" | "floodwall-browser" => Floor::Development,
         other => panic!("say in xtask/tests/house.rs (and ARCHITECTURE.md) on which floor {other} stands"),

@@ -11,7 +11,8 @@ use floodwall_edge::EdgeError;
 
 use crate::settings::{Faults, Settings, TextForm};
 use crate::{
-    check, demo, doctor, drill, explain, incident, limits, logging, probe_credential, purge, replay, serve,
+    check, demo, doctor, drill, evidence, explain, incident, limits, logging, probe_credential, purge,
+    replay, serve,
 };
 
 /// The answer is no, or something failed.
@@ -139,6 +140,15 @@ Examples:
 
 Exit status: 0 replayed, whatever was found, 1 of a file no line could be read, 2 usage or configuration.")]
     Replay(replay::ReplayArguments),
+    /// What was recorded: verify it, show it, bundle it for somebody else
+    #[command(after_help = "\
+Examples:
+  floodwall evidence verify incident.tar
+  floodwall evidence show --config floodwall.toml --last 20
+  floodwall evidence bundle --config floodwall.toml --output incident.tar --from 2026-11-03T06:00:00Z
+
+Exit status: 0 well, 1 something is wrong or there is nothing, 2 usage or configuration.")]
+    Evidence(evidence::EvidenceArguments),
     /// A process of the drill
     #[command(hide = true)]
     DrillAgent(drill::AgentArguments),
@@ -229,6 +239,7 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
         Command::Limits(arguments) => limits::run(&arguments, &mut out).into(),
         Command::Purge(arguments) => purge::run(&arguments, &mut out, &mut err).into(),
         Command::Incident(arguments) => incident::run(&arguments, &mut out, &mut err).into(),
+        Command::Evidence(arguments) => evidence::run(&arguments, &mut out, &mut err).into(),
         Command::Probe(arguments) => probe_credential::run(&arguments, &mut out, &mut err).into(),
     }
 }

@@ -18,7 +18,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use machine::{Machine, ThisMachine};
-pub(crate) use system::PORTS_BELOW_1024;
+pub(crate) use system::{PORTS_BELOW_1024, clock_keeper};
 
 /// The answer of one look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -16,6 +16,7 @@ mod doctor;
 mod drill;
 mod edge_account;
 mod edge_config;
+mod evidence;
 mod explain;
 mod history;
 mod incident;
