@@ -240,7 +240,7 @@ fn open_store(directory: &Path) -> Result<StoreHandle, ServeError> {
             "incidents went on when the server last stopped; how they ended is not known"
         ),
         Err(error) => {
-            tracing::warn!(%error, "incidents that went on when the server last stopped stay as they are")
+            tracing::warn!(%error, "incidents that went on when the server last stopped stay as they are");
         }
     }
     Ok(StoreHandle::start(store, HandleSettings::default())?)
