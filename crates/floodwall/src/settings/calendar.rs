@@ -214,3 +214,67 @@ impl TextForm for ZoneName {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{AnyHost, Reading, Settings};
+
+    const SITE: &str = "[[site]]\nname = \"sos\"\nhosts = [\"a.test\"]\norigin = [\"http://10.0.0.5:80\"]\n";
+
+    fn read(calendar: &str, zone: &str) -> Result<Settings, String> {
+        let zone = format!("[site.detection]\ntime_zone = \"{zone}\"\n");
+        let text = format!("{SITE}{zone}{calendar}");
+        let reading = Reading::of_text("f.toml", std::path::Path::new(""), &text, AnyHost::Refused);
+        reading.finish().map(|(settings, _)| settings).map_err(|faults| faults.to_string())
+    }
+
+    #[test]
+    fn a_day_lasts_from_midnight_to_midnight_where_the_visitors_live() {
+        let election = "[[calendar]]\ndate = \"2026-11-03\"\nexpect = 30\nname = \"election\"\n";
+        let holiday = "[[calendar]]\ndate = \"2026-11-26\"\nlast = \"2026-11-27\"\nname = \"Thanksgiving\"\n";
+        let settings = read(&format!("{election}{holiday}"), "EST5EDT,M3.2.0,M11.1.0").unwrap();
+        let calendar = settings.calendar_of(&settings.sites[0]);
+        // 2026-11-03T05:00:00Z is midnight in New York.
+        let midnight = 1_793_682_000;
+        for (unix_s, factor) in [(midnight - 1, 1.0), (midnight, 30.0), (midnight + 86_399, 30.0)] {
+            assert!((calendar.factor(unix_s) - factor).abs() < f64::EPSILON, "{unix_s}");
+        }
+        assert_eq!(calendar.entries()[1].until_unix_s - calendar.entries()[1].from_unix_s, 2 * 86_400);
+    }
+
+    #[test]
+    fn faults_name_line_and_key() {
+        for (calendar, zone, fault) in [
+            ("[[calendar]]\nname = \"x\"\n", "UTC", "`date` is missing"),
+            (
+                "[[calendar]]\ndate = \"03/11/2026\"\nname = \"x\"\n",
+                "UTC",
+                "f.toml:8:8: error: calendar[0].date: ",
+            ),
+            (
+                "[[calendar]]\ndate = \"2026-11-03\"\nlast = \"2026-11-02\"\nname = \"x\"\n",
+                "UTC",
+                "calendar[0].last: `last` (2026-11-02) is before `date`",
+            ),
+            (
+                "[[calendar]]\ndate = \"2026-11-03\"\nname = \"x\"\nsites = [\"soz\"]\n",
+                "UTC",
+                "f.toml:10:10: error: calendar[0].sites: no site is named `soz`",
+            ),
+            ("[[calendar]]\ndate = \"2026-11-03\"\nexpect = 0\nname = \"x\"\n", "UTC", "0 is too small"),
+            (
+                "[calendar]\ndate = \"2026-11-03\"\nname = \"x\"\n",
+                "UTC",
+                "write [[calendar]] with two brackets",
+            ),
+            (
+                "",
+                "Mars/Olympus",
+                "f.toml:6:13: error: site[0].detection.time_zone: `Mars/Olympus` is no time zone",
+            ),
+        ] {
+            let faults = read(calendar, zone).unwrap_err();
+            assert!(faults.contains(fault), "{calendar}: {faults}");
+        }
+    }
+}
