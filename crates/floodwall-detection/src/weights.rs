@@ -13,11 +13,14 @@ pub(crate) const TEMPERATURE: f64 = 0.511;
 
 /// Log-odds that a strength of 1 adds: for an attack, a crowd, routine trouble.
 #[rustfmt::skip]
-pub(crate) const WEIGHTS: [(GroundKind, [f64; 3]); 43] = [
+pub(crate) const WEIGHTS: [(GroundKind, [f64; 3]); 48] = [
     (GroundKind::RequestRise, [0.00, 4.01, -5.66]),
     (GroundKind::RiseTime, [0.00, 0.00, -3.26]),
     (GroundKind::AssetsPerPage, [-5.21, 5.92, -1.63]),
     (GroundKind::BrowserLike, [-1.90, 1.36, 0.91]),
+    (GroundKind::BareVisits, [0.00, 0.00, 0.00]),
+    (GroundKind::CameFromWithin, [0.00, 0.00, 0.00]),
+    (GroundKind::GreedySources, [0.00, 0.00, 0.00]),
     (GroundKind::Returning, [-3.27, 3.48, 0.00]),
     (GroundKind::ThinkTime, [0.00, 0.00, 0.00]),
     (GroundKind::PageBreadth, [-0.74, 0.00, 0.05]),
@@ -25,6 +28,7 @@ pub(crate) const WEIGHTS: [(GroundKind, [f64; 3]); 43] = [
     (GroundKind::TopSource, [0.00, 0.00, 1.49]),
     (GroundKind::TopAgent, [0.98, -3.01, 2.33]),
     (GroundKind::AgentShift, [0.00, 0.00, -2.73]),
+    (GroundKind::NewAgents, [0.00, 0.00, 0.00]),
     (GroundKind::TopPath, [0.00, 0.00, 0.00]),
     (GroundKind::PathShift, [0.00, 0.00, -0.47]),
     (GroundKind::QueryShare, [1.94, -2.33, -1.04]),
@@ -36,6 +40,7 @@ pub(crate) const WEIGHTS: [(GroundKind, [f64; 3]); 43] = [
     (GroundKind::DeclaredBots, [-5.18, 0.00, 5.04]),
     (GroundKind::TopFingerprint, [0.00, -1.13, 0.36]),
     (GroundKind::FingerprintShift, [1.69, -1.36, -0.99]),
+    (GroundKind::NewFingerprints, [0.00, 0.00, 0.00]),
     (GroundKind::Unsolved, [1.48, -1.50, 0.00]),
     (GroundKind::Announced, [-0.09, 0.16, 0.00]),
     (GroundKind::HalfOpen, [5.53, -3.89, -3.33]),
