@@ -65,8 +65,19 @@ fn main() {
         user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"),
         status: 200,
     };
-    measure("read a request's texts", 500_000, |_| _ = black_box(reader.read(black_box(&text))));
+    measure("read a request's texts, agent known", 500_000, |_| _ = black_box(reader.read(black_box(&text))));
+    let agents: Vec<String> = (0..8_192)
+        .map(|number| {
+            format!("Mozilla/5.0 (X11; Linux x86_64; rv:{number}.0) Gecko/20100101 Firefox/{number}.0")
+        })
+        .collect();
+    let mut next = agents.iter().cycle();
+    measure("read a request's texts, agent new", 200_000, |_| {
+        let text = RequestText { user_agent: next.next().map(String::as_str), ..text };
+        _ = black_box(reader.read(black_box(&text)));
+    });
     let requests = requests(&reader, 60_000);
+    quiet(&requests);
     let (mut sketches, mut other) = (Sketches::new(1), Sketches::new(1));
     let mut detector = Detector::new(SiteId(0), 1);
     measure("merge, summarise and tick a second of 1,000 requests", 300, |second| {
@@ -80,4 +91,20 @@ fn main() {
         _ = black_box(detector.tick(&sketches.take_summary(), &Surroundings::default(), now));
         _ = other.take_summary();
     });
+}
+
+/// Seconds of a small site: what a replay of months of its log mostly does.
+fn quiet(requests: &[RequestSeen]) {
+    for each in [0, 2, 20] {
+        let mut sketches = Sketches::new(1);
+        let mut detector = Detector::new(SiteId(0), 1);
+        let mut next = requests.iter().cycle();
+        let mut second = 0_u32;
+        measure(&format!("summarise and tick a second of {each} requests"), 20_000, |_| {
+            next.by_ref().take(each).for_each(|request| sketches.observe(request));
+            second += 1;
+            let now = Timestamp::new(Duration::from_secs(second.into()), i64::from(second) * 1_000_000);
+            _ = black_box(detector.tick(&sketches.take_summary(), &Surroundings::default(), now));
+        });
+    }
 }

@@ -116,15 +116,24 @@ impl Local {
     pub(crate) fn take_in(&mut self, row: &Row) {
         self.seconds = self.seconds.saturating_add(1);
         let part = (1.0 / f64::from(self.seconds)).max(1.0 / LEVEL_S);
-        for figure in Figure::ALL {
-            let (level, now) = (self.level.get(*figure), row.get(*figure));
-            let unevenness = self.unevenness.get(*figure).clamp(1.0, UNEVENNESS_MAX);
-            let bound = level + 6.0 * (unevenness * level.max(LEVEL_LEAST)).sqrt() + 1.0;
-            let now = if self.seconds > 30 { now.min(bound) } else { now };
-            let size = (now - level).powi(2) / level.max(LEVEL_LEAST);
-            let slow = part.clamp(1.0 / 300.0, 0.05);
-            self.unevenness.add(*figure, (size.min(400.0) - self.unevenness.get(*figure)) * slow);
-            self.level.add(*figure, (now - level) * part);
+        let slow = part.clamp(1.0 / 300.0, 0.05);
+        let finite = |value: f64| if value.is_finite() { value } else { 0.0 };
+        let levels = self.level.values_mut().iter_mut();
+        for ((level, uneven), now) in levels.zip(self.unevenness.values_mut()).zip(*row.values()) {
+            // Of most figures nothing ever came.
+            if *level == 0.0 && *uneven == 0.0 && now == 0.0 {
+                continue;
+            }
+            // The bound is at least 1 above the level.
+            let now = if self.seconds > 30 && now > *level + 1.0 {
+                let unevenness = uneven.clamp(1.0, UNEVENNESS_MAX);
+                now.min(*level + 6.0 * (unevenness * level.max(LEVEL_LEAST)).sqrt() + 1.0)
+            } else {
+                now
+            };
+            let size = (now - *level).powi(2) / level.max(LEVEL_LEAST);
+            *uneven = finite(*uneven + (size.min(400.0) - *uneven) * slow);
+            *level = finite(*level + (now - *level) * part);
         }
     }
 }
@@ -159,11 +168,17 @@ pub(crate) struct Declared {
 pub(crate) struct Changes {
     rising: Vec<[Sum; RISES.len()]>,
     falling: [Sum; FALLING.len()],
+    /// The highest sum, as of the last second.
+    highest: f64,
 }
 
 impl Default for Changes {
     fn default() -> Self {
-        Self { rising: vec![[Sum::default(); RISES.len()]; RISING.len()], falling: Default::default() }
+        Self {
+            rising: vec![[Sum::default(); RISES.len()]; RISING.len()],
+            falling: Default::default(),
+            highest: 0.0,
+        }
     }
 }
 
@@ -171,8 +186,13 @@ impl Changes {
     /// Compares a second with the level before it; what is declared, earliest first.
     pub(crate) fn take_in(&mut self, row: &Row, local: &Local, now_s: u64) -> Vec<Declared> {
         let mut declared = Vec::new();
+        self.highest = 0.0;
         for (sums, figure) in self.rising.iter_mut().zip(RISING) {
             let (level, now) = (local.level.get(figure).max(LEVEL_LEAST), row.get(figure));
+            // What is not above its level moves no sum that is zero.
+            if now <= level && sums.iter().all(|sum| sum.value <= 0.0) {
+                continue;
+            }
             let unevenness = local.unevenness(figure);
             let most = if BURSTING.contains(&figure) { SECOND_MOST } else { DECLARED };
             for (sum, rise) in sums.iter_mut().zip(RISES) {
@@ -180,6 +200,7 @@ impl Changes {
                 if sum.add(ratio, most, now_s) {
                     declared.push(Declared { figure, rises: true, since_s: sum.since_s });
                 }
+                self.highest = self.highest.max(sum.value);
             }
         }
         for (sum, figure) in self.falling.iter_mut().zip(FALLING) {
@@ -193,6 +214,7 @@ impl Changes {
             if sum.add(ratio, DECLARED, now_s) {
                 declared.push(Declared { figure, rises: false, since_s: sum.since_s });
             }
+            self.highest = self.highest.max(sum.value);
         }
         declared.sort_by_key(|change| change.since_s);
         declared
@@ -200,8 +222,7 @@ impl Changes {
 
     /// Whether any sum is half-way to being declared.
     pub(crate) fn are_suspicious(&self) -> bool {
-        let high = |sum: &Sum| sum.value > DECLARED / 2.0;
-        self.rising.iter().flatten().any(high) || self.falling.iter().any(high)
+        self.highest > DECLARED / 2.0
     }
 
     pub(crate) fn reset(&mut self) {

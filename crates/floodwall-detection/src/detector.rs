@@ -4,6 +4,7 @@ mod calm;
 mod unusual;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use floodwall_model::{Incident, IncidentId, SiteId, Timestamp};
 
@@ -13,6 +14,7 @@ use crate::drift::Drift;
 use crate::episode::Episode;
 use crate::evidence::{Reference, Second};
 use crate::figure::{Figure, Row};
+use crate::judge::Weights;
 use crate::known::KnownNetworks;
 use crate::notice::{Change, Notice};
 use crate::proxy::ProxyWatch;
@@ -40,6 +42,7 @@ pub struct Detector {
     site: SiteId,
     baselines: Baselines,
     calendar: Calendar,
+    weights: Weights,
     known: KnownNetworks,
     sessions: Sessions,
     local: Local,
@@ -48,7 +51,7 @@ pub struct Detector {
     trouble: Trouble,
     proxy: ProxyWatch,
     reference: Reference,
-    ring: VecDeque<Second>,
+    ring: VecDeque<Arc<Second>>,
     /// Recent level while an episode is open, for what comes on top of it.
     step_local: Local,
     step_changes: Changes,
@@ -72,6 +75,7 @@ impl Detector {
             site,
             baselines: Baselines::default(),
             calendar: Calendar::default(),
+            weights: Weights::default(),
             known: KnownNetworks::new(seed),
             sessions: Sessions::default(),
             local: Local::default(),
@@ -106,6 +110,11 @@ impl Detector {
     /// Sets the calendar.
     pub fn set_calendar(&mut self, calendar: Calendar) {
         self.calendar = calendar;
+    }
+
+    /// Judges with other weights than those that were fitted: for fitting them.
+    pub fn set_weights(&mut self, weights: Weights) {
+        self.weights = weights;
     }
 
     /// Says that a network has visited before, in calm times: from an old log. `network` is the
@@ -161,7 +170,7 @@ impl Detector {
         if let Some(addresses) = self.proxy.take_in(summary) {
             changes.push(Change::Noticed(Notice::ProxyAddresses { addresses }));
         }
-        let second = Second {
+        let second = Arc::new(Second {
             at_s: now_s,
             unix_s,
             row,
@@ -169,11 +178,11 @@ impl Detector {
             paths: summary.paths.clone(),
             fingerprints: summary.fingerprints.clone(),
             sources: summary.sources.clone(),
-        };
+        });
         while self.ring.len() >= RING {
             self.ring.pop_front();
         }
-        self.ring.push_back(second.clone());
+        self.ring.push_back(Arc::clone(&second));
         if is_calm {
             self.take_in_calm(summary, around, &second, now, &mut changes);
         } else {

@@ -9,7 +9,7 @@ use floodwall_model::{
 use crate::change::{Declared, Local};
 use crate::evidence::{Evidence, Reference, Window};
 use crate::figure::{Figure, Row};
-use crate::judge::{LogOdds, judge};
+use crate::judge::{LogOdds, Weights, judge};
 use crate::sketches::SecondSummary;
 
 /// Judgements of one incident that are kept.
@@ -202,15 +202,21 @@ impl Episode {
     }
 
     /// Judges; whether that is worth a revision.
-    pub(crate) fn judge(&mut self, whole: &Evidence, step: Option<&Evidence>, at: Timestamp) -> bool {
+    pub(crate) fn judge(
+        &mut self,
+        whole: &Evidence,
+        step: Option<&Evidence>,
+        weights: &Weights,
+        at: Timestamp,
+    ) -> bool {
         let first = self.incident.revisions.is_empty();
         let seconds = self.incident.toll.seconds;
         // The first seconds are taken as they are; later ones move what was thought before.
         let part = if seconds <= 3 { 1.0 } else { 0.35 };
-        let odds = smoothed(&mut self.whole, whole, part);
+        let odds = smoothed(&mut self.whole, whole, weights, part);
         let mut decisive = (odds, whole);
         if let (Some(step), Some(evidence)) = (self.step.as_mut(), step) {
-            let step_odds = smoothed(step, evidence, part);
+            let step_odds = smoothed(step, evidence, weights, part);
             // What came later may be an attack in a crowd: then its evidence counts, not the mixture's.
             // What by itself looks more like people than like a flood is no flood.
             let [attack, crowd, _] = step_odds.0;
@@ -226,7 +232,7 @@ impl Episode {
         }
         self.strengths = decisive.1.strengths().collect();
         let before = self.incident.revisions.last();
-        let judgement = judge(&decisive.0, decisive.1, before, at);
+        let judgement = judge(&decisive.0, decisive.1, weights, before, at);
         let revised = before.is_none_or(|before| differs(before, &judgement));
         if revised {
             self.incident.revisions.push(judgement);
@@ -243,8 +249,8 @@ impl Episode {
     }
 }
 
-fn smoothed(part: &mut Part, evidence: &Evidence, share: f64) -> LogOdds {
-    let now = LogOdds::of(evidence);
+fn smoothed(part: &mut Part, evidence: &Evidence, weights: &Weights, share: f64) -> LogOdds {
+    let now = LogOdds::of(evidence, weights);
     let odds = part.odds.get_or_insert(now);
     odds.approach(&now, share);
     *odds

@@ -10,7 +10,7 @@ use floodwall_model::{GroundKind, OriginHealth};
 
 use crate::figure::{Figure, Row};
 use crate::sessions::Behaviour;
-use crate::sketch::Spread;
+use crate::sketch::{Filled, Spread};
 use crate::surroundings::{Surroundings, WatchFault};
 
 /// What calm seconds are like: rates per second and mixes.
@@ -41,10 +41,10 @@ pub(crate) struct Second {
     pub(crate) at_s: u64,
     pub(crate) unix_s: i64,
     pub(crate) row: Row,
-    pub(crate) agents: Spread,
-    pub(crate) paths: Spread,
-    pub(crate) fingerprints: Spread,
-    pub(crate) sources: Spread,
+    pub(crate) agents: Filled,
+    pub(crate) paths: Filled,
+    pub(crate) fingerprints: Filled,
+    pub(crate) sources: Filled,
 }
 
 impl Window {
@@ -189,6 +189,14 @@ impl Evidence {
             let sure = trust(now.visits, 8.0);
             let difference = now.browser_like - then.browser_like;
             self.set(GroundKind::BrowserLike, now.browser_like, Some(then.browser_like), difference * sure);
+            let sure = trust(now.page_visits, 8.0) * trust(then.page_visits, 4.0);
+            self.set(GroundKind::BareVisits, now.bare, Some(then.bare), (now.bare - then.bare) * sure);
+            let sure = trust(now.visits, 8.0);
+            let difference = now.from_within - then.from_within;
+            self.set(GroundKind::CameFromWithin, now.from_within, Some(then.from_within), difference * sure);
+            let sure = trust(now.wanted, 15.0) * trust(then.wanted, 15.0);
+            let difference = now.greedy - then.greedy;
+            self.set(GroundKind::GreedySources, now.greedy, Some(then.greedy), difference * sure);
             let sure = trust(now.broad_visits, 8.0) * trust(then.broad_visits, 4.0);
             self.set(
                 GroundKind::PageBreadth,
@@ -279,6 +287,13 @@ impl Evidence {
             let by_chance = trust(kinds, count * 2.0);
             let distance = (beyond.distance(then) - by_chance * 0.6).max(0.0);
             self.set(shift, beyond.distance(then), Some(0.0), distance * trust(count, 40.0) * real);
+            let new = match shift {
+                GroundKind::AgentShift => GroundKind::NewAgents,
+                GroundKind::FingerprintShift => GroundKind::NewFingerprints,
+                _ => continue,
+            };
+            let (now_share, then_share) = (beyond.share_of_rare(then), then.share_of_rare(then));
+            self.set(new, now_share, Some(then_share), (now_share - then_share) * trust(count, 25.0) * real);
         }
         let (beyond, calm) = (&top.beyond, &reference.row);
         let sure = trust(top.requests, 15.0) * top.clear;
@@ -316,8 +331,8 @@ impl Evidence {
         rise(
             GroundKind::OtherPackets,
             &|row| row.get(Figure::Udp) + row.get(Figure::OtherPackets),
-            50.0,
-            4.0,
+            20.0,
+            3.0,
         );
         let silent = |row: &Row| row.get(Figure::Connections) - row.get(Figure::Requests);
         rise(GroundKind::SilentConnections, &silent, 5.0, 3.0);

@@ -183,6 +183,14 @@ impl Row {
         }
     }
 
+    pub(crate) fn values(&self) -> &[f64; Figure::COUNT] {
+        &self.0
+    }
+
+    pub(crate) fn values_mut(&mut self) -> &mut [f64; Figure::COUNT] {
+        &mut self.0
+    }
+
     /// Adds to it.
     pub fn add(&mut self, figure: Figure, value: f64) {
         self.set(figure, self.get(figure) + value);

@@ -17,7 +17,7 @@ use crate::weights::{BASE, TEMPERATURE, WEIGHTS};
 /// attack is the worst mistake.
 const ATTACK_SAID: f64 = 0.75;
 /// The same while a crowd is as likely: whoever sees both must be surer.
-const ATTACK_SAID_IN_CROWD: f64 = 0.92;
+const ATTACK_SAID_IN_CROWD: f64 = 0.94;
 /// A crowd is not said while an attack is likelier than this: then it is unknown, or an attack.
 const ATTACK_RULED_OUT: f64 = 0.3;
 /// A crowd or routine trouble is said from this likelihood on.
@@ -33,18 +33,37 @@ const WEIGHT_LEAST: f64 = 0.15;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct LogOdds(pub(crate) [f64; 3]);
 
+/// What grounds weigh.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weights {
+    /// Log-odds of an attack, a crowd and routine trouble when every ground says nothing.
+    pub base: [f64; 3],
+    /// What the sums are divided by.
+    pub temperature: f64,
+    /// Log-odds that a strength of 1 adds, in the order of [`GroundKind::ALL`].
+    pub grounds: Vec<[f64; 3]>,
+}
+
+/// Those that were fitted.
+impl Default for Weights {
+    fn default() -> Self {
+        let grounds = WEIGHTS.iter().map(|(_, weights)| *weights).collect();
+        Self { base: BASE, temperature: TEMPERATURE, grounds }
+    }
+}
+
 const EXPLANATIONS: [TrafficVerdict; 3] =
     [TrafficVerdict::Attack, TrafficVerdict::Crowd, TrafficVerdict::Routine];
 
 impl LogOdds {
-    pub(crate) fn of(evidence: &Evidence) -> Self {
-        let mut sums = BASE;
-        for (strength, (_, weights)) in evidence.strengths().zip(WEIGHTS) {
+    pub(crate) fn of(evidence: &Evidence, weights: &Weights) -> Self {
+        let mut sums = weights.base;
+        for (strength, weights) in evidence.strengths().zip(&weights.grounds) {
             for (sum, weight) in sums.iter_mut().zip(weights) {
                 *sum += weight * strength;
             }
         }
-        Self(sums.map(|sum| sum / TEMPERATURE))
+        Self(sums.map(|sum| sum / weights.temperature))
     }
 
     pub(crate) fn approach(&mut self, other: &Self, part: f64) {
@@ -63,6 +82,7 @@ impl LogOdds {
 pub(crate) fn judge(
     odds: &LogOdds,
     evidence: &Evidence,
+    weights: &Weights,
     before: Option<&Judgement>,
     at: Timestamp,
 ) -> Judgement {
@@ -96,14 +116,16 @@ pub(crate) fn judge(
         likelihoods,
         vectors: if attacked { vectors(evidence) } else { Vec::new() },
         routine: if is_routine { Some(routine_cause(evidence)) } else { None },
-        grounds: grounds(evidence, verdict),
+        grounds: grounds(evidence, weights, verdict),
     }
 }
 
 /// The terms that weighed most for and against the verdict; for "unknown", for whatever they spoke.
-fn grounds(evidence: &Evidence, verdict: TrafficVerdict) -> Vec<Ground> {
-    let mut grounds: Vec<Ground> = WEIGHTS
+fn grounds(evidence: &Evidence, weights: &Weights, verdict: TrafficVerdict) -> Vec<Ground> {
+    let temperature = weights.temperature;
+    let mut grounds: Vec<Ground> = GroundKind::ALL
         .iter()
+        .zip(&weights.grounds)
         .flat_map(|(kind, weights)| {
             let measure = evidence.get(*kind);
             EXPLANATIONS.into_iter().zip(weights).map(move |(speaks_for, weight)| Ground {
@@ -111,7 +133,7 @@ fn grounds(evidence: &Evidence, verdict: TrafficVerdict) -> Vec<Ground> {
                 value: measure.value,
                 calm: measure.calm,
                 speaks_for,
-                weight: weight * measure.strength / TEMPERATURE,
+                weight: weight * measure.strength / temperature,
             })
         })
         .filter(|ground| verdict == TrafficVerdict::Unknown || ground.speaks_for == verdict)

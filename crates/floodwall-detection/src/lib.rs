@@ -101,6 +101,7 @@ pub use counts::{CountsDetector, CountsEpisode};
 pub use detector::Detector;
 pub use feed::LogFeed;
 pub use figure::{Figure, Row};
+pub use judge::Weights;
 pub use notice::{Change, Notice};
 pub use request::{
     AdmissionSeen, AgentKind, CachePart, ContentKind, MethodClass, PathClass, Referrer, RequestReader,

@@ -2,6 +2,9 @@
 
 use std::hash::BuildHasher;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use floodwall_model::Prefix;
 use foldhash::quality::FixedState;
@@ -179,11 +182,48 @@ pub struct RequestText<'a> {
     pub status: u16,
 }
 
-/// Turns texts into [`RequestSeen`].
+/// Turns texts into [`RequestSeen`]. What kinds the agents seen last are of is kept (8 kB, shared with
+/// clones): to tell it takes longer than all the rest.
 #[derive(Clone, Debug)]
 pub struct RequestReader {
     hasher: FixedState,
     hosts: Vec<String>,
+    kinds: Arc<KnownKinds>,
+}
+
+/// Kinds of agents by their hashes: a place for each, taken by whoever came last. Each place is one
+/// number, so that threads need not wait for each other and nobody reads half of another's entry.
+#[derive(Debug)]
+struct KnownKinds([AtomicU64; KnownKinds::PLACES]);
+
+impl KnownKinds {
+    const PLACES: usize = 1_024;
+    /// Bits of an entry that say the kind, or nothing where they are all 0; the others are the hash's.
+    const KIND: u64 = 7;
+
+    fn get(&self, hash: u64, look: impl FnOnce() -> AgentKind) -> AgentKind {
+        let place = usize::try_from(hash >> 3).unwrap_or(0) & (Self::PLACES - 1);
+        let Some(place) = self.0.get(place) else { return look() };
+        let entry = place.load(Relaxed);
+        if entry & !Self::KIND == hash & !Self::KIND {
+            match entry & Self::KIND {
+                1 => return AgentKind::Browser,
+                2 => return AgentKind::DeclaredBot,
+                3 => return AgentKind::Tool,
+                4 => return AgentKind::Absent,
+                _ => {}
+            }
+        }
+        let kind = look();
+        let number = match kind {
+            AgentKind::Browser => 1,
+            AgentKind::DeclaredBot => 2,
+            AgentKind::Tool => 3,
+            AgentKind::Absent => 4,
+        };
+        place.store((hash & !Self::KIND) | number, Relaxed);
+        kind
+    }
 }
 
 impl RequestReader {
@@ -193,7 +233,8 @@ impl RequestReader {
     #[must_use]
     pub fn new(seed: u64, hosts: &[&str]) -> Self {
         let hosts = hosts.iter().map(|host| host.trim_start_matches("www.").to_ascii_lowercase()).collect();
-        Self { hasher: FixedState::with_seed(seed), hosts }
+        let kinds = Arc::new(KnownKinds([const { AtomicU64::new(0) }; KnownKinds::PLACES]));
+        Self { hasher: FixedState::with_seed(seed), hosts, kinds }
     }
 
     /// The facts of a request. What a text cannot say (cache, token, admission, fingerprint, network
@@ -210,6 +251,7 @@ impl RequestReader {
             "POST" => MethodClass::Post,
             _ => MethodClass::Other,
         };
+        let agent = text.user_agent.map(|agent| self.hasher.hash_one(agent.as_bytes()));
         RequestSeen {
             source: Prefix::of_client(text.client).client_key(),
             network: Prefix::of_network(text.client).client_key(),
@@ -218,8 +260,9 @@ impl RequestReader {
             kind: kind_of(path, query, method),
             path: self.hasher.hash_one(path.as_bytes()),
             query: query.map(|query| self.hasher.hash_one(query.as_bytes())),
-            agent: text.user_agent.map(|agent| self.hasher.hash_one(agent.as_bytes())),
-            agent_kind: agent_kind(text.user_agent),
+            agent,
+            agent_kind: agent
+                .map_or(AgentKind::Absent, |hash| self.kinds.get(hash, || agent_kind(text.user_agent))),
             fingerprint: None,
             method,
             status: text.status,
@@ -275,49 +318,42 @@ fn kind_of(path: &str, query: Option<&str>, method: MethodClass) -> ContentKind 
 }
 
 fn agent_kind(agent: Option<&str>) -> AgentKind {
-    const BOTS: [&str; 14] = [
-        "bot",
-        "crawl",
-        "spider",
-        "slurp",
-        "feed",
-        "rss",
-        "monitor",
-        "archiver",
-        "facebookexternalhit",
-        "preview",
-        "uptime",
-        "probe",
-        "checker",
-        "blackbox",
-    ];
-    const TOOLS: [&str; 12] = [
-        "curl",
-        "wget",
-        "python",
-        "java/",
-        "go-http",
-        "libwww",
-        "okhttp",
-        "ruby",
-        "perl",
-        "httpclient",
-        "axios",
-        "scrapy",
-    ];
     let Some(agent) = agent.filter(|text| !text.is_empty() && *text != "-") else { return AgentKind::Absent };
-    let has = |words: &[&str]| words.iter().any(|word| contains_ignoring_case(agent, word));
-    if has(&BOTS) {
-        AgentKind::DeclaredBot
-    } else if has(&TOOLS) {
-        AgentKind::Tool
-    } else {
-        AgentKind::Browser
+    let (mut is_tool, mut rest) = (false, agent.as_bytes());
+    while let Some(first) = rest.first() {
+        let (bots, tools) = words(first.to_ascii_lowercase());
+        let begins = |word: &&str| {
+            rest.get(..word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word.as_bytes()))
+        };
+        if bots.iter().any(begins) {
+            return AgentKind::DeclaredBot;
+        }
+        is_tool = is_tool || tools.iter().any(begins);
+        rest = rest.get(1..).unwrap_or(&[]);
     }
+    if is_tool { AgentKind::Tool } else { AgentKind::Browser }
 }
 
-fn contains_ignoring_case(text: &str, word: &str) -> bool {
-    text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
+/// Words that begin with a letter and tell that a machine says it is one, and that it is a tool.
+fn words(first: u8) -> (&'static [&'static str], &'static [&'static str]) {
+    match first {
+        b'a' => (&["archiver"], &["axios"]),
+        b'b' => (&["bot", "blackbox"], &[]),
+        b'c' => (&["crawl", "checker"], &["curl"]),
+        b'f' => (&["feed", "facebookexternalhit"], &[]),
+        b'g' => (&[], &["go-http"]),
+        b'h' => (&[], &["httpclient"]),
+        b'j' => (&[], &["java/"]),
+        b'l' => (&[], &["libwww"]),
+        b'm' => (&["monitor"], &[]),
+        b'o' => (&[], &["okhttp"]),
+        b'p' => (&["preview", "probe"], &["python", "perl"]),
+        b'r' => (&["rss"], &["ruby"]),
+        b's' => (&["spider", "slurp"], &["scrapy"]),
+        b'u' => (&["uptime"], &[]),
+        b'w' => (&[], &["wget"]),
+        _ => (&[], &[]),
+    }
 }
 
 #[cfg(test)]
@@ -362,6 +398,25 @@ mod tests {
             let seen = reader.read(&text(method, target, referer, agent));
             assert_eq!((seen.kind, seen.agent_kind, seen.referrer), (kind, agent_kind, referrer), "{target}");
         }
+    }
+
+    #[test]
+    fn a_known_agent_is_what_it_was_and_any_number_of_others_changes_nothing() {
+        let reader = RequestReader::new(1, &[]);
+        let kind = |agent: &str| reader.read(&text("GET", "/", "", agent)).agent_kind;
+        for round in 0..3 {
+            for number in 0..3_000 {
+                let (name, expected) = match number % 4 {
+                    0 => ("Mozilla/5.0 Firefox", AgentKind::Browser),
+                    1 => ("some WGET", AgentKind::Tool),
+                    2 => ("Mozilla/5.0 (compatible; python curl AhrefsBot)", AgentKind::DeclaredBot),
+                    _ => ("roBOT", AgentKind::DeclaredBot),
+                };
+                assert_eq!(kind(&format!("{name}/{number}")), expected, "{name}, round {round}");
+            }
+        }
+        assert_eq!(kind("-"), AgentKind::Absent);
+        assert_eq!(kind("-"), AgentKind::Absent);
     }
 
     #[test]

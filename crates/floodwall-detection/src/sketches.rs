@@ -9,7 +9,7 @@ use crate::request::{
     AdmissionSeen, AgentKind, CachePart, ContentKind, MethodClass, PathClass, Referrer, RequestSeen,
     TokenSeen,
 };
-use crate::sketch::{Ballots, Distinct, SAMPLED_MAX, SampledSource, SourceSample, Spread};
+use crate::sketch::{Ballots, Distinct, Filled, SAMPLED_MAX, SampledSource, SourceSample};
 
 /// Sources that a summary names at the most.
 pub(crate) const TOP_MAX: usize = 8;
@@ -45,11 +45,11 @@ pub struct SecondSummary {
     pub(crate) row: Row,
     pub(crate) top_sources: Vec<(u64, f64)>,
     pub(crate) top_operators: Vec<(u64, f64)>,
-    pub(crate) sources: Spread,
+    pub(crate) sources: Filled,
     pub(crate) top_networks: Vec<(u64, f64)>,
-    pub(crate) agents: Spread,
-    pub(crate) paths: Spread,
-    pub(crate) fingerprints: Spread,
+    pub(crate) agents: Filled,
+    pub(crate) paths: Filled,
+    pub(crate) fingerprints: Filled,
     pub(crate) top_agents: Vec<(u64, f64)>,
     pub(crate) sampled: Vec<SampledSource>,
     pub(crate) sampled_stands_for: f64,

@@ -144,6 +144,13 @@ grounds! {
     AssetsPerPage => "assets_per_page", Each, "pictures, scripts and style sheets fetched for each page";
     /// Sources in what came on top that load pages as browsers do.
     BrowserLike => "browser_like", Share, "sources that load pages as browsers do";
+    /// Visitors who ask for a page and for nothing that pages need.
+    BareVisits => "bare_visits", Share, "visitors who ask for a page and for nothing that pages need";
+    /// Visitors whose first request says that it comes from a page of this site.
+    CameFromWithin => "came_from_within", Share, "visitors whose first request says it comes from a page of this site";
+    /// Requests for pages and data from sources that ask for five or more and load next to nothing that
+    /// pages need.
+    GreedySources => "greedy_sources", Share, "requests from sources that ask for page after page and load next to nothing that pages need";
     /// Sources from networks that had visited before.
     Returning => "returning", Share, "sources from networks that had visited before";
     /// Time between two pages of one visitor.
@@ -158,6 +165,8 @@ grounds! {
     TopAgent => "top_agent", Share, "share of the most frequent browser or program";
     /// How far the programs in what came on top differ from the usual ones.
     AgentShift => "agent_shift", Bits, "distance from the usual mix of browsers and programs";
+    /// Requests of user agents that calm times hardly know, in what came on top.
+    NewAgents => "new_agents", Share, "requests of user agents that calm times hardly know";
     /// Share of the most wanted path in what came on top.
     TopPath => "top_path", Share, "share of the most wanted address";
     /// How far what is wanted differs from what usually is.
@@ -180,6 +189,8 @@ grounds! {
     TopFingerprint => "top_fingerprint", Share, "share of the most frequent TLS fingerprint";
     /// How far the fingerprints differ from the usual ones.
     FingerprintShift => "fingerprint_shift", Bits, "distance from the usual mix of TLS fingerprints";
+    /// Requests with TLS or HTTP/2 fingerprints that calm times hardly know, in what came on top.
+    NewFingerprints => "new_fingerprints", Share, "requests with TLS or HTTP/2 fingerprints that calm times hardly know";
     /// Challenges that were not solved.
     Unsolved => "unsolved", Share, "challenges that nobody solved";
     /// The calendar expects more.

@@ -38,7 +38,7 @@ impl Detector {
         let whole = Evidence::of(&self.scene(&episode, &episode.whole, season, around, second));
         let step = episode.step.as_ref();
         let step = step.map(|step| Evidence::of(&self.scene(&episode, step, 1.0, around, second)));
-        if episode.judge(&whole, step.as_ref(), now) {
+        if episode.judge(&whole, step.as_ref(), &self.weights, now) {
             changes.push(Change::Revised(id));
         }
         let turned = second.row.get(Figure::Refused) + second.row.get(Figure::Challenged);

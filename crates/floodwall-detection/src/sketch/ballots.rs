@@ -5,6 +5,11 @@
 //! Spread and distances between spreads are reckoned over buckets. With a keyed hash two values share
 //! a bucket only by chance, so entropy is understated by what shares, and never by the will of anybody.
 
+use super::marks::Marks;
+
+/// Words of marks: enough for the largest sketch, of 512 buckets.
+const WORDS: usize = 8;
+
 /// One bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Ballot {
@@ -13,16 +18,18 @@ struct Ballot {
     key: u64,
 }
 
-/// `N` buckets; a power of two.
+/// `N` buckets; a power of two, at most 512.
 #[derive(Clone, Debug)]
 pub(crate) struct Ballots<const N: usize> {
     ballots: Box<[Ballot; N]>,
+    filled: Marks<WORDS>,
     total: u32,
 }
 
 impl<const N: usize> Default for Ballots<N> {
     fn default() -> Self {
-        Self { ballots: Box::new([Ballot::default(); N]), total: 0 }
+        const { assert!(N <= 64 * WORDS) };
+        Self { ballots: Box::new([Ballot::default(); N]), filled: Marks::default(), total: 0 }
     }
 }
 
@@ -32,6 +39,7 @@ impl<const N: usize> Ballots<N> {
     pub(crate) fn add(&mut self, hash: u64, key: u64) {
         let bucket = usize::try_from(hash).unwrap_or(0) & (N - 1);
         self.total = self.total.saturating_add(1);
+        self.filled.set(bucket);
         let Some(ballot) = self.ballots.get_mut(bucket) else { return };
         ballot.total = ballot.total.saturating_add(1);
         if ballot.key == key {
@@ -45,7 +53,9 @@ impl<const N: usize> Ballots<N> {
 
     pub(crate) fn merge(&mut self, other: &Self) {
         self.total = self.total.saturating_add(other.total);
-        for (own, other) in self.ballots.iter_mut().zip(other.ballots.iter()) {
+        self.filled.merge(&other.filled);
+        for (place, other) in other.filled() {
+            let Some(own) = self.ballots.get_mut(place) else { continue };
             own.total = own.total.saturating_add(other.total);
             if own.key == other.key {
                 own.lead = own.lead.saturating_add(other.lead);
@@ -58,7 +68,12 @@ impl<const N: usize> Ballots<N> {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.ballots.fill(Ballot::default());
+        for place in self.filled.places() {
+            if let Some(ballot) = self.ballots.get_mut(place) {
+                *ballot = Ballot::default();
+            }
+        }
+        self.filled.clear();
         self.total = 0;
     }
 
@@ -66,20 +81,40 @@ impl<const N: usize> Ballots<N> {
     /// value lies within half of what shares its bucket.
     pub(crate) fn top(&self, most: usize) -> Vec<(u64, f64)> {
         let mut top: Vec<(u64, f64)> = self
-            .ballots
-            .iter()
+            .filled()
+            .map(|(_, ballot)| ballot)
             .filter(|ballot| ballot.lead > 0)
             .map(|ballot| (ballot.key, f64::midpoint(f64::from(ballot.total), f64::from(ballot.lead))))
             .collect();
-        top.sort_by(|one, two| two.1.total_cmp(&one.1).then(one.0.cmp(&two.0)));
-        top.truncate(most);
+        // No two buckets hold the same value, so there is one order only.
+        let order = |one: &(u64, f64), two: &(u64, f64)| two.1.total_cmp(&one.1).then(one.0.cmp(&two.0));
+        if top.len() > most {
+            top.select_nth_unstable_by(most, order);
+            top.truncate(most);
+        }
+        top.sort_unstable_by(order);
         top
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "counts of one second; shares matter, not units")]
-    pub(crate) fn spread(&self) -> Spread {
-        Spread(self.ballots.iter().map(|ballot| ballot.total as f32).collect())
+    fn filled(&self) -> impl Iterator<Item = (usize, &Ballot)> {
+        self.filled.places().filter_map(|place| Some((place, self.ballots.get(place)?)))
     }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of one second; shares matter, not units")]
+    pub(crate) fn spread(&self) -> Filled {
+        let count =
+            |(place, ballot): (usize, &Ballot)| (u16::try_from(place).unwrap_or(0), ballot.total as f32);
+        Filled { size: N, counts: self.filled().map(count).collect() }
+    }
+}
+
+/// What fell into each bucket within a second; buckets that stayed empty are left out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Filled {
+    /// Buckets there are; 0 where nobody counted.
+    size: usize,
+    /// Buckets in their order.
+    counts: Vec<(u16, f32)>,
 }
 
 /// What fell into each bucket: a fixed number of them.
@@ -98,6 +133,15 @@ impl Spread {
         if total > 0.0 { f64::from(top) / total } else { 0.0 }
     }
 
+    /// The share of what fell into buckets that less than one in 500 falls into in `calm`.
+    pub(crate) fn share_of_rare(&self, calm: &Self) -> f64 {
+        let (total, rare) = (self.total(), calm.total() / 500.0);
+        let usual = calm.0.iter().copied().chain(std::iter::repeat(0.0));
+        let pairs = self.0.iter().zip(usual).filter(|(_, usual)| f64::from(*usual) < rare);
+        let new: f64 = pairs.map(|(count, _)| f64::from(*count)).sum();
+        if total > 0.0 { new / total } else { 0.0 }
+    }
+
     /// Shannon's entropy over buckets, in bits.
     pub(crate) fn entropy(&self) -> f64 {
         let total = self.total();
@@ -106,21 +150,30 @@ impl Spread {
     }
 
     /// Moves towards `other` by that part of the way.
-    pub(crate) fn approach(&mut self, other: &Self, part: f32) {
-        self.grow(other.0.len());
-        let others = other.0.iter().copied().chain(std::iter::repeat(0.0));
-        for (own, other) in self.0.iter_mut().zip(others) {
-            *own += (other - *own) * part;
-        }
+    pub(crate) fn approach(&mut self, other: &Filled, part: f32) {
+        self.change(other, |own, other| *own += (other - *own) * part);
     }
 
     /// `self * keep + other`.
-    pub(crate) fn fade_and_add(&mut self, keep: f32, other: &Self) {
-        self.grow(other.0.len());
-        let others = other.0.iter().copied().chain(std::iter::repeat(0.0));
-        for (own, other) in self.0.iter_mut().zip(others) {
-            *own = *own * keep + other;
+    pub(crate) fn fade_and_add(&mut self, keep: f32, other: &Filled) {
+        self.change(other, |own, other| *own = *own * keep + other);
+    }
+
+    /// Changes each bucket by what fell into it; between those that were filled, the same for all.
+    #[inline]
+    fn change(&mut self, other: &Filled, each: impl Fn(&mut f32, f32)) {
+        self.grow(other.size);
+        let (mut rest, mut begin) = (self.0.as_mut_slice(), 0);
+        for (bucket, count) in &other.counts {
+            let bucket = usize::from(*bucket);
+            let all = std::mem::take(&mut rest);
+            let Some((empty, from)) = all.split_at_mut_checked(bucket - begin) else { return };
+            empty.iter_mut().for_each(|own| each(own, 0.0));
+            let Some((own, after)) = from.split_first_mut() else { return };
+            each(own, *count);
+            (rest, begin) = (after, bucket + 1);
         }
+        rest.iter_mut().for_each(|own| each(own, 0.0));
     }
 
     /// Every bucket times a factor.
@@ -175,6 +228,37 @@ mod tests {
         ballots
     }
 
+    fn spread(ballots: &Ballots<256>) -> Spread {
+        let mut spread = Spread::default();
+        spread.fade_and_add(1.0, &ballots.spread());
+        spread
+    }
+
+    #[test]
+    fn every_bucket_changes_whether_it_was_filled_or_not() {
+        let mut spread = spread(&of(0..200));
+        for values in [3, 0, 60] {
+            let ballots = of(0..values);
+            let each = |own: &f32, bucket: usize| own + (ballots.ballots[bucket].total as f32 - own) * 0.25;
+            let expected: Vec<f32> =
+                spread.0.iter().enumerate().map(|(place, own)| each(own, place)).collect();
+            spread.approach(&ballots.spread(), 0.25);
+            assert_eq!(spread.0, expected, "{values}");
+        }
+        let before = spread.clone();
+        spread.fade_and_add(0.5, &Filled::default());
+        assert!((spread.total() - before.total() / 2.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn what_is_rare_in_calm_times_is_told_from_what_is_not() {
+        let calm = spread(&of((0..2_000).map(|n| n % 20)));
+        let strangers = spread(&of((0..400).map(|n| if n % 4 == 0 { 5 } else { 1_000 + n % 3 })));
+        assert!((strangers.share_of_rare(&calm) - 0.75).abs() < 0.01);
+        assert!(calm.share_of_rare(&calm).abs() < 1e-9);
+        assert!(Spread::default().share_of_rare(&calm).abs() < 1e-9);
+    }
+
     #[test]
     fn heavy_values_are_named_among_any_number_of_light_ones() {
         // 2,000 of one, 1,000 of another, 7,000 that never repeat.
@@ -193,14 +277,14 @@ mod tests {
         let mut one = of((0..1_000).map(|n| if n % 4 == 0 { 7 } else { n }));
         one.merge(&of((0..1_000).map(|n| if n % 4 == 0 { 7 } else { 5_000 + n })));
         assert_eq!(one.top(1)[0].0, 7);
-        assert!((one.spread().total() - 2_000.0).abs() < 1e-9);
+        assert!((spread(&one).total() - 2_000.0).abs() < 1e-9);
     }
 
     #[test]
     fn distances_and_entropy() {
-        let mixed = of((0..1_000).map(|n| n % 20)).spread();
-        let same = of((0..500).map(|n| n % 20)).spread();
-        let other = of((0..500).map(|_| 77_777)).spread();
+        let mixed = spread(&of((0..1_000).map(|n| n % 20)));
+        let same = spread(&of((0..500).map(|n| n % 20)));
+        let other = spread(&of((0..500).map(|_| 77_777)));
         assert!(mixed.distance(&same) < 0.001);
         assert!(mixed.distance(&other) > 0.9);
         assert!((4.0..4.4).contains(&mixed.entropy()), "{}", mixed.entropy());

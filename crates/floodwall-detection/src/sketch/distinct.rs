@@ -2,6 +2,8 @@
 //! 2,048 registers, estimated as Ertl's "New cardinality estimation algorithms for HyperLogLog
 //! sketches" (2017, algorithm 6), which needs no tables of bias. Standard error 2.3 %.
 
+use super::marks::Marks;
+
 const BITS: u32 = 11;
 const REGISTERS: usize = 1 << BITS;
 /// Ranks that the rest of a 64-bit hash can have.
@@ -10,11 +12,12 @@ const RANK_MAX: u32 = 64 - BITS + 1;
 #[derive(Clone, Debug)]
 pub(crate) struct Distinct {
     registers: Box<[u8; REGISTERS]>,
+    filled: Marks<{ REGISTERS / 64 }>,
 }
 
 impl Default for Distinct {
     fn default() -> Self {
-        Self { registers: Box::new([0; REGISTERS]) }
+        Self { registers: Box::new([0; REGISTERS]), filled: Marks::default() }
     }
 }
 
@@ -24,34 +27,49 @@ impl Distinct {
         let register = usize::try_from(hash >> (64 - BITS)).unwrap_or(0);
         let rank = ((hash << BITS) | (1 << (BITS - 1))).leading_zeros() + 1;
         if let Some(highest) = self.registers.get_mut(register) {
+            self.filled.set(register);
             *highest = (*highest).max(u8::try_from(rank).unwrap_or(u8::MAX));
         }
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
-        for (own, other) in self.registers.iter_mut().zip(other.registers.iter()) {
+        self.filled.merge(&other.filled);
+        for place in other.filled.places() {
+            let (Some(own), Some(other)) = (self.registers.get_mut(place), other.registers.get(place)) else {
+                continue;
+            };
             *own = (*own).max(*other);
         }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.registers.fill(0);
+        for place in self.filled.places() {
+            if let Some(register) = self.registers.get_mut(place) {
+                *register = 0;
+            }
+        }
+        self.filled.clear();
     }
 
     pub(crate) fn estimate(&self) -> f64 {
         let mut counts = [0.0_f64; RANK_MAX as usize + 1];
-        for rank in self.registers.iter() {
+        let (mut filled, mut highest) = (0_usize, 0);
+        for rank in self.filled.places().filter_map(|place| self.registers.get(place)) {
+            filled += 1;
+            highest = highest.max(u32::from(*rank));
             if let Some(count) = counts.get_mut(usize::from(*rank)) {
                 *count += 1.0;
             }
         }
         let registers = REGISTERS as f64;
+        let empty = (REGISTERS - filled) as f64;
         let count_of = |rank: u32| counts.get(rank as usize).copied().unwrap_or(0.0);
         let mut sum = registers * tau(1.0 - count_of(RANK_MAX) / registers);
-        for rank in (1..RANK_MAX).rev() {
+        // Of ranks above the highest the sum stays 0.
+        for rank in (1..=highest.min(RANK_MAX - 1)).rev() {
             sum = 0.5 * (sum + count_of(rank));
         }
-        sum += registers * sigma(count_of(0) / registers);
+        sum += registers * sigma(empty / registers);
         if sum.is_infinite() {
             return 0.0;
         }

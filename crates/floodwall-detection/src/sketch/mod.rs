@@ -10,9 +10,11 @@
 
 mod ballots;
 mod distinct;
+mod marks;
 mod sample;
 
-pub(crate) use ballots::{Ballots, Spread};
+pub(crate) use ballots::{Ballots, Filled, Spread};
 pub(crate) use distinct::Distinct;
+pub(crate) use marks::Marks;
 pub use sample::SampledSource;
 pub(crate) use sample::{SAMPLED_MAX, SourceSample};

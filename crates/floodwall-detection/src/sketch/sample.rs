@@ -2,6 +2,7 @@
 //! so many zeros that no more than that are left. The same sources are sampled in every second and
 //! by every worker, so visits can be followed and samples merged (distinct sampling, Gibbons 2001).
 
+use super::marks::Marks;
 use crate::request::{AdmissionSeen, ContentKind, Referrer, RequestSeen, TokenSeen};
 
 /// Sources sampled at the most.
@@ -25,6 +26,8 @@ pub struct SampledSource {
     pub(crate) data: u32,
     /// Requests that named a page of the site as where they came from.
     pub(crate) own_referrer: u32,
+    /// Of these, for pages and answers made for one visitor.
+    pub(crate) own_wanted: u32,
     /// Refused.
     pub(crate) refused: u32,
     /// Refused, challenged, or answered 5xx.
@@ -43,7 +46,9 @@ impl SampledSource {
         add(&mut self.pages, seen.kind == ContentKind::Page);
         add(&mut self.assets, seen.kind == ContentKind::Asset);
         add(&mut self.data, seen.kind == ContentKind::Data);
-        add(&mut self.own_referrer, seen.referrer == Referrer::Own);
+        let is_own = seen.referrer == Referrer::Own;
+        add(&mut self.own_referrer, is_own);
+        add(&mut self.own_wanted, is_own && matches!(seen.kind, ContentKind::Page | ContentKind::Data));
         let refused = seen.admission == AdmissionSeen::Refused;
         add(&mut self.refused, refused);
         let challenged = seen.admission == AdmissionSeen::Challenged;
@@ -58,6 +63,7 @@ impl SampledSource {
         self.assets = self.assets.saturating_add(other.assets);
         self.data = self.data.saturating_add(other.data);
         self.own_referrer = self.own_referrer.saturating_add(other.own_referrer);
+        self.own_wanted = self.own_wanted.saturating_add(other.own_wanted);
         self.refused = self.refused.saturating_add(other.refused);
         self.turned_away = self.turned_away.saturating_add(other.turned_away);
         self.proven = self.proven.saturating_add(other.proven);
@@ -68,13 +74,19 @@ impl SampledSource {
 #[derive(Clone, Debug)]
 pub(crate) struct SourceSample {
     slots: Box<[SampledSource; SLOTS]>,
+    filled: Marks<{ SLOTS / 64 }>,
     used: usize,
     level: u32,
 }
 
 impl Default for SourceSample {
     fn default() -> Self {
-        Self { slots: Box::new([SampledSource::default(); SLOTS]), used: 0, level: 0 }
+        Self {
+            slots: Box::new([SampledSource::default(); SLOTS]),
+            filled: Marks::default(),
+            used: 0,
+            level: 0,
+        }
     }
 }
 
@@ -104,6 +116,7 @@ impl SourceSample {
         let slot = self.slots.get_mut(place)?;
         if !slot.used {
             slot.used = true;
+            self.filled.set(place);
             self.used += 1;
         }
         Some(slot)
@@ -121,6 +134,7 @@ impl SourceSample {
         self.level = level;
         let before = *self.slots;
         self.slots.fill(SampledSource::default());
+        self.filled.clear();
         self.used = 0;
         for source in before.iter().filter(|slot| slot.used && slot.hash.leading_zeros() >= level) {
             if let Some(slot) = self.slot(source.hash) {
@@ -134,7 +148,8 @@ impl SourceSample {
             self.raise(other.level);
         }
         let level = self.level;
-        for source in other.slots.iter().filter(|slot| slot.used && slot.hash.leading_zeros() >= level) {
+        let sources = other.filled.places().filter_map(|place| other.slots.get(place));
+        for source in sources.filter(|slot| slot.hash.leading_zeros() >= level) {
             if let Some(slot) = self.slot(source.hash) {
                 (slot.hash, slot.network) = (source.hash, source.network);
                 slot.add(source);
@@ -145,14 +160,17 @@ impl SourceSample {
     }
 
     pub(crate) fn clear(&mut self) {
-        if self.used > 0 {
-            self.slots.fill(SampledSource::default());
+        for place in self.filled.places() {
+            if let Some(slot) = self.slots.get_mut(place) {
+                *slot = SampledSource::default();
+            }
         }
+        self.filled.clear();
         (self.used, self.level) = (0, 0);
     }
 
     pub(crate) fn sources(&self) -> Vec<SampledSource> {
-        self.slots.iter().filter(|slot| slot.used).copied().collect()
+        self.filled.places().filter_map(|place| self.slots.get(place)).copied().collect()
     }
 
     /// For how many sources each sampled one stands.

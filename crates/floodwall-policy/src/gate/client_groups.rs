@@ -17,6 +17,8 @@ const CALM_SECONDS: u32 = 60;
 /// Weight of one second in the means: calm is learned over minutes, the present within seconds.
 const CALM_WEIGHT: f32 = 0.01;
 const NOW_WEIGHT: f32 = 0.5;
+/// A part below is none.
+const PART_LEAST: f32 = 1e-12;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Group {
@@ -31,11 +33,13 @@ pub(super) struct ClientGroups {
     groups: [Group; GROUPS],
     seen: u32,
     calm_seconds: u32,
+    /// No group has a part of the present any more, and none is crowded.
+    is_still: bool,
 }
 
 impl Default for ClientGroups {
     fn default() -> Self {
-        Self { groups: [Group::default(); GROUPS], seen: 0, calm_seconds: 0 }
+        Self { groups: [Group::default(); GROUPS], seen: 0, calm_seconds: 0, is_still: false }
     }
 }
 
@@ -64,12 +68,21 @@ impl ClientGroups {
     /// A second has passed, calm or not.
     #[expect(clippy::cast_precision_loss, reason = "parts of a second's requests")]
     pub(super) fn tick(&mut self, calm: bool) {
+        if self.seen == 0 && self.is_still {
+            return;
+        }
         let all = self.seen.max(1) as f32;
         let comparable = self.calm_seconds >= CALM_SECONDS && !calm;
+        let mut highest = 0.0_f32;
         for group in &mut self.groups {
             let part = group.seen as f32 / all;
             group.seen = 0;
             group.part += (part - group.part) * NOW_WEIGHT;
+            // Halved for a hundred seconds, a number becomes so small that reckoning with it is slow.
+            if group.part < PART_LEAST {
+                group.part = 0.0;
+            }
+            highest = highest.max(group.part);
             if calm && self.seen > 0 {
                 let weight = CALM_WEIGHT.max(1.0 / (self.calm_seconds + 1) as f32);
                 group.calm_part += (part - group.calm_part) * weight;
@@ -80,6 +93,8 @@ impl ClientGroups {
             self.calm_seconds = self.calm_seconds.saturating_add(1);
         }
         self.seen = 0;
+        // From here on nothing changes until somebody comes.
+        self.is_still = highest <= 0.0;
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use floodwall_detection::Weights;
 use floodwall_model::{GroundKind, TrafficVerdict};
 
 use super::episodes::What;
@@ -16,6 +17,9 @@ const SIGNS: &[(GroundKind, &str)] = &[
     (GroundKind::RiseTime, "+--"),
     (GroundKind::AssetsPerPage, "-+*"),
     (GroundKind::BrowserLike, "-+*"),
+    (GroundKind::BareVisits, "+-*"),
+    (GroundKind::CameFromWithin, "+-0"),
+    (GroundKind::GreedySources, "+-*"),
     (GroundKind::Returning, "-+0"),
     (GroundKind::ThinkTime, "-+0"),
     (GroundKind::PageBreadth, "*0+"),
@@ -23,6 +27,7 @@ const SIGNS: &[(GroundKind, &str)] = &[
     (GroundKind::TopSource, "+-+"),
     (GroundKind::TopAgent, "+-*"),
     (GroundKind::AgentShift, "+--"),
+    (GroundKind::NewAgents, "+-*"),
     (GroundKind::TopPath, "+0-"),
     (GroundKind::PathShift, "+--"),
     (GroundKind::QueryShare, "+--"),
@@ -34,6 +39,7 @@ const SIGNS: &[(GroundKind, &str)] = &[
     (GroundKind::DeclaredBots, "--+"),
     (GroundKind::TopFingerprint, "+-*"),
     (GroundKind::FingerprintShift, "+--"),
+    (GroundKind::NewFingerprints, "+-*"),
     (GroundKind::Unsolved, "+--"),
     (GroundKind::Announced, "-+-"),
     (GroundKind::HalfOpen, "+--"),
@@ -105,6 +111,11 @@ fn samples(outcomes: &[&Outcome]) -> Vec<Sample> {
     samples
 }
 
+/// The same of one class's weights.
+fn sum_of(base: f64, weights: &[f64], strengths: &[f64]) -> f64 {
+    base + weights.iter().zip(strengths).map(|(weight, strength)| weight * strength).sum::<f64>()
+}
+
 fn sum(base: f64, weights: &[[f64; 3]], class: usize, strengths: &[f64]) -> f64 {
     let terms = weights
         .iter()
@@ -142,8 +153,9 @@ fn fit_class(samples: &[Sample], class: usize, weights: &mut [[f64; 3]], base: &
     for step in 1..=STEPS {
         let mut gradient = vec![0.0; size];
         let own = base.get(class).copied().unwrap_or(0.0);
+        let of_class: Vec<f64> = weights.iter().map(|row| row.get(class).copied().unwrap_or(0.0)).collect();
         for (sample, truth) in &known {
-            let odds = sum(own, weights, class, &sample.strengths);
+            let odds = sum_of(own, &of_class, &sample.strengths);
             let error = (logistic(odds) - f64::from(u8::from(*truth))) * sample.weight / total;
             for (slope, strength) in gradient.iter_mut().zip(sample.strengths.iter().chain([&1.0])) {
                 *slope += error * strength;
@@ -203,12 +215,17 @@ fn temperature(samples: &[Sample], weights: &[[f64; 3]], base: [f64; 3]) -> f64 
 }
 
 impl Fitted {
+    /// As a detector takes them.
+    pub(super) fn weights(&self) -> Weights {
+        Weights { base: self.base, temperature: self.temperature, grounds: self.weights.clone() }
+    }
+
     /// The source text of `crates/floodwall-detection/src/weights.rs`.
     pub(super) fn source(&self, episodes: usize) -> String {
         let mut text = format!(
             "//! What each ground weighs: numbers, not opinions.\n//!\n\
-             //! Written by `cargo xtask bench detection --fit` from {} moments of the {episodes} episodes of the\n\
-             //! training half (docs/detection.md); signs are set by hand, sizes are fitted.\n\n\
+             //! Written by `cargo xtask bench detection --fit` from {} moments of {episodes} episodes, seeds below 1600\n\
+             //! (docs/detection.md); signs are set by hand, sizes are fitted.\n\n\
              use floodwall_model::GroundKind;\n\n\
              /// Log-odds of an attack, a crowd and routine trouble when every ground says nothing.\n\
              pub(crate) const BASE: [f64; 3] = [{:.3}, {:.3}, {:.3}];\n\n\

@@ -1,8 +1,9 @@
 //! `cargo xtask bench detection`: how right detection is, over episodes that are generated from the
 //! drill's scenarios and real data, and over real data alone.
 //!
-//! Seeds are split by parity: what is fitted or chosen is fitted and chosen on even seeds, what is
-//! reported is reported on odd ones. docs/detection.md has the figures.
+//! What is fitted or chosen is fitted and chosen on seeds below [`FITTED_BELOW`] alone, by
+//! cross-validation; what is reported is reported on the seeds from there on. docs/detection.md has
+//! the figures.
 
 mod edge;
 mod episodes;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use floodwall_detection::Weights;
 use floodwall_drill::random::Seed;
 use floodwall_model::{RoutineCause, TrafficVerdict};
 
@@ -27,6 +29,11 @@ use pool::Pool;
 use score::Score;
 use series::Minute;
 use world::Outcome;
+
+/// Seeds below are for fitting and choosing, the others for reporting.
+const FITTED_BELOW: u64 = 1_600;
+/// Parts of a cross-validation: each is judged with weights that were fitted on the others.
+const FOLDS: u64 = 5;
 
 /// Arguments of `cargo xtask bench detection`.
 #[derive(clap::Args, Debug)]
@@ -37,12 +44,15 @@ pub(crate) struct DetectionArguments {
     /// An access log in Apache's combined format
     #[arg(long, value_name = "FILE")]
     log: PathBuf,
-    /// Episodes in all; even seeds are for fitting, odd ones for reporting
-    #[arg(long, default_value_t = 1_200)]
+    /// Episodes that are reported: those of seeds from 1600 on
+    #[arg(long, default_value_t = 800)]
     episodes: u64,
-    /// Fit the weights on the even seeds, and write crates/floodwall-detection/src/weights.rs
+    /// Fit the weights on the seeds below 1600, and write crates/floodwall-detection/src/weights.rs
     #[arg(long)]
     fit: bool,
+    /// Report on the seeds below 1600 instead, each fifth of them with weights fitted on the others
+    #[arg(long)]
+    cross_validate: bool,
     /// Only what real data alone shows
     #[arg(long)]
     real: bool,
@@ -72,35 +82,45 @@ pub(crate) fn run(
     let of_log = Pool::of_log(&lines);
     let pools = [Pool::of_drill(&of_log.agents, Seed(1))?, of_log];
     if let Some(seed) = arguments.only {
-        let outcome = world::run(&Episode::draw(seed), &pools, &minutes)?;
+        let outcome = world::run(&Episode::draw(seed), &pools, &minutes, None)?;
         say(&format!("{outcome:#?}"));
         return Ok((serde_json::Value::Null, true));
     }
-    let first = if arguments.fit { 0 } else { 1 };
-    let step = if arguments.fit || arguments.each.is_some() { 1 } else { 2 };
-    let seeds: Vec<u64> = (first..arguments.episodes).step_by(step).collect();
-    let outcomes = run_all(&seeds, &pools, &minutes)?;
+    let run = |seeds: std::ops::Range<u64>, fitted: &[Weights]| {
+        run_all(&seeds.collect::<Vec<_>>(), &pools, &minutes, fitted)
+    };
+    if arguments.fit {
+        let outcomes = run(0..FITTED_BELOW, &[])?;
+        let training: Vec<&Outcome> = outcomes.iter().collect();
+        let path = crate::repository().join("crates/floodwall-detection/src/weights.rs");
+        let source = fit::fit(&training).source(training.len());
+        std::fs::write(&path, source).map_err(|error| format!("{}: {error}", path.display()))?;
+        say(&format!("with the weights as they were:\n\n{}", Score::of(&training).tables()));
+        say("weights.rs is written; run again without --fit for the figures");
+        return Ok((serde_json::Value::Null, true));
+    }
+    let seeds = if arguments.cross_validate {
+        0..FITTED_BELOW
+    } else {
+        FITTED_BELOW..FITTED_BELOW + arguments.episodes
+    };
+    let outcomes = if arguments.cross_validate {
+        let fitted = fit_folds(&run(seeds.clone(), &[])?);
+        run(seeds.clone(), &fitted)?
+    } else {
+        run(seeds.clone(), &[])?
+    };
     if let Some(path) = &arguments.each {
         let lines: Vec<String> = outcomes.iter().map(line).collect();
         std::fs::write(path, lines.join("\n")).map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    let half =
-        |odd: u64| -> Vec<&Outcome> { outcomes.iter().filter(|o| o.episode.seed % 2 == odd).collect() };
-    if arguments.fit {
-        let training = half(0);
-        let path = crate::repository().join("crates/floodwall-detection/src/weights.rs");
-        let source = fit::fit(&training).source(training.len());
-        std::fs::write(&path, source).map_err(|error| format!("{}: {error}", path.display()))?;
-        say(&format!("training half, with the weights as they were:\n\n{}", Score::of(&training).tables()));
-        say("weights.rs is written; run again without --fit for the figures");
-        return Ok((serde_json::Value::Null, true));
-    }
-    let reported = half(1);
+    let reported: Vec<&Outcome> = outcomes.iter().collect();
     let score = Score::of(&reported);
     let text = format!(
-        "{} episodes, odd seeds from 1 to {}\n\n{}",
+        "{} episodes, seeds from {} to {}\n\n{}",
         reported.len(),
-        arguments.episodes,
+        seeds.start,
+        seeds.end - 1,
         score.tables()
     );
     say(&text);
@@ -122,15 +142,44 @@ pub(crate) fn run(
     Ok((document, reached))
 }
 
-/// Runs episodes on two threads; in the order of their seeds.
-fn run_all(seeds: &[u64], pools: &[Pool; 2], minutes: &[Minute]) -> Result<Vec<Outcome>, String> {
+/// Which part of a cross-validation a seed belongs to.
+fn fold(seed: u64) -> usize {
+    // In eights: who is held out for the temperature goes by the remainder.
+    usize::try_from(seed / 8 % FOLDS).unwrap_or(0)
+}
+
+/// Weights for each part, fitted on all others.
+fn fit_folds(outcomes: &[Outcome]) -> Vec<Weights> {
+    let parts = 0..usize::try_from(FOLDS).unwrap_or(1);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = parts
+            .map(|part| {
+                scope.spawn(move || {
+                    let others = outcomes.iter().filter(|outcome| fold(outcome.episode.seed) != part);
+                    fit::fit(&others.collect::<Vec<_>>()).weights()
+                })
+            })
+            .collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    })
+}
+
+/// Runs episodes on two threads, with weights for their part where there are some; in the order of
+/// their seeds.
+fn run_all(
+    seeds: &[u64],
+    pools: &[Pool; 2],
+    minutes: &[Minute],
+    fitted: &[Weights],
+) -> Result<Vec<Outcome>, String> {
     let next = AtomicU64::new(0);
     let outcomes = Mutex::new(Vec::new());
     let work = || -> Result<(), String> {
         loop {
             let place = usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap_or(usize::MAX);
             let Some(seed) = seeds.get(place) else { return Ok(()) };
-            let outcome = world::run(&Episode::draw(*seed), pools, minutes)?;
+            let weights = fitted.get(fold(*seed)).cloned();
+            let outcome = world::run(&Episode::draw(*seed), pools, minutes, weights)?;
             outcomes.lock().map_err(|error| error.to_string())?.push(outcome);
             if place % 100 == 99 {
                 crate::say(&format!("{} of {} episodes", place + 1, seeds.len()));

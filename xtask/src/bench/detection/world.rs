@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use floodwall_detection::{
     Baselines, Calendar, CalendarEntry, Change, ConnectionsSeen, Detector, Figure, Occasion, PacketsSeen,
-    RequestSeen, Row, SecondSummary, Sketches, Surroundings, TokenSeen, WatchFault, WatchSeen,
+    RequestSeen, Row, SecondSummary, Sketches, Surroundings, TokenSeen, WatchFault, WatchSeen, Weights,
 };
 use floodwall_drill::random::Seed;
 use floodwall_model::{IncidentId, Likelihoods, RoutineCause, SiteId, Timestamp, TrafficVerdict};
@@ -56,9 +56,18 @@ pub(super) struct Outcome {
 }
 
 /// Runs an episode.
-pub(super) fn run(episode: &Episode, pools: &[Pool; 2], minutes: &[Minute]) -> Result<Outcome, String> {
+pub(super) fn run(
+    episode: &Episode,
+    pools: &[Pool; 2],
+    minutes: &[Minute],
+    weights: Option<Weights>,
+) -> Result<Outcome, String> {
     let pool = if episode.of_log { &pools[1] } else { &pools[0] };
-    World::new(episode, pool, minutes).run()
+    let mut world = World::new(episode, pool, minutes);
+    if let Some(weights) = weights {
+        world.detector.set_weights(weights);
+    }
+    world.run()
 }
 
 struct World<'a> {
