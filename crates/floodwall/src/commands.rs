@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use floodwall_edge::EdgeError;
 
 use crate::settings::{Faults, Settings, TextForm};
-use crate::{check, demo, doctor, drill, explain, logging, probe_credential, replay, serve};
+use crate::{check, demo, doctor, drill, explain, logging, probe_credential, replay, serve, watch};
 
 /// The answer is no, or something failed.
 pub(crate) const EXIT_NO: u8 = 1;
@@ -76,6 +76,16 @@ An ID is read with the secret in the state directory, whether or not the server 
 explained by the running server. Run it as root or as the user Floodwall runs as.
 Exit status: 0 explained, 1 nothing is known or the server does not run, 2 usage or configuration.")]
     Explain(explain::ExplainArguments),
+    /// Probe sites as a visitor would, and say since when, how long and why they are down
+    #[command(after_help = "\
+Examples:
+  floodwall watch --once https://www.sos.example.gov/ dns://www.sos.example.gov
+  floodwall watch --config /etc/floodwall/floodwall.toml --reference tcp://gateway.example.net:443
+  floodwall watch --json --every 30s --inside http://10.0.0.5:8080/
+
+Addresses of private networks are refused unless --inside allows them.
+Exit status: 0 all up (--once) or told to stop, 1 not, 2 usage or configuration.")]
+    Watch(watch::WatchArguments),
     /// Make what a monitoring probe shows, so that it is let through while visitors wait
     #[command(after_help = "\
 Examples:
@@ -180,6 +190,10 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
         Command::Replay(arguments) => {
             drop((out, err));
             replay::run(&arguments)
+        }
+        Command::Watch(arguments) => {
+            drop((out, err));
+            watch::run(&arguments)
         }
         Command::DrillAgent(arguments) => {
             drop((out, err));

@@ -9,6 +9,7 @@ mod names;
 mod pages;
 mod servers;
 mod tls;
+mod watching;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
