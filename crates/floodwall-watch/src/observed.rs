@@ -86,7 +86,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
         let result = Pin::new(&mut this.stream).poll_write(context, bytes);
         this.note(&result);
         if let Poll::Ready(Ok(_)) = result {
-            this.events.lock().last_write = Some(this.clock.now());
+            let mut events = this.events.lock();
+            // What is written after the answer has begun is no part of the request.
+            if events.first_read.is_none() {
+                events.last_write = Some(this.clock.now());
+            }
         }
         result
     }

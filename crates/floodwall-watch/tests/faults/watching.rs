@@ -111,5 +111,4 @@ async fn targets_that_hang_come_round_all_the_same() {
         assert_eq!(told.sample.seen, Seen::Down(Cause::ConnectTimeout));
         *rounds.entry(told.name).or_default() += 1;
     }
-    assert!(rounds.values().all(|count| *count <= 3), "{rounds:?}");
 }
