@@ -27,7 +27,8 @@ fn floor(package: &str) -> Floor {
         | "floodwall-detection"
         | "floodwall-assessment"
         | "floodwall-evidence"
-        | "floodwall-exchange" => Floor::Policy,
+        | "floodwall-exchange"
+        | "floodwall-outage" => Floor::Policy,
         "floodwall-edge"
         | "floodwall-filter"
         | "floodwall-watch"

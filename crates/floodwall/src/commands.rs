@@ -12,7 +12,7 @@ use floodwall_edge::EdgeError;
 use crate::settings::{Faults, Settings, TextForm};
 use crate::{
     check, demo, doctor, drill, evidence, explain, incident, limits, logging, probe_credential, purge,
-    replay, serve,
+    replay, serve, watch,
 };
 
 /// The answer is no, or something failed.
@@ -97,6 +97,16 @@ Examples:
 The running server is asked; when it does not run, its store is read. Run it as root or as the user
 Floodwall runs as. docs/incidents.md says what an incident is.")]
     Incident(incident::IncidentArguments),
+    /// Probe sites as a visitor would, and say since when, how long and why they are down
+    #[command(after_help = "\
+Examples:
+  floodwall watch --once https://www.sos.example.gov/ dns://www.sos.example.gov
+  floodwall watch --config /etc/floodwall/floodwall.toml --reference tcp://gateway.example.net:443
+  floodwall watch --json --every 30s --inside http://10.0.0.5:8080/
+
+Addresses of private networks are refused unless --inside allows them.
+Exit status: 0 all up (--once) or told to stop, 1 not, 2 usage or configuration.")]
+    Watch(watch::WatchArguments),
     /// Make what a monitoring probe shows, so that it is let through while visitors wait
     #[command(after_help = "\
 Examples:
@@ -220,6 +230,10 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
         Command::Replay(arguments) => {
             drop((out, err));
             replay::run(&arguments)
+        }
+        Command::Watch(arguments) => {
+            drop((out, err));
+            watch::run(&arguments)
         }
         Command::DrillAgent(arguments) => {
             drop((out, err));

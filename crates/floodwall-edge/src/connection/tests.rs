@@ -11,6 +11,7 @@ use super::*;
 use crate::config::{EdgeConfig, Timeouts};
 use crate::counters::Counters;
 use crate::edge::BoundEdge;
+use crate::sightings::Sightings;
 use crate::tls::CertificateFiles;
 
 struct Noon;
@@ -51,7 +52,7 @@ fn worker_and_client() -> (Rc<Worker>, rustls::ClientConfig) {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    (Rc::new(Worker::new(bound.shared(), Arc::new(Counters::new(0)))), client)
+    (Rc::new(Worker::new(bound.shared(), Arc::new(Counters::new(0)), Arc::new(Sightings::new(0, 1)))), client)
 }
 
 fn run(future: impl Future<Output = ()>) {
