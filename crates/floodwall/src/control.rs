@@ -37,6 +37,7 @@ pub(crate) enum Event {
 }
 
 /// Everything the control loop can ask for.
+#[expect(clippy::large_enum_variant, reason = "a handful a second, and none is kept")]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
     /// Show these figures in console and metrics.

@@ -82,6 +82,8 @@ pub(crate) struct Server {
     pub(crate) state: PathBuf,
     /// Proxies whose word on a visitor's address is taken.
     pub(crate) trusted_proxies: Vec<Prefix>,
+    /// Listeners on which they begin with a PROXY protocol header.
+    pub(crate) proxy_protocol: Vec<SocketAddr>,
     /// How crawlers are told from those who only call themselves so.
     pub(crate) verify_crawlers: VerifyCrawlers,
     /// Interface for the packet filter; nothing is attached in this version.
