@@ -26,6 +26,9 @@ pub struct EdgeConfig {
     pub sites: Vec<SiteConfig>,
     /// Proxies whose `X-Forwarded-For` or `Forwarded` is believed.
     pub trusted_proxies: Vec<Prefix>,
+    /// Of the listeners, those whose connections from trusted proxies begin with a PROXY protocol header,
+    /// version 1 or 2, which says whose they are.
+    pub proxy_protocol: Vec<SocketAddr>,
     /// Worker threads, each with its own listeners, connections and upstream pool.
     pub workers: usize,
     /// Connections open at once, all workers together; further ones are closed at once.

@@ -27,7 +27,7 @@ use crate::sightings::{self, Readers, Sightings};
 use crate::site_table::SiteTable;
 use crate::tls::{self, LiveCertificates};
 use crate::upstream::Origins;
-use crate::worker::{self, Listener};
+use crate::worker::{self, Listener, ListenerKind};
 
 /// Takes the access log's records. Called on a worker's thread: it must not block.
 pub trait AccessSink: Send + Sync {
@@ -145,7 +145,8 @@ impl BoundEdge {
                 addresses.http.push(bound);
             }
             for (worker, socket) in workers.iter_mut().zip(sockets) {
-                worker.push(Listener { socket, tls });
+                let kind = ListenerKind { tls, proxied: config.proxy_protocol.contains(&address) };
+                worker.push(Listener { socket, kind });
             }
         }
         let seed = u128::from_le_bytes(random()?);

@@ -26,7 +26,7 @@ mod first_bytes;
 
 #[cfg(test)]
 pub(crate) use first_bytes::{ReadHello, read_hello, read_opening};
-pub use first_bytes::{client_hello, fingerprint_of_hello, http2_opening};
+pub use first_bytes::{client_hello, fingerprint_of_hello, http2_opening, proxy_header};
 
 /// One connection's requests, read from its bytes as they come.
 #[derive(Debug)]

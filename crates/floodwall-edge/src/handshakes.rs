@@ -37,8 +37,7 @@ impl Begun {
         peer: IpAddr,
         brings_ticket: bool,
     ) -> Result<Self, HandshakeRefusal> {
-        let is_proxy = worker.shared.config.trusted_proxies.iter().any(|proxy| proxy.contains(peer));
-        let prefix = (!is_proxy).then(|| Prefix::of_client(peer));
+        let prefix = (!worker.is_trusted_proxy(peer)).then(|| Prefix::of_client(peer));
         let now = worker.now();
         let handshake = worker.shared.handshakes.0.lock().begin(prefix, brings_ticket, now)?;
         Ok(Self { worker: worker.clone(), handshake: Some(handshake) })

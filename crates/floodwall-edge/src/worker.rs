@@ -29,10 +29,19 @@ use crate::upstream::{Bell, Buffers, Pool, probe};
 /// Pause after accept fails for want of a resource, so that the failure does not become a busy loop.
 const ACCEPT_BACKOFF: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// A listening socket and whether it speaks TLS.
+/// A listening socket and what its connections begin with.
 pub(crate) struct Listener {
     pub(crate) socket: StdListener,
+    pub(crate) kind: ListenerKind,
+}
+
+/// What a listener's connections begin with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListenerKind {
+    /// A TLS hello.
     pub(crate) tls: bool,
+    /// Before it, those of trusted proxies, a PROXY protocol header.
+    pub(crate) proxied: bool,
 }
 
 /// State of one worker thread; never leaves it.
@@ -111,6 +120,11 @@ impl Worker {
             }
         }
         *date
+    }
+
+    /// Whether what this peer says of others is believed.
+    pub(crate) fn is_trusted_proxy(&self, peer: IpAddr) -> bool {
+        self.shared.config.trusted_proxies.iter().any(|proxy| proxy.contains(peer))
     }
 
     /// A fingerprint with its number, which nobody outside can make two of that are the same.
@@ -194,6 +208,23 @@ pub(crate) struct Registered {
     share: Option<Share>,
 }
 
+impl Registered {
+    /// The connection turned out to be `visitor`'s: counts it under him. Whether he may have it.
+    pub(crate) fn is_of(&mut self, visitor: IpAddr) -> bool {
+        let open = self.worker.shared.connections_open.load(Ordering::Relaxed);
+        match connection_share(&self.worker, visitor, open) {
+            Ok(share) => {
+                self.share = share;
+                true
+            }
+            Err(HasItsShare) => {
+                self.worker.counters.worker.connections_refused.add(1);
+                false
+            }
+        }
+    }
+}
+
 impl Drop for Registered {
     fn drop(&mut self) {
         self.worker.connections.borrow_mut().try_remove(self.slot);
@@ -225,7 +256,7 @@ pub(crate) fn run(
         let worker = Rc::new(Worker::new(shared, counters, sightings));
         for listener in listeners {
             let socket = TcpListener::from_std(listener.socket)?;
-            tokio::task::spawn_local(accept(worker.clone(), socket, listener.tls));
+            tokio::task::spawn_local(accept(worker.clone(), socket, listener.kind));
         }
         if first {
             tokio::task::spawn_local(admission::run(worker.clone()));
@@ -263,7 +294,7 @@ async fn watch_over(worker: &Rc<Worker>) {
 }
 
 /// Accepts until the edge drains; the socket closes with this task.
-async fn accept(worker: Rc<Worker>, socket: TcpListener, tls: bool) {
+async fn accept(worker: Rc<Worker>, socket: TcpListener, kind: ListenerKind) {
     let mut phases = worker.shared.phases.subscribe();
     loop {
         let accepted = tokio::select! {
@@ -271,7 +302,7 @@ async fn accept(worker: Rc<Worker>, socket: TcpListener, tls: bool) {
             () = until_draining(&mut phases) => return,
         };
         match accepted {
-            Ok((stream, address)) => admit_connection(&worker, stream, address, tls),
+            Ok((stream, address)) => admit_connection(&worker, stream, address, kind),
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
                 // Out of descriptors or memory: existing connections go on; those end and free some.
@@ -283,7 +314,12 @@ async fn accept(worker: Rc<Worker>, socket: TcpListener, tls: bool) {
     }
 }
 
-fn admit_connection(worker: &Rc<Worker>, stream: TcpStream, address: std::net::SocketAddr, tls: bool) {
+fn admit_connection(
+    worker: &Rc<Worker>,
+    stream: TcpStream,
+    address: std::net::SocketAddr,
+    kind: ListenerKind,
+) {
     let open = worker.shared.connections_open.fetch_add(1, Ordering::Relaxed);
     if open >= worker.shared.config.connections_max {
         // New ones are refused before established ones are evicted: the latter are likelier people.
@@ -296,7 +332,7 @@ fn admit_connection(worker: &Rc<Worker>, stream: TcpStream, address: std::net::S
         worker.counters.worker.connections_refused.add(1);
         return;
     };
-    tokio::task::spawn_local(connection::serve(worker.clone(), stream, address, tls, share));
+    tokio::task::spawn_local(connection::serve(worker.clone(), stream, address, kind, share));
 }
 
 struct HasItsShare;
@@ -304,7 +340,7 @@ struct HasItsShare;
 /// Counts a connection under its peer's prefix. Trusted proxies bring many people's connections and
 /// are not counted.
 fn connection_share(worker: &Worker, peer: IpAddr, open: usize) -> Result<Option<Share>, HasItsShare> {
-    if worker.shared.config.trusted_proxies.iter().any(|proxy| proxy.contains(peer)) {
+    if worker.is_trusted_proxy(peer) {
         return Ok(None);
     }
     let share = worker.shared.connection_shares.take(Prefix::of_client(peer), open);

@@ -93,6 +93,8 @@ counts! {
         tls_handshakes_refused,
         /// TLS handshakes in progress now (a gauge).
         tls_handshakes_in_progress,
+        /// Connections of trusted proxies closed because they did not begin with a PROXY protocol header.
+        proxy_headers_malformed,
         /// Malformed or ambiguous requests answered with 400 and a closed connection.
         malformed_requests,
         /// Requests whose header was over the limit (431).

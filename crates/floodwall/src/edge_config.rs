@@ -26,6 +26,7 @@ pub(crate) fn edge_config(settings: &Settings) -> EdgeConfig {
         certificates: settings.sites.iter().filter_map(certificate_files).collect(),
         sites: settings.sites.iter().map(|site| site_config(site, &server.internal)).collect(),
         trusted_proxies: server.trusted_proxies.clone(),
+        proxy_protocol: server.proxy_protocol.clone(),
         workers: server.workers,
         connections_max: server.connections_max,
         tracked_prefixes: server.tracked_prefixes,

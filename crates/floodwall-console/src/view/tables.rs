@@ -34,6 +34,9 @@ const EDGE: &[Wording<EdgeCounts>] = &[
     ("tls_handshakes_refused", "TLS handshakes refused: budget spent", |c| {
         format::count(c.tls_handshakes_refused)
     }),
+    ("proxy_headers_malformed", "Proxies' connections without their PROXY header", |c| {
+        format::count(c.proxy_headers_malformed)
+    }),
     ("malformed_requests", "Malformed requests (answered 400)", |c| format::count(c.malformed_requests)),
     ("oversized_headers", "Headers too large (answered 431)", |c| format::count(c.oversized_headers)),
     ("unknown_hosts", "Requests for unknown hosts (answered 421)", |c| format::count(c.unknown_hosts)),

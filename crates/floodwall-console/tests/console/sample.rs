@@ -234,6 +234,7 @@ pub(crate) fn snapshot() -> Snapshot {
             tls_handshakes_resumed: 9_000,
             tls_handshakes_refused: 44,
             tls_handshakes_in_progress: 2,
+            proxy_headers_malformed: 1,
             malformed_requests: 12,
             oversized_headers: 2,
             unknown_hosts: 4_321,

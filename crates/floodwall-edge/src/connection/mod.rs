@@ -3,9 +3,11 @@
 //! A connection that says nothing costs a socket and a small task: memory to read into and to write
 //! from is taken only while there is something to read or to write.
 
+mod first_bytes;
 mod io;
 mod marks;
 mod pace;
+pub(crate) mod proxied;
 mod replayed;
 mod secure;
 mod state;
@@ -38,7 +40,7 @@ use crate::http1;
 use crate::incoming::Incoming;
 use crate::proxy::{self, Begun};
 use crate::socket::Socket;
-use crate::worker::Worker;
+use crate::worker::{ListenerKind, Worker};
 
 /// A request header's size and field count at the most (answered with 431 beyond).
 pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -73,33 +75,44 @@ pub(crate) async fn serve(
     worker: Rc<Worker>,
     stream: TcpStream,
     address: SocketAddr,
-    tls: bool,
+    kind: ListenerKind,
     share: Option<Share>,
 ) {
     let state = Rc::new(ConnectionState::new(worker.coarse_now()));
-    let _registered = worker.register(&state, share);
+    let mut registered = worker.register(&state, share);
     // Answers are written whole; Nagle's algorithm would only delay their last segment.
     let _ = stream.set_nodelay(true);
-    let peer = Peer { address, tls };
-    if tls {
+    let mut peer = Peer { address, tls: kind.tls };
+    let mut first = BytesMut::new();
+    if kind.proxied && worker.is_trusted_proxy(address.ip()) {
+        let header = Box::pin(proxied::read(&worker, &stream, &mut first, &state));
+        let Some(source) = until_ordered_away(&state, header).await.flatten() else { return };
+        if let Some(source) = source {
+            peer.address = source;
+            if !registered.is_of(source.ip()) {
+                return;
+            }
+        }
+    }
+    if kind.tls {
         // In a box: a connection that has said nothing yet should be small.
-        Box::pin(secure::serve(&worker, stream, peer, &state)).await;
+        Box::pin(secure::serve(&worker, stream, first, peer, &state)).await;
     } else {
-        serve_cleartext(&worker, stream, peer, &state).await;
+        serve_cleartext(&worker, stream, first, peer, &state).await;
     }
 }
 
 async fn serve_cleartext(
     worker: &Rc<Worker>,
     mut stream: TcpStream,
+    mut start: BytesMut,
     peer: Peer,
     state: &Rc<ConnectionState>,
 ) {
     // Nothing is kept for a connection that has said nothing.
-    if !matches!(until_ordered_away(state, stream.readable()).await, Some(Ok(()))) {
+    if start.is_empty() && !matches!(until_ordered_away(state, stream.readable()).await, Some(Ok(()))) {
         return;
     }
-    let mut start = BytesMut::new();
     let reading = Box::pin(read_protocol_start(worker, &mut stream, state, &mut start));
     let Some(Ok(())) = until_ordered_away(state, reading).await else { return };
     let transport = Transport::Plain(Socket::new(stream));
@@ -116,18 +129,24 @@ async fn read_protocol_start(
     state: &ConnectionState,
     start: &mut BytesMut,
 ) -> std::io::Result<()> {
+    if !start.is_empty() && !may_be_preface(start) {
+        return Ok(());
+    }
     start.reserve(2048);
     loop {
         if stream.read_buf(start).await? == 0 {
             return if start.is_empty() { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) };
         }
-        let compared = start.len().min(H2_PREFACE_START.len());
-        let undecided = compared < H2_PREFACE_START.len() && H2_PREFACE_START.starts_with(start);
-        if !undecided {
+        if !may_be_preface(start) {
             return Ok(());
         }
         state.set_reading(Reading::Head(worker.coarse_now()));
     }
+}
+
+/// Whether it is not clear yet which protocol the bytes are.
+fn may_be_preface(start: &[u8]) -> bool {
+    start.len() < H2_PREFACE_START.len() && H2_PREFACE_START.starts_with(start)
 }
 
 /// Awaits `future`, unless the connection is ordered away first.

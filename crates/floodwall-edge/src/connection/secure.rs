@@ -6,6 +6,7 @@ use std::rc::Rc;
 use bytes::{Bytes, BytesMut};
 use tokio::net::TcpStream;
 
+use super::first_bytes::read_more;
 use super::io::Transport;
 use super::replayed::Replayed;
 use super::state::{ConnectionState, Reading};
@@ -22,14 +23,20 @@ struct Hello {
     brings_ticket: bool,
 }
 
-pub(super) async fn serve(worker: &Rc<Worker>, stream: TcpStream, peer: Peer, state: &Rc<ConnectionState>) {
+pub(super) async fn serve(
+    worker: &Rc<Worker>,
+    stream: TcpStream,
+    first: BytesMut,
+    peer: Peer,
+    state: &Rc<ConnectionState>,
+) {
     let Some(acceptor) = worker.tls_acceptor() else { return };
     // Nothing is kept for a connection that has said nothing.
-    if until_ordered_away(state, stream.readable()).await.is_none() {
+    if first.is_empty() && until_ordered_away(state, stream.readable()).await.is_none() {
         return;
     }
     state.set_reading(Reading::Head(worker.coarse_now()));
-    let hello = match until_ordered_away(state, read_hello(worker, &stream)).await {
+    let hello = match until_ordered_away(state, read_hello(worker, &stream, first)).await {
         Some(Ok(hello)) => hello,
         Some(Err(fault)) => {
             tracing::trace!(?fault, peer = %peer.address, "no TLS hello");
@@ -72,33 +79,24 @@ pub(super) async fn serve(worker: &Rc<Worker>, stream: TcpStream, peer: Peer, st
 }
 
 /// The error is what the bytes are instead of a hello; `None` where there are no more.
-async fn read_hello(worker: &Worker, stream: &TcpStream) -> Result<Hello, Option<HelloFault>> {
+async fn read_hello(
+    worker: &Worker,
+    stream: &TcpStream,
+    mut input: BytesMut,
+) -> Result<Hello, Option<HelloFault>> {
     let mut reader = HelloReader::default();
-    let mut input = BytesMut::new();
     loop {
-        stream.readable().await.map_err(|_| None)?;
-        match read_behind(worker, stream, &mut input) {
-            Ok(0) => return Err(None),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
-            Err(_) => return Err(None),
-            Ok(_) => {}
-        }
         let (ja4, brings_ticket) = match reader.read_on(&input) {
             Ok(Some(hello)) => (Some(hello.ja4), hello.claims_ticket),
             Ok(None) if input.len() > WIRE_BYTES_MAX => return Err(Some(HelloFault::TooLong)),
-            Ok(None) => continue,
+            Ok(None) => match read_more(worker, stream, &mut input).await {
+                Ok(0) | Err(_) => return Err(None),
+                Ok(_) => continue,
+            },
             Err(fault) if fault.is_final() => return Err(Some(fault)),
             // The TLS library tells the visitor what is wrong.
             Err(_) => (None, false),
         };
         return Ok(Hello { bytes: input.freeze(), ja4, brings_ticket });
     }
-}
-
-/// Reads what is there behind what `input` holds, which gets as much memory as it needs.
-fn read_behind(worker: &Worker, stream: &TcpStream, input: &mut BytesMut) -> std::io::Result<usize> {
-    let mut scratch = worker.scratch.borrow_mut();
-    let read = stream.try_read(&mut scratch)?;
-    input.extend_from_slice(scratch.get(..read).unwrap_or_default());
-    Ok(read)
 }

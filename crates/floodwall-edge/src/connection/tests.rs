@@ -35,6 +35,7 @@ fn worker_and_client() -> (Rc<Worker>, rustls::ClientConfig) {
         certificates: vec![CertificateFiles { certificate, key, hosts: vec!["a.test".to_owned()] }],
         sites: Vec::new(),
         trusted_proxies: Vec::new(),
+        proxy_protocol: Vec::new(),
         workers: 1,
         connections_max: 16,
         tracked_prefixes: 64,
@@ -68,7 +69,13 @@ async fn connect(worker: &Rc<Worker>, tls: bool) -> TcpStream {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (accepted, address) = listener.accept().await.unwrap();
-    tokio::task::spawn_local(serve(worker.clone(), accepted, address, tls, None));
+    tokio::task::spawn_local(serve(
+        worker.clone(),
+        accepted,
+        address,
+        ListenerKind { tls, proxied: false },
+        None,
+    ));
     stream
 }
 

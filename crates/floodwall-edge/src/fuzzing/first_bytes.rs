@@ -1,6 +1,7 @@
 //! What is read before there is a request: TLS hellos, how HTTP/2 is opened.
 
 use crate::client_hello::{HELLO_BYTES_MAX, HelloFault, HelloReader};
+use crate::connection::proxied::{HEADER_BYTES_MAX, Header, read_header};
 use crate::http2_opening::{OpeningReader, Step};
 
 /// A hello as it was read.
@@ -102,5 +103,18 @@ pub fn http2_opening(data: &[u8]) {
     if let Step::Told(line) = at_once {
         assert!(line.len() <= 640, "a line of {} characters", line.len());
         assert_eq!(line.matches('|').count(), 3, "{line}");
+    }
+}
+
+/// A PROXY protocol header is read the same however its bytes are split, and is not longer than what
+/// came.
+pub fn proxy_header(stream: &[u8]) {
+    let at_once = read_header(stream);
+    let first = (0..=stream.len())
+        .map(|came| read_header(stream.get(..came).unwrap_or_default()))
+        .find(|header| *header != Header::Partial);
+    assert_eq!(first.unwrap_or(Header::Partial), at_once, "the split changed what was read");
+    if let Header::Whole { length, .. } = at_once {
+        assert!((1..=stream.len().min(HEADER_BYTES_MAX)).contains(&length), "{length} bytes");
     }
 }

@@ -70,6 +70,7 @@ pub fn config(origins: &[SocketAddr]) -> EdgeConfig {
         certificates: Vec::new(),
         sites: vec![site("sos", &["a.test"], origins)],
         trusted_proxies: Vec::new(),
+        proxy_protocol: Vec::new(),
         workers: 2,
         connections_max: 1000,
         tracked_prefixes: 4096,

@@ -33,6 +33,7 @@ pub(super) struct ServerDraft {
     pub(super) https: Option<Located<Vec<Located<SocketAddr>>>>,
     pub(super) admin: Option<Located<SocketAddr>>,
     pub(super) trusted_proxies: Vec<Located<Prefix>>,
+    pub(super) proxy_protocol: Option<Located<Vec<Located<SocketAddr>>>>,
     pub(super) interface: Option<Located<String>>,
     pub(super) cache_memory: Option<Located<u64>>,
     pub(super) object_max: Option<Located<u64>>,
@@ -149,8 +150,7 @@ impl ServerDraft {
         let crawler_ranges = section.get(log, &keys::CRAWLER_RANGES).map(|paths| all_below(folder, paths));
         let autonomous_systems = section.get(log, &keys::AUTONOMOUS_SYSTEMS).map(|path| below(folder, path));
         let admin_hosts = section.get(log, &keys::ADMIN_HOSTS);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = given_or(log, &section, &keys::WORKERS, cores);
+        let workers = given_or(log, &section, &keys::WORKERS, cores());
         let connections_max = section.value(log, &keys::CONNECTIONS_MAX);
         let tracked_prefixes = section.value(log, &keys::TRACKED_PREFIXES);
         let timeouts = read_timeouts(&section.below(log, "server.timeouts"), log);
@@ -169,6 +169,7 @@ impl ServerDraft {
             https: section.get(log, &keys::HTTPS),
             admin: section.get(log, &keys::ADMIN),
             trusted_proxies: elements(trusted_proxies.as_ref()).cloned().collect(),
+            proxy_protocol: section.get(log, &keys::PROXY_PROTOCOL),
             interface: section.get(log, &keys::INTERFACE),
             cache_memory: cache_section.get(log, &keys::CACHE_MEMORY),
             object_max: cache_section.get(log, &keys::OBJECT_MAX),
@@ -187,6 +188,7 @@ impl ServerDraft {
                 admin_hosts: plain(admin_hosts.as_ref())?,
                 state: draft.state.as_ref()?.value.clone(),
                 trusted_proxies: plain(trusted_proxies.as_ref())?,
+                proxy_protocol: plain(draft.proxy_protocol.as_ref())?,
                 internal: plain(internal.as_ref())?,
                 verify_crawlers: verify_crawlers?,
                 crawler_ranges: plain(draft.crawler_ranges.as_ref())?,
@@ -227,6 +229,10 @@ fn given_or<F: super::definition::Form>(
     otherwise: F::Output,
 ) -> Option<F::Output> {
     if section.has(setting) { section.value(log, setting) } else { Some(otherwise) }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn all_below(folder: &Path, paths: Located<Vec<Located<PathBuf>>>) -> Located<Vec<Located<PathBuf>>> {

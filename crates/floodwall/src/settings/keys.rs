@@ -103,6 +103,8 @@ settings! {
     STATE: FilePath = SERVER.state, Toml("\"/var/lib/floodwall\""), "\"/var/lib/floodwall\"", FilePath;
     /// Proxies in front of Floodwall whose `X-Forwarded-For` or `Forwarded` is believed.
     TRUSTED_PROXIES: ListOf<AddressPrefix> = SERVER.trusted_proxies, Toml("[]"), "[\"192.0.2.0/24\"]", ListOf(AddressPrefix);
+    /// Of the listeners above, those whose connections from trusted proxies begin with a PROXY protocol header, version 1 or 2, that says whose they are. There a proxy's connection without it is closed; others may not send one.
+    PROXY_PROTOCOL: ListOf<ListenAddress> = SERVER.proxy_protocol, Toml("[]"), "[\"0.0.0.0:443\"]", ListOf(ListenAddress::PUBLIC);
     /// Networks with machines that the public must not reach, such as that of the voter registration database. No site has an origin there, unless its `role` is `"internal"`: neither by address, nor by a name that leads there.
     INTERNAL: ListOf<AddressPrefix> = SERVER.internal, Toml("[]"), "[\"10.9.0.0/16\"]", ListOf(AddressPrefix);
     /// How search engines' crawlers are told from those who only call themselves so: `dns` asks this host's resolver for the names of their addresses, a few times a second at most and never while a visitor waits; `off` asks nobody.
@@ -139,7 +141,7 @@ settings! {
     /// For open requests to end when Floodwall is stopped.
     DRAIN: Period = TIMEOUTS.drain, Toml("\"10s\""), "\"10s\"", DEADLINE;
 
-    /// Full handshakes a second, all clients together. With an RSA key a core does some 1500, with an ECDSA key 5000.
+    /// Full handshakes a second, all clients together. What a core can do hangs on the certificate: with an RSA key a handshake takes several times as long as with ECDSA.
     HANDSHAKES_PER_SECOND: Whole<u32> = HANDSHAKES.per_second, InWords("1000 for each worker"), "2000", Whole::between(1, 1_000_000);
     /// Full handshakes a second of one client (an IPv4 address or an IPv6 /64), once half of `per_second` is taken; the less is left, the less one client gets, down to an eighth. Trusted proxies are not bounded by it.
     HANDSHAKES_CLIENT_PER_SECOND: Whole<u32> = HANDSHAKES.client_per_second, Toml("50"), "50", Whole::between(1, 1_000_000);

@@ -87,6 +87,8 @@ pub(crate) struct Server {
     pub(crate) state: PathBuf,
     /// Proxies whose word on a visitor's address is taken.
     pub(crate) trusted_proxies: Vec<Prefix>,
+    /// Listeners on which they begin with a PROXY protocol header.
+    pub(crate) proxy_protocol: Vec<SocketAddr>,
     /// How crawlers are told from those who only call themselves so.
     pub(crate) verify_crawlers: VerifyCrawlers,
     /// Networks the public must not reach.

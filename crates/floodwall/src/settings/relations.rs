@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::draft::{Draft, SiteDraft, elements};
+use super::draft::{Draft, ServerDraft, SiteDraft, elements};
 use super::quantity::format_size;
 use super::section::Log;
 use super::{AnyHost, Cleartext, HostPattern};
@@ -115,6 +115,7 @@ fn server(draft: &Draft, log: &mut Log) {
             );
         }
     }
+    proxy_protocol(server, log);
     if let (Some(object), Some(memory)) = (&server.object_max, &server.cache_memory)
         && object.value > memory.value
     {
@@ -341,6 +342,29 @@ fn admission(site: &SiteDraft, log: &mut Log) {
         };
         let problem = format!("the least, {}, is more than the most, {}", least.value, most.value);
         log.error(at, &key(name), problem, format!("write {} or less as the least", most.value));
+    }
+}
+
+/// A header is taken on listeners there are, and from proxies that are named.
+fn proxy_protocol(server: &ServerDraft, log: &mut Log) {
+    let (Some(http), Some(https)) = (&server.http, &server.https) else { return };
+    let listeners = || elements(Some(http)).chain(elements(Some(https)));
+    for expected in elements(server.proxy_protocol.as_ref()) {
+        if !listeners().any(|listener| listener.value == expected.value) {
+            log.error(
+                expected.at.as_ref(),
+                "server.proxy_protocol",
+                format!("nothing listens on {}", expected.value),
+                "write an address of `http` or `https` as it stands there",
+            );
+        } else if server.trusted_proxies.is_empty() && !log.lost.contains("trusted_proxies") {
+            log.warning(
+                expected.at.as_ref(),
+                "server.proxy_protocol",
+                "no proxy is trusted, so no header is ever taken",
+                "write the proxies' addresses as `trusted_proxies`",
+            );
+        }
     }
 }
 
