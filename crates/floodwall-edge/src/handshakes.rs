@@ -1,5 +1,5 @@
 //! The budget for TLS handshakes as the workers share it. One short lock for each handshake, which takes
-//! a thousand times as long.
+//! far longer.
 
 use std::net::IpAddr;
 use std::rc::Rc;

@@ -25,7 +25,7 @@ fn edge(trusted: &str) -> (floodwall_edge::EdgeHandle, Origin) {
 }
 
 fn converse(edge: &floodwall_edge::EdgeHandle, parts: &[&[u8]]) -> String {
-    let mut stream = TcpStream::connect(edge.addresses().http[0]).unwrap();
+    let mut stream = TcpStream::connect(edge.addresses().http.first().unwrap()).unwrap();
     stream.set_nodelay(true).unwrap();
     for part in parts {
         stream.write_all(part).unwrap();

@@ -1,4 +1,5 @@
-//! What the running server records: its start and stop, each minute, each change of a rung.
+//! What the running server records: its start and stop, each minute, each change of a rung, what is said
+//! of incidents.
 //!
 //! It never holds up the control loop: records go into a bounded queue. A log that cannot be opened
 //! is no reason not to serve; it is said once, and visitors are let through as before.
@@ -8,10 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floodwall_evidence::{
-    Fact, MinuteSummary, Origin, RungChange, SensorHealth, SiteMinute, Start, Stop, is_key_name,
+    Fact, IncidentRevision, MinuteSummary, Origin, RungChange, SensorHealth, SiteMinute, Start, Stop,
+    is_key_name,
 };
 use floodwall_evidence_log::{EvidenceError, EvidenceHandle, HandleSettings, open};
-use floodwall_model::{AdmissionCounts, Clock, EdgeCounts, SiteSnapshot, Timestamp, TrafficCounts};
+use floodwall_model::{
+    AdmissionCounts, Clock, EdgeCounts, IncidentRecord, SiteSnapshot, Timestamp, TrafficCounts,
+};
 
 use crate::control::RungNews;
 use crate::settings::{HostPattern, Settings};
@@ -22,6 +26,11 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 /// Figures of the edge that say what was dropped, by their names in the store.
 const DROPS: [&str; 4] =
     ["access_records_dropped", "kept_dropped", "limiter_evictions", "connections_refused"];
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1000")]
+fn permille(likelihood: f64) -> u64 {
+    (likelihood.clamp(0.0, 1.0) * 1_000.0).round() as u64
+}
 
 /// The running server's records. Where the log cannot be opened, all of it does nothing.
 #[derive(Debug)]
@@ -62,6 +71,29 @@ impl EvidenceRecorder {
                 before: Some(news.before),
                 rung: news.rung,
                 asks: news.rung_name.to_owned(),
+            }),
+        );
+    }
+
+    /// Records what is said of an incident, each time it is told.
+    pub(crate) fn incident(&self, now: Timestamp, record: &IncidentRecord) {
+        let Some(open) = &self.open else { return };
+        let incident = &record.incident;
+        let Some(judgement) = incident.judgement() else { return };
+        let dropped = u64::from(incident.revisions_dropped);
+        open.append(
+            now,
+            Fact::Incident(IncidentRevision {
+                incident: record.key.to_string(),
+                revision: u64::try_from(incident.revisions.len()).unwrap_or(u64::MAX).saturating_add(dropped),
+                site: record.site.to_string(),
+                state: incident.state.as_str().to_owned(),
+                verdict: judgement.verdict.as_str().to_owned(),
+                likelihood_permille: permille(judgement.likelihood()),
+                onset_unix_s: incident.onset.likely_unix_s,
+                ended_unix_s: incident.ended_unix_s,
+                grounds: judgement.grounds.iter().map(ToString::to_string).collect(),
+                sources: None,
             }),
         );
     }

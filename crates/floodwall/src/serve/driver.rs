@@ -130,7 +130,10 @@ impl Driver {
                     report_rung(&news);
                     self.evidence.rung(self.clock.now(), &news);
                 }
-                Command::TellIncident { news, record } => incident::tell(news, &record),
+                Command::TellIncident { news, record } => {
+                    incident::tell(news, &record);
+                    self.evidence.incident(self.clock.now(), &record);
+                }
                 Command::TellNotice { site, words } => tracing::warn!(%site, "detection: {words}"),
                 Command::KeepIncident(record) => {
                     if !self.store.put_incident(to_stored(&record)) {

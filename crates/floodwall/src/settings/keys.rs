@@ -147,7 +147,7 @@ settings! {
     HANDSHAKES_CLIENT_PER_SECOND: Whole<u32> = HANDSHAKES.client_per_second, Toml("50"), "50", Whole::between(1, 1_000_000);
     /// Full handshakes of one client at once, on the same condition.
     HANDSHAKES_CLIENT_BURST: Whole<u32> = HANDSHAKES.client_burst, Toml("200"), "200", Whole::between(1, 1_000_000);
-    /// Handshakes in progress at once, all clients together. Each takes some 30 KiB of memory. While half are, one client that has a sixty-fourth of them gets no more.
+    /// Handshakes in progress at once, all clients together. While half are, one client that has a sixty-fourth of them gets no more.
     HANDSHAKES_IN_PROGRESS_MAX: Whole<u32> = HANDSHAKES.in_progress_max, Toml("4096"), "4096", Whole::between(16, 1_000_000);
 
     /// Memory for cached answers, all sites together.
