@@ -35,6 +35,7 @@ Examples:
   cargo xtask bench kill --rounds 50
   cargo xtask bench outage
   cargo xtask bench policy
+  cargo xtask bench evidence
   cargo xtask bench replay
   cargo xtask bench detection --traffic worldcup98.csv --log access.log
   cargo xtask bench goodput --seconds 20 --seeds 1,2,3
@@ -77,6 +78,8 @@ enum Bench {
     Detection(detection::DetectionArguments),
     /// What a decision costs: tokens verified, requests judged, from a thousand sources to ten million
     Policy,
+    /// Records of evidence appended and verified a second, on one core
+    Evidence,
     /// Lines of log a second, from the file to the verdict, on one core
     Replay(replay::ReplayArguments),
 }
@@ -86,6 +89,11 @@ pub(crate) fn run(shell: &xshell::Shell, arguments: &BenchArguments) -> Result<(
     if matches!(arguments.command, Bench::Policy) {
         let bench = xshell::cmd!(shell, "cargo bench --package floodwall-policy --bench decisions");
         return crate::run_step("the policy's benchmark", &bench);
+    }
+    if matches!(arguments.command, Bench::Evidence) {
+        let bench =
+            xshell::cmd!(shell, "taskset -c 0 cargo bench --package floodwall-evidence-log --bench log");
+        return crate::run_step("the evidence log's benchmark", &bench);
     }
     if let Bench::Detection(detection) = &arguments.command {
         let (document, reached) = detection::run(detection, &mut print)?;
@@ -99,7 +107,12 @@ pub(crate) fn run(shell: &xshell::Shell, arguments: &BenchArguments) -> Result<(
         Bench::Edge(edge) => packages.extend(edge::packages(edge)),
         Bench::Connections(_) | Bench::Sources(_) => packages.push(("nginx", "nginx-light")),
         Bench::Goodput(_) => packages.extend(goodput::PACKAGES),
-        Bench::Kill { .. } | Bench::Outage | Bench::Policy | Bench::Replay(_) | Bench::Detection(_) => {}
+        Bench::Kill { .. }
+        | Bench::Outage
+        | Bench::Policy
+        | Bench::Evidence
+        | Bench::Replay(_)
+        | Bench::Detection(_) => {}
     }
     setup::require_packages(shell, &packages)?;
     let floodwall = match &arguments.floodwall {
@@ -119,7 +132,7 @@ pub(crate) fn run(shell: &xshell::Shell, arguments: &BenchArguments) -> Result<(
         Bench::Kill { rounds } => return kill::run(&floodwall, *rounds),
         Bench::Goodput(goodput) => return goodput::run(goodput, &floodwall, &mut say),
         Bench::Outage => return outage::run(&floodwall),
-        Bench::Policy | Bench::Detection(_) => return Ok(()),
+        Bench::Policy | Bench::Evidence | Bench::Detection(_) => return Ok(()),
         Bench::Replay(replay) => replay::run(replay, &floodwall, &mut say)?,
     };
     if json {

@@ -219,9 +219,14 @@ impl<'a> Scan<'a> {
 
 /// By UTF-16 code units (RFC 8785 section 3.2.3).
 fn compare_keys(one: &str, other: &str) -> Ordering {
-    let is_plain = |key: &str| key.is_ascii() && !key.contains('\\');
-    if is_plain(one) && is_plain(other) {
-        return one.cmp(other);
+    // Most names differ early, in a plain letter: that decides.
+    let mut pairs = one.bytes().zip(other.bytes()).take_while(|(one, _)| *one != b'\\');
+    if let Some((first, second)) = pairs.find(|(one, other)| one != other)
+        && first.is_ascii()
+        && second.is_ascii()
+        && second != b'\\'
+    {
+        return first.cmp(&second);
     }
     let (one, other) = (unescaped(one), unescaped(other));
     one.encode_utf16().cmp(other.encode_utf16())
