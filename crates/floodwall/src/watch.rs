@@ -33,7 +33,7 @@ pub(crate) struct WatchArguments {
     /// What to probe: https://host/path, http://..., tls://host:443, tcp://host:port, dns://host
     #[arg(value_name = "TARGET")]
     targets: Vec<Check>,
-    /// Settings file (TOML): every exact host of every [[site]] is watched
+    /// Settings file (TOML): every exact host of every `[[site]]` is watched
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Time between two probes of a target
