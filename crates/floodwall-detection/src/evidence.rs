@@ -98,7 +98,14 @@ pub(crate) struct Measure {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Evidence {
     measures: Vec<Measure>,
+    /// What came on top comes of one or two sources that ask many times a second each. That is no
+    /// crowd, whatever else is known or not: people are many.
+    pub(crate) of_a_handful: bool,
 }
+
+/// Fewer sources a second, estimated, are a handful where each asks so often in it.
+const HANDFUL_SOURCES: f64 = 2.5;
+const HANDFUL_REQUESTS: f64 = 5.0;
 
 /// What evidence is taken from.
 pub(crate) struct Scene<'a> {
@@ -130,7 +137,8 @@ fn trust(count: f64, half: f64) -> f64 {
 
 impl Evidence {
     pub(crate) fn of(scene: &Scene<'_>) -> Self {
-        let mut evidence = Self { measures: vec![Measure::default(); GroundKind::ALL.len()] };
+        let mut evidence =
+            Self { measures: vec![Measure::default(); GroundKind::ALL.len()], of_a_handful: false };
         let top = Top::of(scene);
         evidence.volume(scene, &top);
         evidence.habits(scene, &top);
@@ -239,6 +247,9 @@ impl Evidence {
             let then = each(calm);
             let strength = log_ratio(now, then, 0.2) / 3.0 * trust(top.requests, 15.0) * top.clear;
             self.set(GroundKind::RequestsPerSource, now, Some(then), strength);
+            // The figures of a window are sums over its seconds.
+            let a_second = scene.window.row.get(Figure::Sources) / scene.window.seconds.max(1.0);
+            self.of_a_handful = a_second < HANDFUL_SOURCES && now >= HANDFUL_REQUESTS && top.requests > 5.0;
         }
         let share = scene.window.sources.beyond(&scene.reference.sources, top.expected_f32()).top_share();
         // Where few came, one of them is always a large share.

@@ -24,6 +24,8 @@ const ATTACK_RULED_OUT: f64 = 0.3;
 const SAID: f64 = 0.6;
 /// What was said is said until its likelihood falls below this part of what it took.
 const KEPT: f64 = 0.6;
+/// The log-odds of a crowd at the most, where one or two sources make all of it.
+const HANDFUL_CROWD: f64 = -2.0;
 /// Grounds shown at the most.
 const GROUNDS_MAX: usize = 6;
 /// Log-odds below which a ground is not shown.
@@ -63,7 +65,10 @@ impl LogOdds {
                 *sum += weight * strength;
             }
         }
-        Self(sums.map(|sum| sum / weights.temperature))
+        let [attack, crowd, routine] = sums.map(|sum| sum / weights.temperature);
+        // The fit knows many-sided evidence; of one source's requests alone it would make a crowd.
+        let crowd = if evidence.of_a_handful { crowd.min(HANDFUL_CROWD) } else { crowd };
+        Self([attack, crowd, routine])
     }
 
     pub(crate) fn approach(&mut self, other: &Self, part: f64) {

@@ -184,6 +184,26 @@ fn a_crowd_is_no_attack() {
     assert!(incident.revisions.iter().all(|judgement| judgement.verdict != TrafficVerdict::Attack));
 }
 
+/// As a fresh server sees it on which somebody tries something out: nothing is known of calm times.
+#[test]
+fn one_source_that_asks_again_and_again_is_no_crowd() {
+    for (sources, a_second) in [(1, 12), (1, 200), (2, 40)] {
+        let mut site = Site::new();
+        site.around = Surroundings::default();
+        site.go(40, 0, 0);
+        for _ in 0..20 {
+            (0..a_second).for_each(|_| site.flood(sources));
+            site.tick();
+        }
+        let revisions = &site.detector.open_incident().unwrap().revisions;
+        assert!(
+            revisions.iter().all(|said| said.verdict != TrafficVerdict::Crowd),
+            "{sources}: {revisions:?}"
+        );
+        assert_ne!(site.said(), TrafficVerdict::Crowd, "{sources} at {a_second}/s");
+    }
+}
+
 #[test]
 fn an_origin_that_dies_is_routine() {
     let mut site = Site::new();
