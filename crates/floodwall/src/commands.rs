@@ -45,7 +45,7 @@ Examples:
   floodwall serve --config /etc/floodwall/floodwall.toml
   floodwall serve --listen 127.0.0.1:8080 --origin http://127.0.0.1:3000
 
-Signals: SIGTERM and SIGINT drain and stop (a second one stops at once); SIGHUP opens the access log anew and loads the certificates anew.
+Signals: SIGTERM and SIGINT drain and stop (a second one stops at once); SIGHUP opens the access log anew, and loads the certificates and the files that say who clients are anew.
 
 Exit status: 0 stopped, 1 failed now (a port in use, a disk that is full: starting again may help),
 2 the command line or the settings must be changed first (for systemd: RestartPreventExitStatus=2).")]

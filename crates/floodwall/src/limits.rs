@@ -104,9 +104,7 @@ impl Reach {
         say(
             "Any other machine than those named behind \"comes from\": this server connects to no other on behalf of visitors.",
         );
-        if self.internal_networks.is_empty() {
-            say("Nothing is said of networks the public must not reach: server.internal names none.");
-        } else {
+        if !self.internal_networks.is_empty() {
             let networks = self.internal_networks.join(", ");
             say(&format!(
                 "{networks}: no site for the public is fetched from there, even if a name should lead there one day."
@@ -129,6 +127,11 @@ impl Reach {
                 console.address
             )
         });
+        if self.internal_networks.is_empty() {
+            text.push_str(
+                "\nNothing is said of networks the public must not reach: server.internal names none.\n",
+            );
+        }
         text.push_str(
             "\nThis is what the settings say; nothing was tried. It does not say what the machines named can \
              reach themselves, nor whether there are other ways to them.\n",

@@ -9,7 +9,6 @@ mod client_files;
 mod clock;
 mod commands;
 mod control;
-#[cfg_attr(not(test), expect(dead_code, reason = "the edge asks it as soon as it judges who is let in"))]
 mod crawler_watch;
 mod demo;
 mod doctor;

@@ -185,7 +185,7 @@ settings! {
     HOSTS: ListOf<Host> = SITE.hosts, Required, "[\"www.sos.example.gov\"]", ListOf(Host);
     /// Servers the site's pages come from.
     ORIGIN: ListOf<OriginUrl> = SITE.origin, Required, "[\"http://10.0.0.5:8080\"]", ListOf(OriginUrl);
-    /// Paths the site has; `/news/*` stands for all that begin so. Others are answered by Floodwall (404) and reach no origin. `[]` for all paths.
+    /// Paths the site has; `/news/*` stands for all that begin so. Others are answered by Floodwall (404) and reach no origin: name `/robots.txt` too, and `/.well-known/acme-challenge/*` where the origin renews its certificates through here. `[]` for all paths.
     PATHS: ListOf<SitePath> = SITE.paths, Toml("[]"), "[\"/\", \"/news/*\", \"/polling-place*\"]", ListOf(SitePath);
     /// What an outage of the site means; shown with it in the console.
     ROLE: Words = SITE.role, InWords("none"), "\"public\"", Words;
