@@ -90,8 +90,9 @@ pub struct Gate {
     /// places included.
     offered_by_place: [u32; Place::COUNT],
     offered_up_to: [f64; Place::COUNT],
-    /// Requests let in without being judged, since one was.
+    /// Requests let in without being judged, since one was; and when that was.
     unjudged: u8,
+    judged: Timestamp,
     counts: GateCounts,
 }
 
@@ -114,6 +115,7 @@ impl Gate {
             offered_by_place: [0; Place::COUNT],
             offered_up_to: [0.0; Place::COUNT],
             unjudged: 0,
+            judged: now,
             counts: GateCounts::default(),
             settings,
         }
@@ -121,19 +123,20 @@ impl Gate {
 
     /// Lets a request in without judging it: while nothing is asked of anybody, nobody waits and there is
     /// room for whoever asks, so that [`Self::offer`] would let it in whatever it carries. One in eight is
-    /// not let in this way, so that the gate goes on learning what is usual; offer it, as all others that
-    /// are not.
+    /// not let in this way, though of thousands a second no more than 250, so that the gate goes on
+    /// learning what is usual; offer it, as all others that are not.
     ///
     /// From half of the origin's budget on it is charged to `charge_to`, where that is given: it may get
     /// tight soon, and then what each source asked for has to be known. Below, a few nanoseconds, and no
     /// memory of sources is read.
     pub fn admit_calmly(&mut self, charge_to: Option<IpAddr>, now: Timestamp) -> bool {
         let calm = self.has_room(SUSPECTS_FROM) && self.ladder.rung() == Rung::Open && self.queue.is_empty();
-        if !calm || self.unjudged >= UNJUDGED_MAX {
-            self.unjudged = 0;
+        let is_due = self.unjudged >= UNJUDGED_MAX && now.since(self.judged) >= JUDGED_EVERY;
+        if !calm || is_due {
+            (self.unjudged, self.judged) = (0, now);
             return false;
         }
-        self.unjudged += 1;
+        self.unjudged = self.unjudged.saturating_add(1);
         let fills_up = self.budget.in_flight().saturating_mul(2) >= self.budget.limit();
         if let Some(client) = charge_to.filter(|_| fills_up) {
             let _not_asked_for = self.charge(client, None, now);
@@ -469,6 +472,9 @@ impl Gate {
 
 /// Of eight requests in calm times one is judged.
 const UNJUDGED_MAX: u8 = 7;
+/// Where that would be more than a few hundred a second, how long after one is judged the next is: to judge
+/// takes as long as a third of all else that is done for a request.
+const JUDGED_EVERY: Duration = Duration::from_millis(4);
 
 /// Who has proven nothing and asks for no more than his share.
 const UNKNOWN: Place = Place::new(2);
