@@ -162,7 +162,7 @@ impl Gate {
             return Decision::Admit;
         }
         let capacity = self.budget.capacity_per_second();
-        let is_felt = self.queue.backlog(capacity) > self.settings.wait_max / 2;
+        let is_felt = self.queue.backlog(capacity) > self.felt_wait();
         self.second.pressed += f64::from(u8::from(is_felt && !judged.is_no_reason_to_climb(facts)));
         self.end_second_if_overfull(now);
         let may_displace = self.displaced.len() < DISPLACED_MAX;
@@ -226,6 +226,15 @@ impl Gate {
         self.end_second(now);
         let rung = self.rung();
         (std::mem::replace(&mut self.rung_told, rung) != rung).then_some(rung)
+    }
+
+    /// From what wait on the next rung is climbed to. What nobody sees is asked for as soon as somebody
+    /// could notice the wait, so that it need not become a long one; what people see, when it is long.
+    fn felt_wait(&self) -> Duration {
+        match self.rung() {
+            Rung::Open | Rung::Collapse => self.settings.wait_max / 10,
+            Rung::Redirect | Rung::Choice | Rung::WaitingRoom => self.settings.wait_max / 2,
+        }
     }
 
     fn end_second(&mut self, now: Timestamp) {

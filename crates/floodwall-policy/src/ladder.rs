@@ -91,7 +91,8 @@ pub struct LadderFacts {
     pub offered_with_cookie: f64,
     /// Of these, with a token of work or waiting, and within their source's share.
     pub offered_with_proof: f64,
-    /// Requests that came when half of the longest wait was before them, or more.
+    /// Requests that came when a wait was before them that people feel: a tenth of the longest where the
+    /// next rung is one that nobody sees, half of it where people see it.
     pub pressed: f64,
 }
 
