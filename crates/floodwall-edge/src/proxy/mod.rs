@@ -15,7 +15,7 @@ use std::pin::Pin;
 
 use floodwall_detection::RequestSeen;
 use floodwall_model::{AccessRecord, Prefix, ReferenceId, SiteId};
-use floodwall_policy::{Decided, RefusalNote, Rung};
+use floodwall_policy::{Decided, OrderEffect, RefusalNote, Rung};
 use http::request::Parts;
 use http::{Method, Response, Version, header};
 
@@ -178,6 +178,9 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
     let target = parts.uri.path_and_query().map_or("*", |target| target.as_str());
     ledger.seen =
         seen(&worker, site, client.address, &authority, parts.method.as_str(), target, &parts.headers);
+    if let Some(refusal) = refuse_blocked(ledger, client.address, &parts) {
+        return Err(Box::new(refusal));
+    }
     if let Some(refusal) = refuse_outright(ledger, client.address, &parts) {
         return Err(Box::new(refusal));
     }
@@ -235,6 +238,21 @@ fn over_https(authority: &str, parts: &Parts) -> Option<String> {
     let host = host_end.map_or(authority, |colon| authority.get(..colon).unwrap_or(authority));
     let slash = if target.starts_with('/') { "" } else { "/" };
     (!target.starts_with(CHALLENGES)).then(|| format!("https://{host}{slash}{target}"))
+}
+
+/// Whom an operator blocked is told so, and asked to come on no connection of this kind again.
+fn refuse_blocked(ledger: &mut Ledger, client: IpAddr, parts: &Parts) -> Option<Response<Payload>> {
+    let worker = ledger.worker.clone();
+    if worker.shared.orders.of(client, ledger.received) != Some(OrderEffect::Block) {
+        return None;
+    }
+    worker.counters.worker.blocked_requests.add(1);
+    let mut response =
+        pages::blocked(Addressee::of(&parts.headers, reference(ledger, client, Decided::Blocked)));
+    if parts.version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    }
+    Some(response)
 }
 
 /// What is refused whatever the site: too many fields, methods for proxies, requests in a circle.
