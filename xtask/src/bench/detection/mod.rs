@@ -44,9 +44,13 @@ pub(crate) struct DetectionArguments {
     /// An access log in Apache's combined format
     #[arg(long, value_name = "FILE")]
     log: PathBuf,
-    /// Episodes that are reported: those of seeds from 1600 on
+    /// Episodes that are reported
     #[arg(long, default_value_t = 800)]
     episodes: u64,
+    /// The seed of the first of them. What was looked at once and acted upon is no test any more: give
+    /// one beyond
+    #[arg(long, default_value_t = FITTED_BELOW, value_parser = clap::value_parser!(u64).range(FITTED_BELOW..))]
+    first: u64,
     /// Fit the weights on the seeds below 1600, and write crates/floodwall-detection/src/weights.rs
     #[arg(long)]
     fit: bool,
@@ -102,7 +106,7 @@ pub(crate) fn run(
     let seeds = if arguments.cross_validate {
         0..FITTED_BELOW
     } else {
-        FITTED_BELOW..FITTED_BELOW + arguments.episodes
+        arguments.first..arguments.first.saturating_add(arguments.episodes)
     };
     let outcomes = if arguments.cross_validate {
         let fitted = fit_folds(&run(seeds.clone(), &[])?);
