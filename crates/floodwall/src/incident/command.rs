@@ -102,14 +102,25 @@ pub(crate) fn run(arguments: &IncidentArguments, out: &mut dyn Write, err: &mut 
     }
 }
 
+/// As many of the newest incidents as can be asked for at once, of the running server or its store; none
+/// where there is neither.
+pub(crate) fn recent(state: &Path) -> Result<Vec<IncidentDocument>, String> {
+    let has_store = state.join(STORE_FILE).is_file();
+    if has_store { newest(state, 1000).map(|found| found.incidents) } else { Ok(Vec::new()) }
+}
+
+fn newest(state: &Path, max: u16) -> Result<Incidents, String> {
+    match client::get(state, &format!("/incidents?max={max}")) {
+        Ok(answer) => read(&answer),
+        Err(asked) => {
+            let incidents = newest_of(&store_file(state, asked)?, usize::from(max));
+            Ok(Incidents { incidents: incidents.map_err(|error| error.to_string())? })
+        }
+    }
+}
+
 fn list(state: &Path, max: u16, json: bool) -> Result<String, String> {
-    let found: Incidents = match client::get(state, &format!("/incidents?max={max}")) {
-        Ok(answer) => read(&answer)?,
-        Err(asked) => Incidents {
-            incidents: newest_of(&store_file(state, asked)?, usize::from(max))
-                .map_err(|error| error.to_string())?,
-        },
-    };
+    let found = newest(state, max)?;
     if json { as_json(&found) } else { Ok(text::list(&found.incidents)) }
 }
 

@@ -9,5 +9,5 @@ mod log;
 mod text;
 
 pub(crate) use archive::{IncidentArchive, close_left_open, to_stored};
-pub(crate) use command::{IncidentArguments, Incidents, run};
+pub(crate) use command::{IncidentArguments, Incidents, recent, run};
 pub(crate) use log::tell;

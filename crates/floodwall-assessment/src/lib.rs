@@ -1,0 +1,37 @@
+//! What is claimed, against what was observed; and what can be said of it.
+//!
+//! - [`Claim`]: who says what, where and since when, with the names it gives ([`TargetName`]): kept apart
+//!   from every observation.
+//! - [`read_text`]: what a post asserts, as far as a program can tell.
+//! - [`DeclaredSite`]: whether a claim names one of ours.
+//! - [`test_claim`]: the claim line by line against [`SiteFacts`]: supports, contradicts, untested,
+//!   untestable, with the record that says so.
+//!
+//! Pure: facts and times are passed in.
+//!
+//! Limits: a claim that is supported in every line still does not say who sent anything. There is no
+//! attribution here, and neither country nor network of a source weighs.
+
+mod claim;
+mod declared;
+mod facts;
+mod host;
+mod moment;
+mod reading;
+mod testing;
+
+pub use claim::{
+    CLAIM_FORMAT, Claim, ClaimOrigin, ClaimedEffect, ClaimedMethod, ClaimedSize, ClaimedWindow, Edit,
+    NamedHow, NamedTarget, ReadBy, RequestTemplate, SizeUnit, TARGETS_MAX, TEXT_BYTES_MAX, WhereFound,
+};
+pub use declared::{DeclaredSite, HostRule, Match, MatchKind, named};
+pub use facts::{
+    Coverage, Explanation, IncidentFact, MinuteFact, ReachabilityFact, RecordRef, SiteFacts, Span,
+};
+pub use host::{HostFault, HostFlag, TargetName};
+pub use moment::{Moment, utc};
+pub use reading::{TextReading, read_text};
+pub use testing::{
+    Assertion, ClaimTest, Outcome, Row, SEARCH_BEFORE_S, TrackRecord, VERDICT_COUNTS_FROM_PERMILLE,
+    test_claim,
+};

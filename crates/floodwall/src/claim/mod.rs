@@ -1,0 +1,19 @@
+//! `floodwall claim`: what somebody claims, kept apart from what was observed, and tested against it.
+//!
+//! Claims are a file in the state directory that only these commands write. Their fingerprints go into the
+//! evidence log: by way of a folder that the running server empties, for the log is its own alone.
+
+mod add;
+mod command;
+mod inbox;
+mod kept;
+mod list;
+mod observed;
+mod table;
+mod test_command;
+
+pub(crate) use command::{ClaimArguments, run};
+pub(crate) use inbox::ClaimInbox;
+
+/// The directory of claims below the state directory.
+const DIRECTORY: &str = "claims";
