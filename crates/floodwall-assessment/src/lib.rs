@@ -15,6 +15,8 @@
 mod claim;
 mod declared;
 mod facts;
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod moment;
 mod reading;

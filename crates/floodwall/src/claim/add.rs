@@ -100,7 +100,7 @@ pub(super) fn run(arguments: &AddArguments) -> Result<String, Refusal> {
     let mut claims = Claims::open(&found.state)?;
     let (id, put) = (claim.id.clone(), claims.put(claim)?);
     let kept = claims.get(&id).cloned();
-    claims.save(&found.state)?;
+    claims.save(&found.state, |_| true)?;
     let Some(kept) = kept else { return Err(Refusal::No("the claim was not kept".to_owned())) };
     if arguments.json {
         return table::as_json(&kept);

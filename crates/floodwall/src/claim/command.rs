@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use floodwall_assessment::{DeclaredSite, HostRule, TargetName};
 
-use super::{add, list, test_command};
+use super::{add, import, list, test_command};
 use crate::commands::{EXIT_NO, EXIT_USAGE, show_faults};
 use crate::settings::{HostPattern, Origin, Settings, Site};
 
@@ -30,6 +30,18 @@ What is not given is read out of the text by its words; what is given counts. Wr
 it is known: 2022-11-08, 2022-11-08T14:02Z, 2022-11-08T14:02:07Z.
 Exit status: 0 written down or known already, 1 it failed, 2 usage or configuration.")]
     Add(Box<add::AddArguments>),
+    /// Read claims out of a file: a Telegram export, RSS or Atom, a table, a published list of targets
+    #[command(after_help = "\
+Examples:
+  floodwall claim import --config floodwall.toml result.json
+  floodwall claim import --config floodwall.toml --only-named feed.xml
+  floodwall claim import --config floodwall.toml --claimant DDoSia --posted 2024-11-05 target-list.json
+  floodwall claim import --config floodwall.toml --encoding windows-1251 claims.csv
+
+Nothing is fetched. The same file can be read again: what is known stays, a post in another form is kept
+beside its earlier one. docs/claims.md names the columns of a table.
+Exit status: 0 read, 1 it ended early or failed, 2 usage or configuration.")]
+    Import(import::ImportArguments),
     /// The claims that are kept, newest first, and which of them name your sites
     #[command(after_help = "\
 Examples:
@@ -115,6 +127,8 @@ pub(super) enum Refusal {
     No(String),
     /// What was asked for makes no sense.
     Usage(String),
+    /// Something failed after this was done.
+    After(String, String),
     /// It was said already.
     Said(u8),
 }
@@ -129,6 +143,7 @@ impl<T: std::error::Error> From<T> for Refusal {
 pub(crate) fn run(arguments: &ClaimArguments, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let done = match &arguments.command {
         ClaimCommand::Add(arguments) => add::run(arguments),
+        ClaimCommand::Import(arguments) => import::run(arguments),
         ClaimCommand::List(arguments) => list::run(arguments),
         ClaimCommand::Test(arguments) => test_command::run(arguments),
     };
@@ -140,6 +155,10 @@ pub(crate) fn run(arguments: &ClaimArguments, out: &mut dyn Write, err: &mut dyn
         }
         Err(Refusal::No(message)) => (message, EXIT_NO),
         Err(Refusal::Usage(message)) => (message, EXIT_USAGE),
+        Err(Refusal::After(text, message)) => {
+            let _ = out.write_all(text.as_bytes());
+            (message, EXIT_NO)
+        }
         Err(Refusal::Said(status)) => return status,
     };
     let _ = writeln!(err, "floodwall: {message}");

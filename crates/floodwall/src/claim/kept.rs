@@ -138,8 +138,13 @@ impl Claims {
         Ok(Put::Edited)
     }
 
-    /// Writes them, and lays what changed ready for the evidence log.
-    pub(super) fn save(mut self, state: &Path) -> Result<(), KeptError> {
+    /// Writes them, and lays what changed and concerns us ready for the evidence log: the rest of a large
+    /// import is nobody's evidence here.
+    pub(super) fn save(
+        mut self,
+        state: &Path,
+        concerns_us: impl Fn(&Claim) -> bool,
+    ) -> Result<(), KeptError> {
         let path = self.directory.join(FILE);
         let failed = |source| KeptError::File { path: path.clone(), source };
         let mut file = tempfile::NamedTempFile::new_in(&self.directory).map_err(failed)?;
@@ -160,7 +165,8 @@ impl Claims {
         // Laid ready first: a claim that is recorded twice harms nobody, one that is not does.
         self.changed.sort_unstable();
         self.changed.dedup();
-        for one in self.changed.iter().filter_map(|place| self.kept.get(*place)) {
+        let changed = self.changed.iter().filter_map(|place| self.kept.get(*place));
+        for one in changed.filter(|one| concerns_us(&one.claim)) {
             inbox::lay_ready(state, one)?;
         }
         file.persist(&path).map_err(|error| failed(error.error))?;

@@ -5,9 +5,11 @@
 
 mod add;
 mod command;
+mod import;
 mod inbox;
 mod kept;
 mod list;
+mod made;
 mod observed;
 mod table;
 mod test_command;
