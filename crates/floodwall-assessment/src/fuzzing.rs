@@ -4,6 +4,7 @@ use crate::claim::{TARGETS_MAX, TEXT_BYTES_MAX};
 use crate::host::TargetName;
 use crate::moment::Moment;
 use crate::reading::read_text;
+use crate::statement::lint;
 
 /// A post: names are ASCII and read the same again, and nothing grows beyond its bound.
 pub fn post(data: &[u8]) {
@@ -18,4 +19,10 @@ pub fn post(data: &[u8]) {
         assert_eq!(again.as_ref(), Ok(&target.name), "a name that is read as another");
     }
     let _ = Moment::parse(&text);
+    for fault in lint(&text, None, &[]) {
+        assert!(
+            text.contains(&fault.sentence) || fault.sentence.ends_with('…'),
+            "a sentence that is not there"
+        );
+    }
 }

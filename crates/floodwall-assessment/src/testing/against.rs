@@ -349,7 +349,7 @@ pub(super) fn span_words(seconds: i64) -> String {
 }
 
 /// `1,200,000`.
-pub(super) fn thousands(figure: u64) -> String {
+pub(crate) fn thousands(figure: u64) -> String {
     let digits = figure.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {

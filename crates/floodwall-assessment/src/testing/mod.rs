@@ -17,6 +17,7 @@ use crate::facts::{Coverage, IncidentFact, RecordRef, SiteFacts, Span};
 use crate::host::TargetName;
 use crate::moment::Moment;
 
+pub(crate) use against::thousands;
 pub use track_record::TrackRecord;
 
 /// How long before a post, and after it, is searched where the claim names no time.
@@ -133,6 +134,12 @@ pub struct ClaimTest {
 }
 
 impl ClaimTest {
+    /// Whether the claim names the site at all.
+    #[must_use]
+    pub fn names_the_site(&self) -> bool {
+        self.outcome(Assertion::Time).is_some()
+    }
+
     /// What came of a line; `None` where the claim has none of that kind.
     #[must_use]
     pub fn outcome(&self, assertion: Assertion) -> Option<Outcome> {

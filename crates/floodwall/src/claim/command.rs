@@ -99,7 +99,7 @@ impl Place {
 }
 
 /// A site as claims are compared with it.
-fn declared(site: &Site) -> DeclaredSite {
+pub(super) fn declared(site: &Site) -> DeclaredSite {
     let mut addresses: Vec<_> =
         site.origins.iter().filter_map(Origin::literal_address).map(|at| at.ip()).collect();
     let rule = |host: &HostPattern| match host {

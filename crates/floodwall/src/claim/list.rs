@@ -1,12 +1,15 @@
 //! `floodwall claim list`.
 
+use std::path::Path;
+
 use clap::Args;
-use floodwall_assessment::{Claim, MatchKind, Moment, TargetName, named};
+use floodwall_assessment::{Claim, MatchKind, Moment, SEARCH_BEFORE_S, Span, TargetName, named};
 use serde::Serialize;
 
-use super::command::{Place, Refusal};
+use super::command::{Place, Refusal, declared};
 use super::kept::Claims;
 use super::table;
+use crate::settings::Site;
 
 #[derive(Args, Debug)]
 pub(crate) struct ListArguments {
@@ -86,4 +89,23 @@ pub(super) fn run(arguments: &ListArguments) -> Result<String, Refusal> {
         }
     }
     Ok(text)
+}
+
+/// Claims that name a site and were posted within a day of a stretch of time, earliest first.
+pub(crate) fn claims_that_name(
+    state: &Path,
+    site: &Site,
+    span: Span,
+) -> Result<Vec<(String, Moment)>, String> {
+    let claims = Claims::read(state).map_err(|error| error.to_string())?;
+    let sites = [declared(site)];
+    let names_it = |claim: &&Claim| {
+        let is_near = claim.posted.earliest_unix_s() < span.to_unix_s.saturating_add(SEARCH_BEFORE_S)
+            && claim.posted.latest_unix_s() >= span.from_unix_s.saturating_sub(SEARCH_BEFORE_S);
+        is_near && named(claim, &sites).iter().any(|found| found.kind.names_the_site())
+    };
+    let mut found: Vec<_> =
+        claims.iter().filter(names_it).map(|claim| (claim.id.clone(), claim.posted)).collect();
+    found.sort_by_key(|(_, posted)| *posted);
+    Ok(found)
 }

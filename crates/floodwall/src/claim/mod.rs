@@ -16,6 +16,8 @@ mod test_command;
 
 pub(crate) use command::{ClaimArguments, run};
 pub(crate) use inbox::ClaimInbox;
+pub(crate) use list::claims_that_name;
+pub(crate) use observed::{Observed, incident_fact};
 
 /// The directory of claims below the state directory.
 const DIRECTORY: &str = "claims";

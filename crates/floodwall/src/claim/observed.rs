@@ -8,8 +8,6 @@ use floodwall_console::IncidentDocument;
 use floodwall_evidence::{Fact, MinuteSummary, Record};
 use floodwall_evidence_log::{LogReader, logs};
 
-use super::command::{Found, Refusal};
-
 /// Records of one site that are held: a year of minutes.
 const MINUTES_MAX: usize = 366 * 24 * 60;
 /// How far a record's own time may lie behind what it is about.
@@ -30,11 +28,7 @@ pub(crate) struct Observed {
 
 impl Observed {
     /// Reads it. A server that never recorded has observed nothing.
-    pub(super) fn gather(found: &Found, span: Span, as_of_unix_s: i64) -> Result<Self, Refusal> {
-        Self::gather_from(&found.state, span, as_of_unix_s).map_err(Refusal::No)
-    }
-
-    pub(crate) fn gather_from(state: &Path, span: Span, as_of_unix_s: i64) -> Result<Self, String> {
+    pub(crate) fn gather(state: &Path, span: Span, as_of_unix_s: i64) -> Result<Self, String> {
         let mut observed = Self { as_of_unix_s, ..Self::default() };
         let directory = state.join(crate::evidence::DIRECTORY);
         let found = logs(&directory).unwrap_or_default();
@@ -137,13 +131,18 @@ impl Observed {
     }
 
     fn incident(&self, document: &IncidentDocument) -> Option<IncidentFact> {
-        let evidence = self.revisions.iter().filter(|((incident, _), _)| *incident == document.id);
-        let evidence = evidence.map(|((_, log), (first, last))| RecordRef::Evidence {
+        incident_fact(document, self.revisions_of(&document.id))
+    }
+
+    /// Where an incident's revisions are recorded: in each log from the first to the last.
+    pub(crate) fn revisions_of(&self, id: &str) -> Vec<RecordRef> {
+        let of_it = self.revisions.iter().filter(|((incident, _), _)| incident == id);
+        let place = of_it.map(|((_, log), (first, last))| RecordRef::Evidence {
             log: self.logs.get(*log).cloned().flatten(),
             first: *first,
             last: *last,
         });
-        incident_fact(document, evidence.collect())
+        place.collect()
     }
 }
 

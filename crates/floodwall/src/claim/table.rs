@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use floodwall_assessment::{Claim, ClaimTest, Match, MatchKind, ReadBy, RecordRef, TrackRecord};
+use floodwall_assessment::{Assessment, Claim, ClaimTest, Match, MatchKind, ReadBy, RecordRef, TrackRecord};
 use serde::Serialize;
 
 use super::command::Refusal;
@@ -98,6 +98,28 @@ pub(super) fn test(test: &ClaimTest) -> String {
             text.push_str(&" ".repeat(INDENT));
             folded(&mut text, &format!("[{}]", records.join("; ")));
         }
+    }
+    text
+}
+
+/// What is judged, in estimative language.
+pub(super) fn assessment(assessment: &Assessment) -> String {
+    let mut text = String::from("  Judgement\n");
+    let mut line = |words: &str| {
+        text.push_str("    ");
+        folded_at(&mut text, words, 4);
+    };
+    line(&assessment.judgement);
+    line(&assessment.confidence_words);
+    for alternative in &assessment.alternatives {
+        let likely = alternative.likelihood_permille.percent();
+        line(&format!("Also considered: {}: {} ({likely} %).", alternative.what, alternative.word));
+    }
+    for words in &assessment.would_change {
+        line(&format!("Would change it: {words}"));
+    }
+    for words in &assessment.not_known {
+        line(&format!("Not known: {words}"));
     }
     text
 }

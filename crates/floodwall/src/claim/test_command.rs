@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use floodwall_assessment::{Claim, ClaimTest, Moment, Span, TrackRecord, named, test_claim};
+use floodwall_assessment::{
+    Assessment, Claim, ClaimTest, Moment, Span, TrackRecord, assess, named, test_claim,
+};
 use floodwall_model::Clock as _;
 use serde::Serialize;
 
@@ -33,9 +35,17 @@ pub(crate) struct TestArguments {
     json: bool,
 }
 
+/// A claim tested against one site, and what is judged of it.
+#[derive(Serialize)]
+struct Outcome {
+    #[serde(flatten)]
+    test: ClaimTest,
+    assessment: Assessment,
+}
+
 #[derive(Serialize)]
 struct Tested<'a> {
-    tests: Vec<ClaimTest>,
+    tests: Vec<Outcome>,
     track_records: BTreeMap<&'a str, &'a TrackRecord>,
 }
 
@@ -62,12 +72,12 @@ pub(super) fn run(arguments: &TestArguments) -> Result<String, Refusal> {
     let of_claimants: Vec<&Claim> =
         claims.iter().filter(|claim| asked.iter().any(|asked| asked.claimant == claim.claimant)).collect();
     let now = SystemClock::start().now().wall_unix_seconds();
-    let observed = Observed::gather(&found, searched(&of_claimants), now)?;
+    let observed = Observed::gather(&found.state, searched(&of_claimants), now).map_err(Refusal::No)?;
     let public = arguments.public_since.map(|moment| moment.earliest_unix_s());
     let mut records: BTreeMap<&str, TrackRecord> = BTreeMap::new();
     for claim in &of_claimants {
         let record = records.entry(&claim.claimant).or_default();
-        tests(claim, &found, &observed, None).iter().for_each(|test| record.add(test));
+        tests(claim, &found, &observed, None).iter().for_each(|test| record.add(&test.test));
     }
     let tests: Vec<_> = asked.iter().flat_map(|claim| tests(claim, &found, &observed, public)).collect();
     if arguments.json {
@@ -79,7 +89,7 @@ pub(super) fn run(arguments: &TestArguments) -> Result<String, Refusal> {
 
 fn text(
     asked: &[&Claim],
-    tests: &[ClaimTest],
+    tests: &[Outcome],
     records: &BTreeMap<&str, TrackRecord>,
     observed: &Observed,
 ) -> String {
@@ -87,9 +97,13 @@ fn text(
     for claim in asked {
         text.push_str(&format!("{}\n{}", claim.id, table::head(claim)));
         text.push_str(&table::recorded(observed.claim_record(&claim.id)));
-        for test in tests.iter().filter(|test| test.claim == claim.id) {
+        for tested in tests.iter().filter(|tested| tested.test.claim == claim.id) {
             text.push('\n');
-            text.push_str(&table::test(test));
+            text.push_str(&table::test(&tested.test));
+            if tested.test.names_the_site() {
+                text.push('\n');
+                text.push_str(&table::assessment(&tested.assessment));
+            }
         }
         text.push('\n');
     }
@@ -101,7 +115,7 @@ fn text(
 }
 
 /// A claim against each site it names; where it names none, against each.
-fn tests(claim: &Claim, found: &Found, observed: &Observed, public: Option<i64>) -> Vec<ClaimTest> {
+fn tests(claim: &Claim, found: &Found, observed: &Observed, public: Option<i64>) -> Vec<Outcome> {
     let matches = named(claim, &found.sites);
     let names_one = matches.iter().any(|found| found.kind.names_the_site());
     let of = |site: &floodwall_assessment::DeclaredSite| {
@@ -111,7 +125,9 @@ fn tests(claim: &Claim, found: &Found, observed: &Observed, public: Option<i64>)
         }
         let mut facts = observed.facts(&site.name);
         facts.public_since_unix_s = public;
-        Some(test_claim(claim, own, &facts))
+        let test = test_claim(claim, own, &facts);
+        let assessment = assess(&test, &facts);
+        Some(Outcome { test, assessment })
     };
     found.sites.iter().filter_map(of).collect()
 }

@@ -6,6 +6,7 @@
 mod archive;
 mod command;
 mod log;
+mod statement;
 mod text;
 
 pub(crate) use archive::{IncidentArchive, close_left_open, to_stored};
