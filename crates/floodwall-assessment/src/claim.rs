@@ -58,17 +58,18 @@ pub struct Claim {
 
 impl Claim {
     /// The same post, read again in another form. What the earlier form named keeps its time; what only
-    /// the later one names came between the two readings, whatever the post says of its edits.
+    /// the later one names came after the first reading, and before the post's last edit or the second reading.
     #[must_use]
     pub fn read_again(self, mut later: Self) -> Self {
         for target in &mut later.targets {
             let known = self.targets.iter().find(|known| known.name == target.name);
             target.since = match known {
                 Some(known) => known.since,
-                None => Moment::between(
-                    self.captured_unix_s.max(target.since.earliest_unix_s()),
-                    target.since.latest_unix_s().max(self.captured_unix_s),
-                ),
+                None => {
+                    let edited = target.since.latest_unix_s();
+                    let by = if edited > self.captured_unix_s { edited } else { later.captured_unix_s };
+                    Moment::between(self.captured_unix_s.max(target.since.earliest_unix_s()), by)
+                }
             };
         }
         later.posted = self.posted;
@@ -311,5 +312,10 @@ mod tests {
         assert_eq!(both.targets[1].since, Moment::between(POSTED + 600, POSTED + 7_200));
         assert_eq!(both.edits[0].capture_sha256, first.capture_sha256);
         assert_eq!((both.edits.len(), both.posted), (1, first.posted));
+        // A post that does not say that it was edited.
+        let mut silent = claim(&["vote.example.gov"]);
+        silent.captured_unix_s = POSTED + 9_000;
+        let both = first.read_again(silent);
+        assert_eq!(both.targets[0].since, Moment::between(POSTED + 600, POSTED + 9_000));
     }
 }

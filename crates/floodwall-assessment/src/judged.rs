@@ -56,20 +56,20 @@ pub fn assess(test: &ClaimTest, facts: &SiteFacts) -> Assessment {
         None => None,
     };
     let judgement = match likelihood {
-        Some(likelihood) => format!(
-            "That an attack on {} was felt at this server in that time: {} ({} %).",
-            test.site,
-            likelihood.word(),
-            likelihood.percent()
-        ),
+        Some(likelihood) => {
+            let that = format!("an attack on {} was felt at this server in that time", test.site);
+            likelihood.of(&that) + "."
+        }
         None => "It cannot be judged: too little is on record.".to_owned(),
     };
     let confidence = data.confidence();
     let why = data.in_words();
-    let why =
-        if why.is_empty() { "all is on record, and two sources saw it".to_owned() } else { why.join("; ") };
+    let why = if why.is_empty() { "all is on record, from two sources".to_owned() } else { why.join("; ") };
     Assessment {
-        question: format!("Was {} attacked, as the claim says?", test.site),
+        question: match test.names_the_site() {
+            true => format!("Was {} attacked, as the claim says?", test.site),
+            false => format!("Was {} attacked in that time, of which the claim says nothing?", test.site),
+        },
         judgement,
         likelihood_permille: likelihood,
         confidence,

@@ -44,7 +44,18 @@ impl Likelihood {
         }
     }
 
-    /// The same in Spanish.
+    /// That something is so likely, as a sentence without its full stop: `It is likely (70 %) that ...`.
+    #[must_use]
+    pub fn of(self, that: &str) -> String {
+        let word = self.word();
+        match word {
+            "roughly even chance" => format!("There is a {word} ({} %) that {that}", self.percent()),
+            "almost no chance" => format!("There is {word} ({} %) that {that}", self.percent()),
+            word => format!("It is {word} ({} %) that {that}", self.percent()),
+        }
+    }
+
+    /// The same word in Spanish.
     #[must_use]
     pub fn word_in_spanish(self) -> &'static str {
         match self.percent() {
@@ -124,8 +135,8 @@ impl DataQuality {
             words.push("nothing is known to have kept the clock right, or it was set".to_owned());
         }
         match self.independent_sources {
-            0 => words.push("nobody saw it".to_owned()),
-            1 => words.push("one source saw it".to_owned()),
+            0 => words.push("there is no record of that time".to_owned()),
+            1 => words.push("the records are of one source alone".to_owned()),
             _ => {}
         }
         words

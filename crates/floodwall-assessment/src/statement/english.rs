@@ -89,7 +89,6 @@ impl Words for English {
 
     fn judgement(&self, incident: &IncidentFact, which: Explanation, too: bool) -> String {
         let likely = likelihood(incident, which);
-        let (word, percent) = (likely.word(), likely.percent());
         let that = match which {
             Explanation::Routine if too => "routine trouble is part of it".to_owned(),
             Explanation::Attack => "somebody meant to overload it".to_owned(),
@@ -101,11 +100,8 @@ impl Words for English {
             Explanation::Unknown => return "We cannot say yet why.".to_owned(),
         };
         let that = if too { format!("{that}, too") } else { that };
-        match word {
-            "roughly even chance" => format!("There is a roughly even chance ({percent}%) that {that}."),
-            "almost no chance" => format!("There is almost no chance ({percent}%) that {that}."),
-            word => format!("It is {word} ({percent}%) that {that}."),
-        }
+        // In American English no space comes before the sign.
+        likely.of(&that).replacen(" %)", "%)", 1) + "."
     }
 
     fn confidence(&self, confidence: Confidence, is_whole: bool, sources: u32) -> String {

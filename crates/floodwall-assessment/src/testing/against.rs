@@ -158,7 +158,7 @@ impl Compared<'_> {
         let says = format!("names the site since {}", since.in_words());
         let line = |outcome, why: String| row(Assertion::Foreknowledge, says.clone(), outcome, why);
         let Some(incident) = self.incident else {
-            return line(Untested, "Nothing is on record that it could have been known before.".to_owned());
+            return line(Untested, "Nothing is on record that could have been known beforehand.".to_owned());
         };
         let records = incident.records();
         let public = self.facts.public_since_unix_s;
@@ -224,7 +224,7 @@ impl Compared<'_> {
         let only_packets = methods.iter().all(|method| {
             matches!(method, ClaimedMethod::SynFlood | ClaimedMethod::PacketFlood | ClaimedMethod::Intrusion)
         });
-        let by = incident.vectors.join(", ");
+        let by = incident.vectors.iter().map(|vector| vector_words(vector)).collect::<Vec<_>>().join("; ");
         let made = if !seen.is_empty() {
             line(Supports, &format!("That is what is on record: {by}."))
         } else if incident.vectors.is_empty() {
@@ -316,6 +316,24 @@ fn shows(method: ClaimedMethod, vectors: &[String]) -> bool {
         ClaimedMethod::Intrusion => &[],
     };
     vectors.iter().any(|vector| as_vectors.contains(&vector.as_str()))
+}
+
+/// The words of an incident's vector, as `floodwall incident show` has them.
+fn vector_words(vector: &str) -> &str {
+    match vector {
+        "look_ups" => "look-ups and searches, which cost the origin work",
+        "cache_bust" => "queries that never repeat, so that no copy answers",
+        "pages" => "ordinary pages, many times",
+        "bodies" => "requests that carry bodies",
+        "scan" => "a search for addresses that do not exist",
+        "bare_address" => "requests for hosts that are not served here",
+        "held_connections" => "connections that are held and say little",
+        "stream_resets" => "HTTP/2 requests cancelled as soon as sent",
+        "tls_handshakes" => "TLS handshakes without requests",
+        "syn" => "connection attempts (SYN) that complete no handshake",
+        "packets" => "packets of UDP, ICMP and others",
+        other => other,
+    }
 }
 
 /// `incident sos-1 since 2026-11-03 12:00:06 UTC, 97 % likely`.

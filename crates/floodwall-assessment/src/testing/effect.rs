@@ -59,25 +59,28 @@ impl Compared<'_> {
         line: &dyn Fn(super::Outcome, String) -> Row,
     ) -> Row {
         let outside = "Nobody probed it from outside, so whether the way to it was open is not known.";
+        let is_early =
+            self.claim.window.is_none() && self.claim.posted.latest_unix_s() < incident.onset_earliest_unix_s;
+        let early = if is_early { "When that was posted, nothing unusual was on record yet. " } else { "" };
         let made = match (incident.goodput_permille, effect) {
             (Some(good), ClaimedEffect::Down) if good < DOWN_BELOW_PERMILLE => line(
                 Supports,
                 format!(
-                    "Of what usual visitors asked this server for, {} % was answered well.",
+                    "{early}Of what usual visitors asked this server for, {} % was answered well.",
                     percent(good)
                 ),
             ),
             (Some(good), ClaimedEffect::Degraded) if good < FINE_FROM_PERMILLE => line(
                 Supports,
                 format!(
-                    "Of what usual visitors asked this server for, {} % was answered well.",
+                    "{early}Of what usual visitors asked this server for, {} % was answered well.",
                     percent(good)
                 ),
             ),
             (Some(good), _) => line(
                 Untested,
                 format!(
-                    "Of what usual visitors asked this server for, {} % was answered well. {outside}",
+                    "{early}Of what usual visitors asked this server for, {} % was answered well. {outside}",
                     percent(good)
                 ),
             ),

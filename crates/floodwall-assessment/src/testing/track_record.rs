@@ -41,10 +41,11 @@ impl TrackRecord {
         let n = self.supported + self.contradicted;
         let untested = self.tested.saturating_sub(n);
         let rest = if untested > 0 { format!("; {untested} could not be tested") } else { String::new() };
+        let claims = if n == 1 { "claim" } else { "claims" };
         match n {
             0 => format!("none of its claims about these sites could be tested yet{rest}"),
             _ => format!(
-                "{} of {n} claims about these sites that could be tested stood the test, so the next is taken to with {} %{rest}",
+                "of {n} {claims} about these sites that could be tested, {} stood the test: (k + 1) / (n + 2) is {} %{rest}",
                 self.supported,
                 self.permille() / 10
             ),

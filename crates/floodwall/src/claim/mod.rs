@@ -13,6 +13,8 @@ mod made;
 mod observed;
 mod table;
 mod test_command;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use command::{ClaimArguments, run};
 pub(crate) use inbox::ClaimInbox;

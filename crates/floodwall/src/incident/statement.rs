@@ -145,8 +145,13 @@ fn check(
 
 fn checked_text(faults: &[LintFault], is_of_incident: bool) -> String {
     let mut text = String::new();
+    let mut shown = 0;
     for fault in faults {
-        text.push_str(&format!("Sentence {}: {}\n  {}.\n", fault.number, fault.sentence, fault.what));
+        if fault.number != shown {
+            text.push_str(&format!("Sentence {}: {}\n", fault.number, fault.sentence));
+            shown = fault.number;
+        }
+        text.push_str(&format!("  - {}.\n", fault.what));
     }
     text.push_str(&match faults.len() {
         0 => "Every sentence names a record, and none says what records cannot show. Whether it is true is for you to read.\n".to_owned(),
