@@ -61,6 +61,12 @@ pub struct Span {
 }
 
 impl Span {
+    /// One second after another, both included.
+    #[must_use]
+    pub fn of_seconds(first_unix_s: i64, last_unix_s: i64) -> Self {
+        Self { from_unix_s: first_unix_s, to_unix_s: last_unix_s.saturating_add(1) }
+    }
+
     /// Whether it has a second in common with another.
     #[must_use]
     pub fn meets(&self, other: &Self) -> bool {
@@ -284,6 +290,17 @@ pub struct Coverage {
 }
 
 impl Coverage {
+    /// How many minutes are missing, in words; empty where none is.
+    #[must_use]
+    pub fn missing_in_words(&self) -> String {
+        match self.minutes.saturating_sub(self.recorded) {
+            0 => String::new(),
+            missing if missing == self.minutes => "no minute of it was recorded".to_owned(),
+            1 => format!("one of {} minutes was not recorded", self.minutes),
+            missing => format!("{missing} of {} minutes were not recorded", self.minutes),
+        }
+    }
+
     /// Whether every minute is on record.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -314,17 +331,17 @@ impl SiteFacts {
         let end = span.to_unix_s.saturating_add(59).div_euclid(60);
         let minutes = u64::try_from(end.saturating_sub(first)).unwrap_or(0);
         let found = self.minutes_in(span);
-        let mut good: Vec<i64> = found
-            .iter()
-            .filter(|minute| minute.seconds_read >= SECONDS_READ_MIN)
-            .map(|minute| minute.minute_unix_s.div_euclid(60))
-            .collect();
-        good.dedup();
+        // A server that was started anew in the middle of a minute has two records of it.
+        let mut recorded = 0_u64;
+        for same in found.chunk_by(|one, next| one.minute_unix_s == next.minute_unix_s) {
+            let read: u64 = same.iter().map(|minute| minute.seconds_read).sum();
+            recorded += u64::from(read >= SECONDS_READ_MIN);
+        }
         let clock_is_good = !found.is_empty()
             && found.iter().all(|minute| minute.clock_is_kept && minute.clock_step_ms.abs() < 1_000);
         Coverage {
             minutes,
-            recorded: u64::try_from(good.len()).unwrap_or(u64::MAX).min(minutes),
+            recorded: recorded.min(minutes),
             dropped: found.iter().map(|minute| minute.dropped).sum(),
             clock_is_good,
             records: self.records(found),
@@ -372,7 +389,7 @@ mod tests {
         };
         let facts = SiteFacts {
             logs: vec![None],
-            minutes: vec![minute(0, 60), minute(1, 59), minute(3, 60), minute(4, 20)],
+            minutes: vec![minute(0, 60), minute(1, 21), minute(1, 34), minute(3, 60), minute(4, 20)],
             ..SiteFacts::default()
         };
         let check = |from_unix_s: i64, to_unix_s: i64, minutes: u64, recorded: u64| {

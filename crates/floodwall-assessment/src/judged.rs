@@ -10,6 +10,9 @@ use crate::testing::{Assertion, ClaimTest, Outcome};
 /// How much the detector misses on a site is not measured, so no smaller number is claimed.
 const UNSEEN_PERMILLE: u16 = 50;
 
+/// From this likelihood on an incident counts as an attack that was seen.
+const EVEN_PERMILLE: u16 = 500;
+
 /// A judgement in estimative language.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Assessment {
@@ -48,11 +51,16 @@ pub struct Alternative {
 #[must_use]
 pub fn assess(test: &ClaimTest, facts: &SiteFacts) -> Assessment {
     let incident = facts.incidents.iter().find(|incident| Some(&incident.id) == test.incident.as_ref());
-    let span = incident.map_or(test.searched, |incident| incident.span(facts.as_of_unix_s));
+    // An attack that is on record is judged by itself; that there was none, by all of the time.
+    let seen = incident.filter(|incident| incident.attack_permille >= EVEN_PERMILLE);
+    let span = seen.map_or(test.searched, |incident| incident.span(facts.as_of_unix_s));
     let data = DataQuality::of(&facts.coverage(span), facts.is_probed(span));
-    let likelihood = match incident {
+    let likelihood = match seen {
         Some(incident) => Some(Likelihood::from_permille(incident.attack_permille)),
-        None if test.coverage.is_whole() && test.is_over => Some(Likelihood::from_permille(UNSEEN_PERMILLE)),
+        None if test.coverage.is_whole() && test.is_over => {
+            let least = incident.map_or(0, |incident| incident.attack_permille).max(UNSEEN_PERMILLE);
+            Some(Likelihood::from_permille(least))
+        }
         None => None,
     };
     let judgement = match likelihood {
@@ -60,7 +68,8 @@ pub fn assess(test: &ClaimTest, facts: &SiteFacts) -> Assessment {
             let that = format!("an attack on {} was felt at this server in that time", test.site);
             likelihood.of(&that) + "."
         }
-        None => "It cannot be judged: too little is on record.".to_owned(),
+        None if !test.is_over => "It cannot be judged yet: the time is not over.".to_owned(),
+        None => format!("It cannot be judged: {}.", test.coverage.missing_in_words()),
     };
     let confidence = data.confidence();
     let why = data.in_words();
@@ -128,4 +137,36 @@ fn not_known(incident: Option<&IncidentFact>) -> Vec<String> {
         unknown.push("Whether other offices had the same at the same time.".to_owned());
     }
     unknown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::SEARCH_BEFORE_S;
+    use crate::testing::tests::{POSTED, claim, facts, incident, tested};
+
+    #[test]
+    fn that_there_was_none_is_judged_by_all_of_the_time() {
+        let claim = claim(&["www.sos.example.gov"]);
+        let check = |incidents: Vec<IncidentFact>, is_whole: bool, permille: Option<u16>, confidence| {
+            let mut facts = facts(incidents);
+            if !is_whole {
+                facts.minutes.remove(2_000);
+            }
+            let judged = assess(&tested(&claim, &facts), &facts);
+            let likelihood = judged.likelihood_permille.map(Likelihood::permille);
+            assert_eq!((likelihood, judged.confidence), (permille, confidence), "{}", judged.judgement);
+        };
+        let of = |verdict, likelihood| vec![incident(verdict, likelihood, POSTED + 600, 900)];
+        check(of(Explanation::Attack, 970), true, Some(970), Confidence::Moderate);
+        // The gap is elsewhere.
+        check(of(Explanation::Attack, 970), false, Some(970), Confidence::Moderate);
+        check(of(Explanation::Routine, 900), true, Some(50), Confidence::Moderate);
+        check(of(Explanation::Routine, 900), false, None, Confidence::Moderate);
+        check(Vec::new(), true, Some(50), Confidence::Moderate);
+        check(Vec::new(), false, None, Confidence::Moderate);
+        let early = SiteFacts { as_of_unix_s: POSTED + SEARCH_BEFORE_S / 2, ..facts(Vec::new()) };
+        let judged = assess(&tested(&claim, &early), &early);
+        assert_eq!(judged.judgement, "It cannot be judged yet: the time is not over.");
+    }
 }

@@ -19,6 +19,7 @@ const ABBREVIATIONS: [&str; 16] = [
 /// with `#` are headings and no sentences.
 pub(super) fn sentences(text: &str) -> Vec<Found> {
     let mut found = Vec::new();
+    let text = text.replace("\r\n", "\n");
     let paragraphs = text.split("\n\n").map(|paragraph| {
         let lines = paragraph.lines().filter(|line| !line.trim_start().starts_with('#'));
         lines.collect::<Vec<_>>().join(" ")

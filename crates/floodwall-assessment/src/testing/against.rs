@@ -1,10 +1,11 @@
 //! Which site, when, known before, how, how much: what records say of it.
 
 use super::Outcome::{Contradicts, Supports, Untestable, Untested};
+use super::effect::FINE_FROM_PERMILLE;
 use super::{Assertion, Compared, Row, VERDICT_COUNTS_FROM_PERMILLE, row};
 use crate::claim::{ClaimedMethod, NamedHow, SizeUnit};
 use crate::declared::MatchKind;
-use crate::facts::{Explanation, IncidentFact};
+use crate::facts::{Explanation, IncidentFact, Span};
 use crate::moment::utc;
 
 /// What the records of this server cannot show, said wherever nothing was found.
@@ -47,10 +48,17 @@ impl Compared<'_> {
             Explanation::Attack if sure => {
                 line(Supports, format!("An attack on this site is on record: {}.", likely(incident)))
             }
-            Explanation::Crowd | Explanation::Routine if sure && !mixed_with_attack(incident) => line(
-                Contradicts,
-                format!("What is on record is {}: {}.", incident.verdict.in_words(), likely(incident)),
-            ),
+            Explanation::Crowd | Explanation::Routine if sure && !mixed_with_attack(incident) => {
+                let what = format!("What is on record is {}: {}.", incident.verdict.in_words(), likely(incident));
+                // An attack may have come in a minute of which nothing is known.
+                if !self.coverage.is_whole() {
+                    line(Untested, format!("{what} But {}.", self.coverage.missing_in_words()))
+                } else if self.is_over {
+                    line(Contradicts, format!("{what}{}", self.assumed()))
+                } else {
+                    line(Untested, format!("{what} The time it speaks of is not over."))
+                }
+            }
             _ => line(
                 Untested,
                 format!(
@@ -87,10 +95,7 @@ impl Compared<'_> {
         let made = if coverage.minutes == 0 {
             line(Untested, "The time it speaks of has not begun.".to_owned())
         } else if !coverage.is_whole() {
-            let missing = match coverage.minutes - coverage.recorded {
-                missing if missing == coverage.minutes => "no minute of it was recorded".to_owned(),
-                missing => format!("{missing} of {} minutes were not recorded", coverage.minutes),
-            };
+            let missing = coverage.missing_in_words();
             line(Untested, format!("No incident is on record, but {missing}, so nothing follows ({span})."))
         } else if !self.is_over {
             line(
@@ -103,10 +108,21 @@ impl Compared<'_> {
         } else {
             line(
                 Contradicts,
-                format!("Every minute is on record, and none is part of an incident ({span}). {BEYOND}"),
+                format!(
+                    "Every minute is on record, and none is part of an incident ({span}). {BEYOND}{}",
+                    self.assumed()
+                ),
             )
         };
         made.with(records)
+    }
+
+    /// What a contradiction rests on, where the claim names no time.
+    fn assumed(&self) -> &'static str {
+        match self.claim.window {
+            Some(_) => "",
+            None => " The claim names no time; it is taken to mean the day before its post or the day after.",
+        }
     }
 
     /// When.
@@ -129,8 +145,12 @@ impl Compared<'_> {
         let (earliest, latest) = (incident.onset_earliest_unix_s, incident.onset_latest_unix_s);
         let began = format!("between {} and {}", utc(earliest), utc(latest));
         let (first, last) = (window.from.earliest_unix_s(), window.from.latest_unix_s());
+        let then = self.facts.coverage(Span::of_seconds(first, last));
         let made = if earliest <= last && first <= latest {
             line(Supports, format!("What is on record began {began}, as it says."))
+        } else if !then.is_whole() {
+            let missing = then.missing_in_words();
+            line(Untested, format!("What is on record began {began}, but of the time it names {missing}."))
         } else if earliest > last {
             line(
                 Contradicts,
@@ -264,8 +284,13 @@ impl Compared<'_> {
         // A claimant's figure is round, and counts what was sent.
         let made = if peak.saturating_mul(2) >= amount && peak <= amount.saturating_mul(2) {
             line(Supports, format!("{seen}."))
+        } else if peak < amount && incident.goodput_permille.is_some_and(|good| good >= FINE_FROM_PERMILLE) {
+            line(
+                Contradicts,
+                format!("{seen}, and usual visitors were served, so the way here was not full."),
+            )
         } else if peak < amount {
-            line(Contradicts, format!("{seen}. What was sent and never arrived is not in that."))
+            line(Untested, format!("{seen}. What was sent and never arrived is not in that."))
         } else {
             line(Contradicts, format!("{seen}, which is more than it says."))
         };

@@ -13,7 +13,7 @@ use crate::facts::{ReachabilityFact, Span};
 /// Below this share of known visitors answered well, the site was as good as down.
 const DOWN_BELOW_PERMILLE: u16 = 500;
 /// From this share on they were served as ever.
-const FINE_FROM_PERMILLE: u16 = 980;
+pub(super) const FINE_FROM_PERMILLE: u16 = 980;
 /// Minutes before the time searched that show what was usual.
 const USUAL_S: i64 = 3_600;
 /// A minute with less than this share of the usual good answers was not usual.

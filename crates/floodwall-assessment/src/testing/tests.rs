@@ -140,6 +140,13 @@ fn a_verdict_counts_only_when_it_is_likely_enough() {
     check(Explanation::Routine, 900, Contradicts);
     check(Explanation::Routine, 700, Untested);
     check(Explanation::Unknown, 900, Untested);
+    // An attack may have come in a minute of which nothing is known.
+    let mut gap = facts(vec![incident(Explanation::Crowd, 900, POSTED + 600, 900)]);
+    gap.minutes.remove(2_000);
+    assert_eq!(tested(&claim, &gap).outcome(Target), Some(Untested));
+    gap.as_of_unix_s = POSTED + 3_600;
+    gap.minutes = minutes(120);
+    assert_eq!(tested(&claim, &gap).outcome(Target), Some(Untested));
     let mixed = IncidentFact {
         mixed_with: Some(Explanation::Attack),
         ..incident(Explanation::Crowd, 900, POSTED + 600, 900)
@@ -203,6 +210,11 @@ fn times_methods_lengths_and_sizes() {
     assert_eq!(at(POSTED + 300, 60), Some(Contradicts));
     assert_eq!(at(POSTED + 900, 60), Some(Contradicts));
     assert_eq!(at(POSTED - POSTED % 86_400, 86_400), Some(Supports));
+    let window = ClaimedWindow { from: Moment { unix_s: POSTED + 300, precision_s: 60 }, until: None };
+    let mut gap = facts.clone();
+    gap.minutes.retain(|minute| minute.minute_unix_s != POSTED + 300);
+    let early = Claim { window: Some(window), ..claim(&["www.sos.example.gov"]) };
+    assert_eq!(tested(&early, &gap).outcome(Time), Some(Untested));
     let with = |change: &dyn Fn(&mut Claim)| {
         let mut claim = claim(&["www.sos.example.gov"]);
         change(&mut claim);
@@ -222,6 +234,10 @@ fn times_methods_lengths_and_sizes() {
     assert!(
         with(&|claim| claim.size = Some(of(3_000_000, RequestsPerSecond))).contains(&(Size, Contradicts))
     );
+    let mut failing = facts.clone();
+    failing.incidents[0].goodput_permille = Some(600);
+    let large = Claim { size: Some(of(3_000_000, RequestsPerSecond)), ..claim(&["www.sos.example.gov"]) };
+    assert_eq!(tested(&large, &failing).outcome(Size), Some(Untested), "the way here may have been full");
     assert!(with(&|claim| claim.size = Some(of(1_000_000, BitsPerSecond))).contains(&(Size, Untestable)));
 }
 

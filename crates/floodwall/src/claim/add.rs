@@ -66,6 +66,27 @@ pub(crate) struct AddArguments {
     json: bool,
 }
 
+impl AddArguments {
+    /// What a person wrote down in place of a text: the capture, where there is no other.
+    fn written_down(&self) -> String {
+        let targets: Vec<_> = self.target.iter().map(ToString::to_string).collect();
+        let methods: Vec<_> = self.method.iter().map(|method| method.as_str()).collect();
+        format!(
+            "claimant: {}\nchannel: {}\nreference: {}\nposted: {}\ntargets: {}\nfrom: {}\nuntil: {}\nmethods: {}\neffect: {}\nlasted: {}\n",
+            self.claimant,
+            self.channel,
+            self.reference.as_deref().unwrap_or_default(),
+            self.posted.in_words(),
+            targets.join(" "),
+            self.from.map(|from| from.in_words()).unwrap_or_default(),
+            self.until.map(|until| until.in_words()).unwrap_or_default(),
+            methods.join(" "),
+            self.effect.map(ClaimedEffect::as_str).unwrap_or_default(),
+            self.lasted.map_or(0, |lasted| lasted.as_secs()),
+        )
+    }
+}
+
 pub(super) fn moment(text: &str) -> Result<Moment, String> {
     Moment::parse(text).ok_or_else(|| {
         "it is no time; write 2026-11-03, 2026-11-03T12:00Z or 2026-11-03T12:00:07Z".to_owned()
@@ -148,7 +169,7 @@ fn claim(arguments: &AddArguments, text: Option<String>) -> Result<Claim, Refusa
         || arguments.effect.is_some()
         || arguments.lasted.is_some()
         || arguments.from.is_some();
-    let captured = text.clone().unwrap_or_else(|| format!("{arguments:?}"));
+    let captured = text.clone().unwrap_or_else(|| arguments.written_down());
     let TextReading { text: shown, targets, targets_dropped, methods, effect, size, proofs } = reading;
     let targets = if arguments.target.is_empty() {
         targets
