@@ -20,9 +20,7 @@ pub fn post(data: &[u8]) {
     }
     let _ = Moment::parse(&text);
     for fault in lint(&text, None, &[]) {
-        assert!(
-            text.contains(&fault.sentence) || fault.sentence.ends_with('…'),
-            "a sentence that is not there"
-        );
+        let mut words = fault.sentence.trim_end_matches('…').split_whitespace();
+        assert!(words.all(|word| text.contains(word)), "a word that is not there");
     }
 }

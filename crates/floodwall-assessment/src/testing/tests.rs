@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::claim::{CLAIM_FORMAT, ClaimOrigin, ClaimedEffect, ClaimedMethod, NamedHow, ReadBy, WhereFound};
 use crate::{ClaimedWindow, Explanation, MinuteFact, NamedTarget, ReachabilityFact};
@@ -255,4 +257,38 @@ fn a_record_over_all_claims_counts_what_could_be_tested() {
     assert_eq!((record.tested, record.supported, record.contradicted), (4, 1, 2));
     assert_eq!(record.permille(), 400);
     insta::assert_snapshot!(record.in_words());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whichever minute of the time is missing, and whatever else the claim says.
+    #[test]
+    fn a_missing_minute_contradicts_nothing(
+        gone in 745_usize..3_500,
+        size in proptest::option::of(1_u64..5_000_000),
+        duration in proptest::option::of(1_u64..100_000),
+        method in 0_usize..7,
+        verdict in 0_usize..3,
+    ) {
+        let claim = Claim {
+            methods: vec![ClaimedMethod::ALL[method]],
+            size: size.map(|amount| crate::ClaimedSize { amount, unit: crate::SizeUnit::RequestsPerSecond }),
+            duration_s: duration,
+            ..claim(&["www.sos.example.gov"])
+        };
+        let incidents = match verdict {
+            0 => Vec::new(),
+            1 => vec![incident(Explanation::Crowd, 900, POSTED + 600, 900)],
+            _ => vec![incident(Explanation::Routine, 990, POSTED + 600, 900)],
+        };
+        let has_incident = !incidents.is_empty();
+        let mut facts = facts(incidents);
+        facts.minutes.remove(gone);
+        for row in tested(&claim, &facts).rows {
+            // How long an incident lasted, and how much came in it, is on record whatever is missing elsewhere.
+            let is_of_incident = has_incident && matches!(row.assertion, Duration | Size);
+            prop_assert!(row.outcome != Contradicts || is_of_incident, "{row:?}");
+        }
+    }
 }

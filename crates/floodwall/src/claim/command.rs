@@ -26,8 +26,8 @@ Examples:
   floodwall claim add --config floodwall.toml --claimant \"Example Group\" --channel t.me/example \\
       --posted 2022-11-08 --target www.sos.example.gov --effect down --method http_flood --lasted 2h
 
-What is not given is read out of the text by its words; what is given counts. Write a time as exactly as
-it is known: 2022-11-08, 2022-11-08T14:02Z, 2022-11-08T14:02:07Z.
+What is not given is read out of the text by its words; what is given counts. Write a time as exactly
+as it is known: 2022-11-08, 2022-11-08T14:02Z, 2022-11-08T14:02:07Z.
 Exit status: 0 written down or known already, 1 it failed, 2 usage or configuration.")]
     Add(Box<add::AddArguments>),
     /// Read claims out of a file: a Telegram export, RSS or Atom, a table, a published list of targets
@@ -38,8 +38,8 @@ Examples:
   floodwall claim import --config floodwall.toml --claimant DDoSia --posted 2024-11-05 target-list.json
   floodwall claim import --config floodwall.toml --encoding windows-1251 claims.csv
 
-Nothing is fetched. The same file can be read again: what is known stays, a post in another form is kept
-beside its earlier one. docs/claims.md names the columns of a table.
+Nothing is fetched. The same file can be read again: what is known stays, a post in another form is
+kept beside its earlier one. docs/claims.md names the columns of a table.
 Exit status: 0 read, 1 it ended early or failed, 2 usage or configuration.")]
     Import(import::ImportArguments),
     /// The claims that are kept, newest first, and which of them name your sites

@@ -60,8 +60,8 @@ Examples:
 
 A text that is checked names records in brackets behind each sentence, as --sources shows them.
 docs/claims.md says what is refused.
-Exit status: 0 written, or nothing to object, 1 something is wrong with the text, or there is no such
-incident, 2 usage or configuration.")]
+Exit status: 0 written, or nothing to object, 1 something is wrong with the text, or there is no
+such incident, 2 usage or configuration.")]
     Statement(statement::StatementArguments),
 }
 
