@@ -201,12 +201,13 @@ impl IncidentFact {
     /// seen where nobody saw its end.
     #[must_use]
     pub fn span(&self, as_of_unix_s: i64) -> Span {
-        let last = match self.ended_unix_s {
-            Some(end) => end,
-            None if self.is_open => as_of_unix_s,
-            None => self.seen_until_unix_s,
+        let to_unix_s = match self.ended_unix_s {
+            Some(end) => end.saturating_add(1),
+            // What is not over yet has no record yet.
+            None if self.is_open => as_of_unix_s.max(self.onset_earliest_unix_s),
+            None => self.seen_until_unix_s.saturating_add(1),
         };
-        Span { from_unix_s: self.onset_earliest_unix_s, to_unix_s: last.saturating_add(1) }
+        Span { from_unix_s: self.onset_earliest_unix_s, to_unix_s }
     }
 
     /// How likely its verdict is, in thousandths; of `unknown`, that none of the others is right.
@@ -324,11 +325,15 @@ impl SiteFacts {
         self.minutes.get(first..end).unwrap_or_default()
     }
 
-    /// How much of a stretch of time is on record.
+    /// How much of a stretch of time is on record, up to when there can be records.
     #[must_use]
     pub fn coverage(&self, span: Span) -> Coverage {
+        let to_unix_s = span.to_unix_s.min(self.as_of_unix_s).max(span.from_unix_s);
+        let span = Span { to_unix_s, ..span };
         let first = span.from_unix_s.div_euclid(60);
         let end = span.to_unix_s.saturating_add(59).div_euclid(60);
+        // Of no time at all no minute is touched.
+        let end = if span.seconds() == 0 { first } else { end };
         let minutes = u64::try_from(end.saturating_sub(first)).unwrap_or(0);
         let found = self.minutes_in(span);
         // A server that was started anew in the middle of a minute has two records of it.
@@ -389,6 +394,7 @@ mod tests {
         };
         let facts = SiteFacts {
             logs: vec![None],
+            as_of_unix_s: 3_600,
             minutes: vec![minute(0, 60), minute(1, 21), minute(1, 34), minute(3, 60), minute(4, 20)],
             ..SiteFacts::default()
         };
@@ -406,6 +412,9 @@ mod tests {
         check(180, 300, 2, 1);
         check(600, 660, 1, 0);
         check(60, 60, 0, 0);
+        check(90, 90, 0, 0);
+        check(3_540, 9_000, 1, 0);
+        check(3_630, 9_000, 0, 0);
         assert!(!facts.coverage(Span { from_unix_s: 60, to_unix_s: 60 }).is_whole());
         let records = facts.coverage(Span { from_unix_s: 30, to_unix_s: 200 }).records;
         assert_eq!(records.iter().map(ToString::to_string).collect::<Vec<_>>(), ["evidence 100-103"]);

@@ -186,6 +186,10 @@ impl Words for English {
         }
     }
 
+    fn just_begun(&self) -> &'static str {
+        "This has just begun, and the record of its first minute is not complete."
+    }
+
     fn not_known_who(&self, goes_on: bool) -> &'static str {
         if goes_on {
             "We do not know who is sending the requests."

@@ -136,6 +136,7 @@ trait Words {
     fn other_systems(&self) -> &'static str;
     fn claim(&self, posted: &str, several: bool, verdict: Explanation) -> String;
     fn records(&self, coverage: &Coverage) -> String;
+    fn just_begun(&self) -> &'static str;
     fn not_known_who(&self, goes_on: bool) -> &'static str;
     fn moment(&self, moment: Moment, time: &Time<'_>) -> String;
 }
@@ -175,7 +176,8 @@ pub fn statement(facts: &StatementFacts, zone: &TimeZone, language: Language) ->
     }
     let data = DataQuality::of(&facts.coverage, !facts.reachability.is_empty());
     let confidence = words.confidence(data.confidence(), facts.coverage.is_whole(), data.independent_sources);
-    if incident.verdict != Explanation::Unknown {
+    let has_begun_to_be_recorded = facts.coverage.minutes > 0;
+    if incident.verdict != Explanation::Unknown && has_begun_to_be_recorded {
         say(SentenceKind::Confidence, confidence, with_minutes());
     }
 
@@ -200,7 +202,9 @@ pub fn statement(facts: &StatementFacts, zone: &TimeZone, language: Language) ->
     if matches!(incident.verdict, Explanation::Attack | Explanation::Unknown) {
         say(SentenceKind::NotKnown, words.not_known_who(goes_on).to_owned(), own.clone());
     }
-    say(SentenceKind::Records, words.records(&facts.coverage), with_minutes());
+    let records =
+        if has_begun_to_be_recorded { words.records(&facts.coverage) } else { words.just_begun().to_owned() };
+    say(SentenceKind::Records, records, with_minutes());
     Statement { language, sentences }
 }
 

@@ -189,6 +189,10 @@ impl Words for Spanish {
         }
     }
 
+    fn just_begun(&self) -> &'static str {
+        "Esto acaba de empezar, y el registro de su primer minuto no está completo."
+    }
+
     fn not_known_who(&self, goes_on: bool) -> &'static str {
         if goes_on {
             "No sabemos quién envía las solicitudes."

@@ -33,6 +33,10 @@ fn cases() -> Vec<(&'static str, StatementFacts)> {
         ..incident(Explanation::Unknown, 970, POSTED + 600, 600)
     });
     open.claims = Vec::new();
+    let mut begun = StatementFacts { as_of_unix_s: POSTED + 600, ..open.clone() };
+    begun.incident.verdict = Explanation::Attack;
+    begun.incident.attack_permille = 910;
+    begun.coverage = Coverage::default();
     let mut vendor = of(IncidentFact {
         routine_cause: Some("vendor".to_owned()),
         goodput_permille: Some(310),
@@ -64,6 +68,7 @@ fn cases() -> Vec<(&'static str, StatementFacts)> {
     vec![
         ("attack_over", attack),
         ("unknown_goes_on", open),
+        ("attack_just_begun", begun),
         ("vendor_a_day", vendor),
         ("crowd_cut_off", crowd),
     ]

@@ -19,7 +19,7 @@ mod tests;
 pub(crate) use command::{ClaimArguments, run};
 pub(crate) use inbox::ClaimInbox;
 pub(crate) use list::claims_that_name;
-pub(crate) use observed::{Observed, incident_fact};
+pub(crate) use observed::{Observed, incident_fact, recorded_up_to};
 
 /// The directory of claims below the state directory.
 const DIRECTORY: &str = "claims";

@@ -13,6 +13,14 @@ const MINUTES_MAX: usize = 366 * 24 * 60;
 /// How far a record's own time may lie behind what it is about.
 const RECORD_LAG_S: i64 = 3_600;
 
+/// A minute's record is written when it is over, and a moment later durable.
+const RECORDED_AFTER_S: i64 = 5;
+
+/// Up to when there can be records: the minute that runs has none yet.
+pub(crate) fn recorded_up_to(now_unix_s: i64) -> i64 {
+    now_unix_s.saturating_sub(RECORDED_AFTER_S).div_euclid(60).saturating_mul(60)
+}
+
 /// Everything observed in a stretch of time.
 #[derive(Debug, Default)]
 pub(crate) struct Observed {

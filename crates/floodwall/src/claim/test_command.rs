@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::add::moment;
 use super::command::{Found, Place, Refusal};
 use super::kept::Claims;
-use super::observed::Observed;
+use super::observed::{Observed, recorded_up_to};
 use super::table;
 use crate::clock::SystemClock;
 
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &TestArguments) -> Result<String, Refusal> {
     // A claimant's record is over all of their claims.
     let of_claimants: Vec<&Claim> =
         claims.iter().filter(|claim| asked.iter().any(|asked| asked.claimant == claim.claimant)).collect();
-    let now = SystemClock::start().now().wall_unix_seconds();
+    let now = recorded_up_to(SystemClock::start().now().wall_unix_seconds());
     let observed = Observed::gather(&found.state, searched(&of_claimants), now).map_err(Refusal::No)?;
     let public = arguments.public_since.map(|moment| moment.earliest_unix_s());
     let mut records: BTreeMap<&str, TrackRecord> = BTreeMap::new();

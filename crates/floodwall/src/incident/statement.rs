@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::claim::{Observed, claims_that_name, incident_fact};
+use crate::claim::{Observed, claims_that_name, incident_fact, recorded_up_to};
 use crate::clock::SystemClock;
 use crate::commands::{EXIT_NO, EXIT_USAGE, show_faults};
 use crate::settings::{HostPattern, Settings, Site};
@@ -191,7 +191,7 @@ fn gather(config: &PathBuf, id: &str, with_claims: bool) -> Result<(StatementFac
     let site = site.ok_or_else(|| {
         format!("{} declares no site {}, of which the incident is", config.display(), document.site)
     })?;
-    let as_of_unix_s = SystemClock::start().now().wall_unix_seconds();
+    let as_of_unix_s = recorded_up_to(SystemClock::start().now().wall_unix_seconds());
     let unreadable = || format!("the record of {id} says no time at which it began");
     let span = incident_fact(&document, Vec::new()).ok_or_else(unreadable)?.span(as_of_unix_s);
     let wide = Span { from_unix_s: span.from_unix_s - BEFORE_S, to_unix_s: span.to_unix_s + BEFORE_S };
