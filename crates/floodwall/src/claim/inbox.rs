@@ -56,8 +56,9 @@ pub(super) fn lay_ready(state: &Path, kept: &KeptClaim) -> Result<(), KeptError>
     let mut file = tempfile::NamedTempFile::new_in(&directory).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
+    // Before the server can see it: what it may not read it would leave.
+    own_as(state, file.path());
     file.persist(&path).map_err(|error| failed(error.error))?;
-    own_as(state, &path);
     Ok(())
 }
 
@@ -158,16 +159,18 @@ impl Folder {
 
 fn read(path: PathBuf) -> Option<WaitingClaim> {
     let about = std::fs::symlink_metadata(&path).ok()?;
-    let read = if about.is_file() && about.len() <= FILE_BYTES_MAX {
-        std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<ClaimRecord>(&bytes).ok())
+    let bytes = if about.is_file() && about.len() <= FILE_BYTES_MAX {
+        // What cannot be read now may be another time.
+        std::fs::read(&path).ok()?
     } else {
-        None
+        Vec::new()
     };
-    if read.is_none() {
+    let record = serde_json::from_slice::<ClaimRecord>(&bytes).ok();
+    if record.is_none() {
         tracing::warn!(file = %path.display(), "this is no record of a claim and is set aside");
         let _ = std::fs::rename(&path, path.with_extension("set-aside"));
     }
-    read.map(|record| WaitingClaim { record, path })
+    record.map(|record| WaitingClaim { record, path })
 }
 
 impl WaitingClaim {
@@ -176,5 +179,32 @@ impl WaitingClaim {
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::warn!(file = %self.path.display(), %error, "a recorded claim could not be removed; it will be recorded again");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_record_is_set_aside_and_what_is_waits() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = Folder(directory.path().to_owned());
+        let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+        write("a.json", "{half");
+        write("b.json", &format!("\"{}\"", "x".repeat(20_000)));
+        write("c.json", r#"{"claim":"c-1","posted_at":"","capture_sha256":"","claimant":null,"text":null}"#);
+        write("d.txt", "not looked at");
+        std::os::unix::fs::symlink("/etc/hostname", directory.path().join("e.json")).unwrap();
+        for _ in 0..2 {
+            let waiting = folder.waiting();
+            assert_eq!(waiting.iter().map(|one| one.record.claim.as_str()).collect::<Vec<_>>(), ["c-1"]);
+        }
+        let names = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        assert_eq!(names, ["a.set-aside", "b.set-aside", "c.json", "d.txt", "e.set-aside"]);
+        folder.waiting()[0].done();
+        assert!(folder.waiting().is_empty());
     }
 }

@@ -169,8 +169,8 @@ impl Claims {
         for one in changed.filter(|one| concerns_us(&one.claim)) {
             inbox::lay_ready(state, one)?;
         }
+        own_as(state, file.path());
         file.persist(&path).map_err(|error| failed(error.error))?;
-        own_as(state, &path);
         Ok(())
     }
 }
