@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::access_log::{Line, LogFormat, LogReader};
+use crate::claims::{self, ClaimFormat, ENTRY_BYTES_MAX, Item, LINKS_MAX, ReadCounts};
 use crate::flow::{FlowReader, TEMPLATES_MAX};
 
 /// A log: every line is one request, one count, nothing or one fault, in every format; what is told of
@@ -35,5 +36,26 @@ pub fn flow(data: &[u8]) {
         let _ = reader.read(IpAddr::V4(Ipv4Addr::LOCALHOST), datagram, |_| records += 1);
         assert!(records <= datagram.len(), "more records than bytes");
         assert!(reader.templates() <= TEMPLATES_MAX, "templates without bound");
+    }
+}
+
+/// A file of claims, in every format: what is handed over is counted, and within its bounds.
+pub fn claims(data: &[u8]) {
+    let _ = ClaimFormat::detect(data);
+    for (format, _) in ClaimFormat::ALL {
+        let (mut taken, mut counts) = (0, ReadCounts::default());
+        let _ = claims::read(format, data, None, &mut counts, |item| {
+            taken += 1;
+            if let Item::Post(post) = item {
+                // A title and a text, with a line's end between them.
+                assert!(post.text.len() <= 2 * ENTRY_BYTES_MAX + 1, "a text without bound");
+                assert!(post.links.len() <= LINKS_MAX, "links without bound");
+                assert!(
+                    post.posted.earliest_unix_s <= post.posted.latest_unix_s,
+                    "a time that ends before it begins"
+                );
+            }
+        });
+        assert_eq!(counts.taken, taken, "an entry that is not counted");
     }
 }

@@ -4,6 +4,7 @@
 //! here, at the border, so that no reader of a file or terminal is misled by them.
 
 pub mod access_log;
+pub mod claims;
 pub mod flow;
 #[doc(hidden)]
 pub mod fuzzing;

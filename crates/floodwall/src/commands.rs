@@ -12,8 +12,8 @@ use floodwall_edge::EdgeError;
 use crate::orders::Effect;
 use crate::settings::{Faults, Settings, TextForm};
 use crate::{
-    check, demo, doctor, drill, evidence, explain, incident, limits, logging, orders, probe_credential,
-    purge, replay, serve, watch,
+    check, claim, demo, doctor, drill, evidence, explain, incident, limits, logging, orders,
+    probe_credential, purge, replay, serve, watch,
 };
 
 /// The answer is no, or something failed.
@@ -182,6 +182,16 @@ Examples:
 
 Exit status: 0 well, 1 something is wrong or there is nothing, 2 usage or configuration.")]
     Evidence(evidence::EvidenceArguments),
+    /// What somebody claims: write it down, see whether it names you, test it against what was recorded
+    #[command(after_help = "\
+Examples:
+  floodwall claim import --config floodwall.toml result.json
+  floodwall claim list --config floodwall.toml --named
+  floodwall claim test c-3f2a91c0d4e5 --config floodwall.toml
+
+A claim is never an attribution, however well it stands the test. docs/claims.md says how it is tested.
+Exit status: 0 well, 1 the answer is no or it failed, 2 usage or configuration.")]
+    Claim(claim::ClaimArguments),
     /// A process of the drill
     #[command(hide = true)]
     DrillAgent(drill::AgentArguments),
@@ -279,6 +289,7 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
         Command::Purge(arguments) => purge::run(&arguments, &mut out, &mut err).into(),
         Command::Incident(arguments) => incident::run(&arguments, &mut out, &mut err).into(),
         Command::Evidence(arguments) => evidence::run(&arguments, &mut out, &mut err).into(),
+        Command::Claim(arguments) => claim::run(&arguments, &mut out, &mut err).into(),
         Command::Probe(arguments) => probe_credential::run(&arguments, &mut out, &mut err).into(),
     }
 }

@@ -5,6 +5,7 @@ mod admin_socket;
 mod baselines_file;
 mod certificates;
 mod check;
+mod claim;
 mod client_files;
 mod clock;
 mod commands;

@@ -17,6 +17,7 @@ use floodwall_model::{
     AdmissionCounts, Clock, EdgeCounts, IncidentRecord, SiteSnapshot, Timestamp, TrafficCounts,
 };
 
+use crate::claim::ClaimInbox;
 use crate::control::RungNews;
 use crate::settings::{HostPattern, Settings};
 
@@ -111,7 +112,8 @@ impl EvidenceRecorder {
 
     /// Records the minute that is not over and the stop, and closes the log.
     pub(crate) fn stop(&mut self, now: Timestamp) {
-        let Some(open) = self.open.take() else { return };
+        let Some(mut open) = self.open.take() else { return };
+        open.claims = None;
         if let Some(summary) = self.minute.end(now) {
             open.append(now, Fact::Minute(summary));
         }
@@ -128,6 +130,8 @@ struct OpenLog {
     handle: EvidenceHandle,
     origin: Origin,
     lost_said: u64,
+    /// Claims that commands lay ready; `None` once the server stops.
+    claims: Option<ClaimInbox>,
 }
 
 impl OpenLog {
@@ -159,8 +163,10 @@ impl OpenLog {
             );
         }
         let handle = EvidenceHandle::start(log, origin.clone(), clock.clone(), HandleSettings::default())?;
-        let open = Self { handle, origin, lost_said: 0 };
+        let mut open = Self { handle, origin, lost_said: 0, claims: None };
         open.append(now, Fact::Start(Start { version: env!("CARGO_PKG_VERSION").to_owned(), sites }));
+        let (handle, origin) = (open.handle.clone(), open.origin.clone());
+        open.claims = Some(ClaimInbox::start(&settings.server.state, handle, origin, clock.clone()));
         Ok(open)
     }
 

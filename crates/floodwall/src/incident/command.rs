@@ -8,7 +8,7 @@ use floodwall_console::IncidentDocument;
 use serde::{Deserialize, Serialize};
 
 use super::archive::{newest_of, one_of};
-use super::text;
+use super::{statement, text};
 use crate::admin_socket::client::{self, AskError};
 use crate::commands::{EXIT_NO, EXIT_USAGE, show_faults};
 use crate::serve::STORE_FILE;
@@ -50,6 +50,19 @@ Exit status: 0 shown, 1 there is no such incident, or no server and no store, 2 
         #[command(flatten)]
         place: Place,
     },
+    /// What can be said in public: plain sentences, each backed by a record; or check a text of yours
+    #[command(after_help = "\
+Examples:
+  floodwall incident statement sos-20261103-120000-1 --config /etc/floodwall/floodwall.toml
+  floodwall incident statement sos-20261103-120000-1 --config floodwall.toml --language es --sources
+  floodwall incident statement sos-20261103-120000-1 --config floodwall.toml --check statement.txt
+  floodwall incident statement --check - < statement.txt
+
+A text that is checked names records in brackets behind each sentence, as --sources shows them.
+docs/claims.md says what is refused.
+Exit status: 0 written, or nothing to object, 1 something is wrong with the text, or there is no
+such incident, 2 usage or configuration.")]
+    Statement(statement::StatementArguments),
 }
 
 #[derive(Args, Debug)]
@@ -74,7 +87,9 @@ pub(crate) struct Incidents {
 /// Lists or shows; the exit status: 0 done, 1 nothing of that name or nowhere to look, 2 usage or
 /// settings.
 pub(crate) fn run(arguments: &IncidentArguments, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let (What::List { place, .. } | What::Show { place, .. }) = &arguments.what;
+    let (What::List { place, .. } | What::Show { place, .. }) = &arguments.what else {
+        return run_statement(arguments, out, err);
+    };
     let state = match &place.config {
         None => place.state.clone(),
         Some(file) => match Settings::load(file) {
@@ -88,6 +103,7 @@ pub(crate) fn run(arguments: &IncidentArguments, out: &mut dyn Write, err: &mut 
     let answered = match &arguments.what {
         What::List { max, .. } => list(&state, *max, place.json),
         What::Show { id, .. } => show(&state, id, place.json),
+        What::Statement(_) => return EXIT_USAGE,
     };
     match answered {
         Ok(text) => {
@@ -102,18 +118,51 @@ pub(crate) fn run(arguments: &IncidentArguments, out: &mut dyn Write, err: &mut 
     }
 }
 
+/// As many of the newest incidents as can be asked for at once, of the running server or its store; none
+/// where there is neither.
+pub(crate) fn recent(state: &Path) -> Result<Vec<IncidentDocument>, String> {
+    let has_store = state.join(STORE_FILE).is_file();
+    if has_store { newest(state, 1000).map(|found| found.incidents) } else { Ok(Vec::new()) }
+}
+
+fn newest(state: &Path, max: u16) -> Result<Incidents, String> {
+    match client::get(state, &format!("/incidents?max={max}")) {
+        Ok(answer) => read(&answer),
+        Err(asked) => {
+            let incidents = newest_of(&store_file(state, asked)?, usize::from(max));
+            Ok(Incidents { incidents: incidents.map_err(|error| error.to_string())? })
+        }
+    }
+}
+
 fn list(state: &Path, max: u16, json: bool) -> Result<String, String> {
-    let found: Incidents = match client::get(state, &format!("/incidents?max={max}")) {
-        Ok(answer) => read(&answer)?,
-        Err(asked) => Incidents {
-            incidents: newest_of(&store_file(state, asked)?, usize::from(max))
-                .map_err(|error| error.to_string())?,
-        },
-    };
+    let found = newest(state, max)?;
     if json { as_json(&found) } else { Ok(text::list(&found.incidents)) }
 }
 
+fn run_statement(arguments: &IncidentArguments, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let What::Statement(arguments) = &arguments.what else { return EXIT_USAGE };
+    match statement::run(arguments) {
+        Ok((text, status)) => {
+            let _ = out.write_all(text.as_bytes());
+            status
+        }
+        Err(statement::Refusal(message, status)) => {
+            if !message.is_empty() {
+                let _ = writeln!(err, "floodwall: {message}");
+            }
+            status
+        }
+    }
+}
+
 fn show(state: &Path, id: &str, json: bool) -> Result<String, String> {
+    let incident = find(state, id)?;
+    if json { as_json(&incident) } else { Ok(text::show(&incident)) }
+}
+
+/// One incident, of the running server or its store.
+pub(super) fn find(state: &Path, id: &str) -> Result<IncidentDocument, String> {
     let stands = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if id.is_empty() || !id.chars().all(stands) {
         return Err(format!("`{id}` is no name of an incident; see `floodwall incident list`"));
@@ -122,9 +171,7 @@ fn show(state: &Path, id: &str, json: bool) -> Result<String, String> {
         Ok(answer) => read(&answer)?,
         Err(asked) => one_of(&store_file(state, asked)?, id).map_err(|error| error.to_string())?,
     };
-    let incident =
-        found.ok_or_else(|| format!("there is no incident {id}; see `floodwall incident list`"))?;
-    if json { as_json(&incident) } else { Ok(text::show(&incident)) }
+    found.ok_or_else(|| format!("there is no incident {id}; see `floodwall incident list`"))
 }
 
 /// The store of a server that does not run.

@@ -6,8 +6,9 @@
 mod archive;
 mod command;
 mod log;
+mod statement;
 mod text;
 
 pub(crate) use archive::{IncidentArchive, close_left_open, to_stored};
-pub(crate) use command::{IncidentArguments, Incidents, run};
+pub(crate) use command::{IncidentArguments, Incidents, recent, run};
 pub(crate) use log::tell;

@@ -19,6 +19,21 @@ fn incident(server: &Server, arguments: &[&str], status: i32) -> (String, String
     said
 }
 
+/// The statement on an incident, with its records, and what its own check says of it a moment later.
+fn stated(server: &Server, id: &str) -> (String, String) {
+    let config = server.path("floodwall.toml").display().to_string();
+    let run = |arguments: &[&str]| {
+        let line = [&["incident", "statement", id, "--config", &config], arguments].concat();
+        let mut program = Program::start(server.directory.path(), &line);
+        assert_eq!(program.end().code(), Some(0), "{}{}", program.stdout.end(), program.stderr.end());
+        program.stdout.end()
+    };
+    let said = run(&["--sources"]);
+    let file = server.path("statement.txt");
+    std::fs::write(&file, &said).unwrap();
+    (said, run(&["--check", file.to_str().unwrap()]))
+}
+
 /// Requests with queries that never repeat, until told to stop.
 fn flood(server: &Server, stop: &Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
     let (address, stop) = (server.http, stop.clone());
@@ -68,6 +83,11 @@ fn a_flood_opens_an_incident_and_everybody_is_told() {
     server.program.stderr.line(&id);
     let (_, complaint) = incident(&server, &["show", "sos-1"], 1);
     assert!(complaint.contains("there is no incident sos-1"), "{complaint}");
+
+    let (said, checked) = stated(&server, &id);
+    assert!(said.contains("our website a.test ha"), "{said}");
+    assert!(said.contains(&format!("[incident {id}; evidence ")), "{said}");
+    assert!(checked.contains("Every sentence names a record"), "{said}\n{checked}");
 
     stop.store(true, Ordering::Relaxed);
     flooding.join().unwrap();

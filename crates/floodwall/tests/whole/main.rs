@@ -13,6 +13,7 @@
 
 mod access_log;
 mod bad_requests;
+mod claims;
 mod demonstration;
 mod exits;
 mod explain;

@@ -1,0 +1,165 @@
+//! The words that a statement is checked for, in English and Spanish. All in lower case.
+
+/// Words of likelihood, each with the English word of ICD 203 that it is: longer ones first, for one is
+/// part of another.
+pub(super) const LIKELIHOOD: [(&str, &str); 16] = [
+    ("tan probable como improbable", "roughly even chance"),
+    ("roughly even chance", "roughly even chance"),
+    ("roughly even", "roughly even chance"),
+    ("almost no chance", "almost no chance"),
+    ("casi imposible", "almost no chance"),
+    ("almost certain", "almost certain"),
+    ("almost certainly", "almost certain"),
+    ("casi seguro", "almost certain"),
+    ("very unlikely", "very unlikely"),
+    ("muy improbable", "very unlikely"),
+    ("very likely", "very likely"),
+    ("muy probable", "very likely"),
+    ("unlikely", "unlikely"),
+    ("improbable", "unlikely"),
+    ("likely", "likely"),
+    ("probable", "likely"),
+];
+
+/// Words that sound like a likelihood and have no number.
+pub(super) const VAGUE: [&str; 9] = [
+    "probably",
+    "possibly",
+    "presumably",
+    "may have been",
+    "might have been",
+    "appears to be",
+    "probablemente",
+    "posiblemente",
+    "al parecer",
+];
+
+pub(super) const CONFIDENCE: [&str; 5] = ["confidence", "confident", "confianza", "certeza", "we are sure"];
+
+/// Who did it, or would have: nobody's records here can tell.
+pub(super) const ATTRIBUTION: [&str; 44] = [
+    "attributed to",
+    "attribution",
+    "responsible for",
+    "responsibility",
+    "behind the attack",
+    "behind this attack",
+    "carried out by",
+    "conducted by",
+    "perpetrated",
+    "perpetrator",
+    "on behalf of",
+    "state-sponsored",
+    "nation-state",
+    "foreign",
+    "adversary",
+    "adversaries",
+    "threat actor",
+    "threat actors",
+    "bad actor",
+    "bad actors",
+    "hacker",
+    "hackers",
+    "hacktivist",
+    "hacktivists",
+    "russia",
+    "russian",
+    "russians",
+    "china",
+    "chinese",
+    "iran",
+    "iranian",
+    "north korea",
+    "north korean",
+    "atribuido a",
+    "responsable de",
+    "responsables de",
+    "detrás del ataque",
+    "perpetrado",
+    "en nombre de",
+    "patrocinado por",
+    "extranjero",
+    "ruso",
+    "rusia",
+    "piratas informáticos",
+];
+
+/// More than a program that counts requests can see.
+pub(super) const BEYOND: [&str; 12] = [
+    "hacked",
+    "breach",
+    "breached",
+    "intrusion",
+    "compromised",
+    "stolen",
+    "coordinated",
+    "campaign",
+    "hackeado",
+    "vulnerado",
+    "coordinado",
+    "campaña",
+];
+
+/// That something was not touched.
+pub(super) const UNTOUCHED: [&str; 23] = [
+    "unaffected",
+    "not affected",
+    "not touched",
+    "untouched",
+    "no impact",
+    "not impacted",
+    "intact",
+    "secure",
+    "was safe",
+    "is safe",
+    "are safe",
+    "were safe",
+    "remain safe",
+    "remains safe",
+    "never at risk",
+    "not at risk",
+    "no afectó",
+    "no fue afectado",
+    "no fueron afectados",
+    "no se vieron afectados",
+    "intacto",
+    "a salvo",
+    "seguros",
+];
+
+/// That something was not found.
+pub(super) const NOTHING_FOUND: [&str; 15] = [
+    "no evidence",
+    "no sign",
+    "no signs",
+    "no indication",
+    "no indications",
+    "not aware of any",
+    "nothing suggests",
+    "nothing indicates",
+    "no hay evidencia",
+    "no hay pruebas",
+    "no hay indicios",
+    "no hay señales",
+    "no tenemos constancia",
+    "sin evidencia",
+    "ningún indicio",
+];
+
+/// That it was looked for.
+pub(super) const SEARCHED: [&str; 14] = [
+    "searched",
+    "looked through",
+    "looked at",
+    "examined",
+    "reviewed",
+    "went through",
+    "checked",
+    "buscamos",
+    "revisamos",
+    "examinamos",
+    "comprobamos",
+    "se revisaron",
+    "se examinaron",
+    "se buscó",
+];
