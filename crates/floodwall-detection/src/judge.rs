@@ -20,6 +20,11 @@ const ATTACK_SAID: f64 = 0.75;
 const ATTACK_SAID_IN_CROWD: f64 = 0.94;
 /// A crowd is not said while an attack is likelier than this: then it is unknown, or an attack.
 const ATTACK_RULED_OUT: f64 = 0.3;
+/// The same where the crowd is certain: a crowd of a hundred times the usual strains what an attack
+/// strains, so that whether there is one as well stays open for long.
+const ATTACK_RULED_OUT_OF_CERTAIN_CROWD: f64 = 0.48;
+/// From this likelihood on a crowd is certain.
+const CERTAIN: f64 = 0.99;
 /// A crowd or routine trouble is said from this likelihood on.
 const SAID: f64 = 0.6;
 /// What was said is said until its likelihood falls below this part of what it took.
@@ -114,7 +119,9 @@ pub(crate) fn judge(
         likelihoods.of(verdict) >= if kept { needed * KEPT } else { needed }
     };
     let mut found: Vec<_> = EXPLANATIONS.into_iter().filter(|verdict| said(*verdict)).collect();
-    if !found.contains(&TrafficVerdict::Attack) && likelihoods.attack >= ATTACK_RULED_OUT {
+    let ruled_out =
+        if likelihoods.crowd >= CERTAIN { ATTACK_RULED_OUT_OF_CERTAIN_CROWD } else { ATTACK_RULED_OUT };
+    if !found.contains(&TrafficVerdict::Attack) && likelihoods.attack >= ruled_out {
         found.retain(|verdict| *verdict != TrafficVerdict::Crowd);
     }
     found.sort_by(|one, two| likelihoods.of(*two).total_cmp(&likelihoods.of(*one)));
