@@ -6,6 +6,8 @@ use floodwall_model::{
     AdmissionCounts, EdgeCounts, IncidentRecord, MinuteTraffic, SiteSnapshot, Timestamp, TrafficCounts,
 };
 
+use floodwall_outage::TargetStatus;
+
 use crate::incident::IncidentDocument;
 
 /// Everything the console shows of one instant. The control loop publishes one a second; none is
@@ -26,6 +28,8 @@ pub struct Snapshot {
     pub incidents: Vec<IncidentRecord>,
     /// How often detection has opened an incident since the start, by site in the order of [`Self::sites`].
     pub incidents_opened: Vec<u64>,
+    /// How every target of the watch stands, in the order of the settings.
+    pub watched: Vec<TargetStatus>,
     /// Figures of the edge as a whole, counted since the start.
     pub edge: EdgeCounts,
     /// What was lost inside, because something was slower than the flood.

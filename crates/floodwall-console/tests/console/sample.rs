@@ -257,6 +257,7 @@ pub(crate) fn snapshot() -> Snapshot {
         },
         incidents: vec![incident::open_attack()],
         incidents_opened: vec![3, 0],
+        watched: Vec::new(),
         losses: Losses::default(),
         listeners: vec!["http://0.0.0.0:80".to_owned(), "https://0.0.0.0:443".to_owned()],
         admin_listener: "http://127.0.0.1:9800".to_owned(),

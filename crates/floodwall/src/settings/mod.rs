@@ -23,6 +23,7 @@ mod syntax;
 mod target;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -38,6 +39,7 @@ pub(crate) use probe_targets::{CertificateTarget, OriginTarget, Place, ProbeTarg
 pub(crate) use quantity::{duration, format_size};
 pub(crate) use query::QueryRule;
 pub(crate) use target::{HostPattern, Origin};
+pub(crate) use watch::{StatusPage, Watch, Watcher, checks_of_site};
 
 /// Reads a duration as settings write it (`80ms`), for the command line.
 ///
@@ -70,6 +72,12 @@ pub(crate) struct Settings {
     pub(crate) sites: Vec<Site>,
     /// Every `[[calendar]]`.
     pub(crate) calendar: Vec<CalendarDay>,
+    /// Every `[[watch]]`.
+    pub(crate) watches: Vec<Watch>,
+    /// `[watcher]`.
+    pub(crate) watcher: Watcher,
+    /// `[status]`, where it is given.
+    pub(crate) status: Option<StatusPage>,
 }
 
 /// `[server]`.
