@@ -6,7 +6,7 @@ use floodwall_model::{
     AdmissionCounts, EdgeCounts, IncidentRecord, MinuteTraffic, SiteSnapshot, Timestamp, TrafficCounts,
 };
 
-use floodwall_outage::TargetStatus;
+use floodwall_outage::{OutageRecord, TargetStatus};
 
 use crate::incident::IncidentDocument;
 
@@ -130,6 +130,12 @@ pub trait History: Send + Sync + 'static {
     /// # Errors
     /// When the store cannot be read.
     fn incident(&self, id: &str) -> Result<Option<IncidentDocument>, HistoryError>;
+
+    /// The newest outages, newest first, at most `max`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn outages(&self, max: usize) -> Result<Vec<OutageRecord>, HistoryError>;
 }
 
 /// Shared by everything that shows a snapshot.

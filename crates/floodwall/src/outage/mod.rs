@@ -4,5 +4,5 @@ mod archive;
 mod log;
 pub(crate) mod words;
 
-pub(crate) use archive::{from_rows, to_rows};
+pub(crate) use archive::{from_rows, outage, to_rows};
 pub(crate) use log::tell;
