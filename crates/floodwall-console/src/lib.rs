@@ -30,6 +30,6 @@ pub use incident::{
     IncidentDocument, JudgementDocument, LikelihoodsDocument, MeasureDocument, ReasonDocument,
     SourceDocument, TrafficDocument, VisitorsDocument,
 };
-pub use outage::{CauseDocument, EdgeDocument, OutageDocument};
+pub use outage::{CauseDocument, EdgeDocument, OutageDocument, with_open};
 pub use server::serve;
 pub use snapshot::{History, HistoryError, Losses, Readiness, SiteFigures, Snapshot};

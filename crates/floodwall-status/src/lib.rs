@@ -26,6 +26,9 @@ pub struct File {
     pub content: String,
 }
 
+/// The names of all files that there can be.
+pub const FILE_NAMES: [&str; 5] = ["index.html", "es.html", "status.json", "feed.atom", "feed.es.atom"];
+
 /// Why the files cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the status page cannot be put together: {0}")]

@@ -153,11 +153,12 @@ impl Worker {
             inbox.records_in_flight = batch.records();
             (questions, inbox.prune_before.take(), batch)
         };
+        // Whoever asks for outages has handed over what changed before.
+        self.write_watch();
         for question in questions {
             self.answer(&question);
         }
         self.write_incidents();
-        self.write_watch();
         let written = self.write(batch).is_ok();
         let prune_on = prune_before.is_some_and(|before| self.prune(before));
         let waits = !self.shared.inbox.lock().backlog.is_empty();

@@ -29,6 +29,7 @@ mod serve;
 mod service_manager;
 mod settings;
 mod state_secret;
+mod status;
 mod watch;
 
 use std::process::ExitCode;

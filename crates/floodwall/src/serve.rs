@@ -37,6 +37,7 @@ use crate::incident::{IncidentArchive, close_left_open};
 use crate::service_manager::ServiceManager;
 use crate::settings::{Settings, VerifyCrawlers};
 use crate::state_secret::{self, SecretError};
+use crate::status;
 use driver::Driver;
 use learned::detection;
 use watching::WatchStart;
@@ -156,6 +157,7 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         let edge = bound.start()?;
         let snapshots = watch::Sender::new(Arc::new(nothing_yet(clock.now())));
         let incidents = IncidentArchive::new(store.clone(), snapshots.subscribe());
+        let status = status::start(settings, store.clone(), incidents.clone(), snapshots.subscribe());
         let detection = detection(settings)?;
         let (outages, watch) = watching::start(watch, settings, &clock);
         let desk = AdminDesk {
@@ -164,6 +166,7 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
             account: Arc::new(RunningEdge(edge.accounts())),
             clients: client_files.clone(),
             incidents: Some(incidents.clone()),
+            status: Some(status),
             clock: clock.clone(),
         };
         let addresses = Addresses { edge: edge.addresses().clone(), admin: admin_address };

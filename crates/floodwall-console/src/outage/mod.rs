@@ -191,7 +191,8 @@ impl From<&TargetStatus> for TargetDocument {
 
 /// The outages that are open now, as they are now, before those that are on record: the store is written
 /// a moment later.
-pub(crate) fn with_open(watched: &[TargetStatus], mut recorded: Vec<OutageRecord>) -> Vec<OutageRecord> {
+#[must_use]
+pub fn with_open(watched: &[TargetStatus], mut recorded: Vec<OutageRecord>) -> Vec<OutageRecord> {
     let open = watched.iter().flat_map(|target| &target.families).filter_map(|family| family.outage.as_ref());
     for now in open {
         match recorded.iter_mut().find(|known| known.key == now.key) {

@@ -55,6 +55,7 @@ fn served(ask: impl FnOnce(&Path) + Send + 'static) {
             account: Arc::new(OneAddress),
             clients: ClientFiles::read(ClientFilePaths::default(), None).0,
             incidents: None,
+            status: None,
             clock: Arc::new(StoppedClock),
         };
         let path = directory.path().to_owned();

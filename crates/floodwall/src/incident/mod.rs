@@ -8,6 +8,6 @@ mod command;
 mod log;
 mod text;
 
-pub(crate) use archive::{IncidentArchive, close_left_open, to_stored};
+pub(crate) use archive::{IncidentArchive, close_left_open, newest_of, to_stored};
 pub(crate) use command::{IncidentArguments, Incidents, run};
 pub(crate) use log::tell;

@@ -11,7 +11,7 @@ use super::forms::{AddressPrefix, FilePath, ListOf, ListenAddress, OneOf, Period
 use super::path::{Class, SitePath};
 use super::query::Query;
 use super::target::{Host, HostName, OriginUrl};
-use super::watch::{ADDRESS_RULES, OwnSites, PageAddress, ProbeUrl};
+use super::watch::{ADDRESS_RULES, OwnSites, PageAddress, ProbeUrl, PublishIncidents};
 use super::{AccessLogFormat, AdmissionMode, Banner, Cleartext, VerifyCrawlers};
 
 const SERVER: &str = "server";
@@ -299,4 +299,6 @@ settings! {
     STATUS_HELP_ES: Words = STATUS.help_es, InWords("`help`"), "\"Llame al 555-0100 para saber dónde votar.\"", Words;
     /// Where the page can be read; feeds need it to name it.
     STATUS_URL: PageAddress = STATUS.url, InWords("none, and no feed is written"), "\"https://status.example.gov/\"", PageAddress;
+    /// Whether the page tells of unusual traffic. It calls it an attack only where that is at least 90 % likely.
+    STATUS_INCIDENTS: OneOf<PublishIncidents> = STATUS.incidents, Toml("\"on\""), "\"off\"", OneOf(PublishIncidents::WORDS);
 }

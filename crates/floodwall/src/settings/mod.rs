@@ -39,7 +39,7 @@ pub(crate) use probe_targets::{CertificateTarget, OriginTarget, Place, ProbeTarg
 pub(crate) use quantity::{duration, format_size};
 pub(crate) use query::QueryRule;
 pub(crate) use target::{HostPattern, Origin};
-pub(crate) use watch::{StatusPage, Watch, Watcher, checks_of_site};
+pub(crate) use watch::{PublishIncidents, STATUS_TITLE, StatusPage, Watch, Watcher, checks_of_site};
 
 /// Reads a duration as settings write it (`80ms`), for the command line.
 ///

@@ -9,7 +9,7 @@ use floodwall_outage::TargetSettings;
 use floodwall_watch::{AddressRule, Check, ProbeTarget};
 use toml::de::{DeTable, DeValue};
 
-use super::definition::{Located, kind_in_words};
+use super::definition::{Located, Span, kind_in_words};
 use super::draft::elements;
 use super::forms::{TextFault, TextForm, shorten};
 use super::keys;
@@ -78,6 +78,8 @@ struct WatchDraft {
 struct WatcherDraft {
     references: Option<Located<Vec<Located<Check>>>>,
     own_sites: Option<Located<OwnSites>>,
+    /// Where `[status]` stands.
+    status_at: Option<Span>,
     whole: Option<Watcher>,
 }
 
@@ -235,7 +237,8 @@ impl WatcherDraft {
                 own_sites: own_sites.as_ref()?.value,
             })
         })();
-        Self { references, own_sites, whole }
+        let status_at = document.get("status").map(toml::Spanned::span);
+        Self { references, own_sites, status_at, whole }
     }
 }
 
@@ -255,6 +258,14 @@ fn check(watcher: &WatcherDraft, watches: &[WatchDraft], names: &[&str], hosts: 
                 seen.insert(&name.value, name);
             }
         }
+    }
+    if let Some(at) = &watcher.status_at
+        && watches.iter().all(|watch| watch.site.is_none())
+        && watcher.own_sites.as_ref().is_some_and(|own| own.value == OwnSites::Off)
+    {
+        let problem = "the page will say of every site that nobody watches it";
+        let fix = "write a [[watch]] with `site` for what people should be told of";
+        log.warning(Some(at), "status", problem, fix);
     }
     let references = elements(watcher.references.as_ref()).len();
     if references > REFERENCES_MAX {
@@ -333,6 +344,34 @@ impl TextForm for ProbeUrl {
     }
 }
 
+/// What the page is called when nobody says.
+pub(crate) const STATUS_TITLE: &str = "Status of our websites";
+
+/// Whether unusual traffic is on the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PublishIncidents {
+    On,
+    Off,
+}
+
+impl PublishIncidents {
+    pub(super) const WORDS: &[(&str, Self)] = &[("on", Self::On), ("off", Self::Off)];
+}
+
+impl Default for StatusPage {
+    fn default() -> Self {
+        Self {
+            directory: PathBuf::new(),
+            title: STATUS_TITLE.to_owned(),
+            title_es: None,
+            help: None,
+            help_es: None,
+            url: None,
+            incidents: PublishIncidents::On,
+        }
+    }
+}
+
 /// `[status]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StatusPage {
@@ -346,6 +385,8 @@ pub(crate) struct StatusPage {
     pub(crate) help_es: Option<String>,
     /// Where it can be read.
     pub(crate) url: Option<String>,
+    /// Whether it tells of unusual traffic.
+    pub(crate) incidents: PublishIncidents,
 }
 
 fn read_status(document: &DeTable<'_>, folder: &Path, log: &mut Log) -> Option<Option<StatusPage>> {
@@ -360,7 +401,16 @@ fn read_status(document: &DeTable<'_>, folder: &Path, log: &mut Log) -> Option<O
     let help = section.value(log, &keys::STATUS_HELP);
     let help_es = section.value(log, &keys::STATUS_HELP_ES);
     let url = section.value(log, &keys::STATUS_URL);
-    Some(Some(StatusPage { directory: folder.join(directory?), title: title?, title_es, help, help_es, url }))
+    let incidents = section.value(log, &keys::STATUS_INCIDENTS);
+    Some(Some(StatusPage {
+        directory: folder.join(directory?),
+        title: title?,
+        title_es,
+        help,
+        help_es,
+        url,
+        incidents: incidents?,
+    }))
 }
 
 /// A public address of the page, ending in `/`.
