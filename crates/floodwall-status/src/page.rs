@@ -251,18 +251,7 @@ fn site_view(facts: &Facts, l: Language, site: &Site, number: usize, left: &mut 
     let services = || site.services.iter().take(left.services);
     let mut figures: Vec<_> = Vec::new();
     if left.has_months {
-        figures.extend(services().filter_map(|service| {
-            let (figures, since) = all_days(service, facts)?;
-            let label = since.map_or_else(
-                || l.of("Last 90 days", "Últimos 90 días").to_owned(),
-                |since| format!("{} {}", l.of("Since", "Desde el"), l.date(since)),
-            );
-            Some(month_row(l, service, label, figures))
-        }));
-        figures.extend(services().flat_map(|service| {
-            let months = months(service, facts).into_iter();
-            months.map(|month| month_row(l, service, l.month(month.first), month.figures))
-        }));
+        figures.extend(services().flat_map(|service| figures_of(facts, l, service)));
     }
     let mut days = Vec::new();
     if left.day_rows > 0 {
@@ -282,6 +271,20 @@ fn site_view(facts: &Facts, l: Language, site: &Site, number: usize, left: &mut 
     view
 }
 
+/// All days together, then month by month.
+fn figures_of(facts: &Facts, l: Language, service: &Service) -> Vec<MonthRow> {
+    let whole = all_days(service, facts).map(|(figures, since)| {
+        let label = since.map_or_else(
+            || l.of("Last 90 days", "Últimos 90 días").to_owned(),
+            |since| format!("{} {}", l.of("Since", "Desde el"), l.date(since)),
+        );
+        month_row(l, service, label, figures)
+    });
+    let months = months(service, facts).into_iter();
+    let months = months.map(|month| month_row(l, service, l.month(month.first), month.figures));
+    whole.into_iter().chain(months).collect()
+}
+
 fn service_view(facts: &Facts, l: Language, service: &Service) -> ServiceView {
     let more = match (service.state, service.open()) {
         (ServiceState::Down, Some(open)) => {
@@ -295,9 +298,9 @@ fn service_view(facts: &Facts, l: Language, service: &Service) -> ServiceView {
         (ServiceState::Unknown, Some(_)) => {
             l.of("when last seen it was down", "la última vez no funcionaba").to_owned()
         }
-        (ServiceState::Unknown, None) => l
-            .of("those who look cannot tell at the moment", "en este momento no se puede comprobar")
-            .to_owned(),
+        (ServiceState::Unknown, None) => {
+            l.of("it cannot be checked at the moment", "en este momento no se puede comprobar").to_owned()
+        }
         _ => String::new(),
     };
     let state = StateView { shape: shape(service.state), words: l.state(service.state).to_owned() };
