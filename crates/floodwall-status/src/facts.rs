@@ -161,8 +161,6 @@ pub enum IncidentKind {
     Attack,
     /// Trouble of the site's own.
     Routine,
-    /// It could not be told.
-    Unknown,
 }
 
 /// Unusual traffic at a site.

@@ -21,7 +21,6 @@ pub(crate) fn document(facts: &Facts) -> String {
                 IncidentKind::Attack => "attack",
                 IncidentKind::Crowd => "crowd",
                 IncidentKind::Routine => "routine",
-                IncidentKind::Unknown => "unknown",
             },
             "onset": rfc_3339(incident.onset_unix_micros),
             "end": incident.end_unix_micros.map(rfc_3339),

@@ -115,7 +115,6 @@ impl Language {
                 "Muchas peticiones que no parecen de personas: probablemente un ataque",
             ),
             IncidentKind::Routine => self.of("Technical trouble", "Problemas técnicos"),
-            IncidentKind::Unknown => self.of("Unusual traffic", "Tráfico inusual"),
         }
     }
 

@@ -49,7 +49,7 @@ pub(crate) fn target_cells(target: &TargetStatus) -> (&'static str, [String; 4])
     });
     let each: Vec<_> = each.collect();
     let took = target.families.iter().filter_map(|family| family.probe.as_ref()).map(|probe| probe.duration);
-    let took = took.max().map_or_else(String::new, |took| format!("{} ms", took.as_millis()));
+    let took = took.max().map_or_else(String::new, |took| format!("{:.1} ms", took.as_secs_f64() * 1000.0));
     let site = target.site.as_deref().unwrap_or("none").to_owned();
     (health, [words.to_owned(), each.join("; "), site, took])
 }

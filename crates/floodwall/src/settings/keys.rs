@@ -299,6 +299,6 @@ settings! {
     STATUS_HELP_ES: Words = STATUS.help_es, InWords("`help`"), "\"Llame al 555-0100 para saber dónde votar.\"", Words;
     /// Where the page can be read; feeds need it to name it.
     STATUS_URL: PageAddress = STATUS.url, InWords("none, and no feed is written"), "\"https://status.example.gov/\"", PageAddress;
-    /// Whether the page tells of unusual traffic. It calls it an attack only where that is at least 90 % likely.
+    /// Whether the page tells of unusual traffic: of what is at least 90 % likely to be an attack, a crowd or technical trouble, and of nothing less sure.
     STATUS_INCIDENTS: OneOf<PublishIncidents> = STATUS.incidents, Toml("\"on\""), "\"off\"", OneOf(PublishIncidents::WORDS);
 }

@@ -19,7 +19,7 @@ use crate::settings::{HostPattern, PublishIncidents, STATUS_TITLE, Settings, Sta
 const GOOD_FOR: Duration = Duration::from_secs(300);
 /// Incidents that are asked for.
 const INCIDENTS: usize = 50;
-/// Below this an attack is called unusual traffic: a word that is printed is not taken back.
+/// What is less likely than this is not published: a word that is printed is not taken back.
 const SURE: f64 = 0.9;
 const TITLE_ES: &str = "Estado de nuestros sitios web";
 
@@ -201,10 +201,11 @@ fn incident(document: &IncidentDocument, site: String) -> Option<Incident> {
     let time = |text: &str| text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond);
     let judgement = &document.judgement;
     let kind = match judgement.verdict.as_str() {
-        "attack" if judgement.likelihood >= SURE => IncidentKind::Attack,
+        _ if judgement.likelihood < SURE => return None,
+        "attack" => IncidentKind::Attack,
         "crowd" => IncidentKind::Crowd,
         "routine" => IncidentKind::Routine,
-        _ => IncidentKind::Unknown,
+        _ => return None,
     };
     Some(Incident {
         site,
@@ -221,13 +222,14 @@ mod tests {
     use floodwall_console::JudgementDocument;
 
     #[test]
-    fn an_attack_is_called_one_only_where_it_is_sure() {
+    fn only_what_is_sure_is_published() {
         for (verdict, likelihood, kind) in [
-            ("attack", 0.95, IncidentKind::Attack),
-            ("attack", 0.7, IncidentKind::Unknown),
-            ("crowd", 0.6, IncidentKind::Crowd),
-            ("routine", 0.6, IncidentKind::Routine),
-            ("unknown", 0.99, IncidentKind::Unknown),
+            ("attack", 0.95, Some(IncidentKind::Attack)),
+            ("attack", 0.7, None),
+            ("crowd", 0.6, None),
+            ("crowd", 0.9, Some(IncidentKind::Crowd)),
+            ("routine", 1.0, Some(IncidentKind::Routine)),
+            ("unknown", 0.99, None),
         ] {
             let document = IncidentDocument {
                 onset: "2022-11-08T14:02:07Z".to_owned(),
@@ -239,9 +241,14 @@ mod tests {
                 },
                 ..IncidentDocument::default()
             };
-            let incident = incident(&document, "sos".to_owned()).unwrap();
-            assert_eq!((incident.kind, incident.is_interrupted), (kind, true), "{verdict} {likelihood}");
-            assert_eq!(incident.onset_unix_micros, 1_667_916_127_000_000);
+            let incident = incident(&document, "sos".to_owned());
+            assert_eq!(incident.as_ref().map(|incident| incident.kind), kind, "{verdict} {likelihood}");
+            if let Some(incident) = incident {
+                assert_eq!(
+                    (incident.onset_unix_micros, incident.is_interrupted),
+                    (1_667_916_127_000_000, true)
+                );
+            }
         }
     }
 }

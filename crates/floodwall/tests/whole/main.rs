@@ -23,3 +23,4 @@ mod service;
 mod serving;
 mod stopping;
 mod support;
+mod watching;
