@@ -123,9 +123,7 @@ async fn run(shared: Arc<Shared>, targets: &[Watched], results: &mpsc::Sender<Ju
     let mut judged: Vec<_> = targets.iter().map(known).collect();
     let mut due: BinaryHeap<_> = (0..)
         .zip(targets)
-        .map(|(place, watched)| {
-            Reverse((in_phase(watched, &shared.settings.vantage, started, started), place))
-        })
+        .map(|(place, watched)| Reverse((first(watched, &shared.settings.vantage, started), place)))
         .collect();
     let mut running = JoinSet::new();
     loop {
@@ -157,6 +155,12 @@ async fn run(shared: Arc<Shared>, targets: &[Watched], results: &mpsc::Sender<Ju
             }
         }
     }
+}
+
+/// The first moment, soon: until then nobody knows how the target is. Spread over the shorter of its
+/// intervals, so that a thousand targets do not begin at once.
+fn first(watched: &Watched, vantage: &str, started: Timestamp) -> Timestamp {
+    started.plus(phase_of(&watched.name, vantage, watched.settings.confirm_every))
 }
 
 /// The next moment of the target's phase after `now`. Phases count from 1970, so that those of several

@@ -1,6 +1,6 @@
 //! `floodwall watch`: probes from this vantage, by themselves: once, or until told to stop.
 //!
-//! Limits: what is found is printed and not kept yet.
+//! Limits: what is found is printed and not kept; the watch inside `floodwall serve` keeps it.
 
 mod words;
 
@@ -37,10 +37,10 @@ pub(crate) struct WatchArguments {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Time between two probes of a target
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    #[arg(long, visible_alias = "interval", value_name = "DURATION", default_value = "60s", value_parser = duration)]
     every: Duration,
     /// The same while what is seen and what is said disagree
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    #[arg(long, visible_alias = "confirm-interval", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     confirm_every: Duration,
     /// Probes more against a state than for it that change it, both ways
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=20))]

@@ -273,10 +273,10 @@ settings! {
     WATCH_INTERVAL: Period = WATCH.interval, Toml("\"60s\""), "\"30s\"", period(Duration::from_secs(5), Duration::from_secs(86_400));
     /// How many probes more against what is said than for it change it, both ways. An outage is dated back to the first.
     WATCH_CONFIRM: Whole<u8> = WATCH.confirm, Toml("3"), "3", Whole::between(1, 20);
-    /// Time from one probe to the next while what is seen and what is said disagree.
-    WATCH_CONFIRM_INTERVAL: Period = WATCH.confirm_interval, Toml("\"5s\""), "\"5s\"", period(Duration::from_secs(1), Duration::from_secs(3600));
-    /// Time that one probe of one address has.
-    WATCH_TIMEOUT: Period = WATCH.timeout, Toml("\"5s\""), "\"5s\"", period(Duration::from_millis(100), Duration::from_secs(60));
+    /// Time from one probe to the next while what is seen and what is said disagree; at most `interval`.
+    WATCH_CONFIRM_INTERVAL: Period = WATCH.confirm_interval, Toml("\"10s\""), "\"5s\"", period(Duration::from_secs(1), Duration::from_secs(3600));
+    /// Time that one probe of one address has; at most `interval`.
+    WATCH_TIMEOUT: Period = WATCH.timeout, Toml("\"10s\""), "\"5s\"", period(Duration::from_millis(100), Duration::from_secs(60));
     /// Which addresses it may have: `public` ones only, or `any`, those of private networks and of this host too.
     WATCH_ADDRESSES: OneOf<AddressRule> = WATCH.addresses, Toml("\"public\""), "\"any\"", OneOf(ADDRESS_RULES);
 
@@ -284,7 +284,7 @@ settings! {
     WATCHER_VANTAGE: Words = WATCHER.vantage, Toml("\"here\""), "\"county data centre\"", Words;
     /// Asked after a failed probe: destinations that do not fail together with what is watched, such as the provider's router or a large public site. When none is reached either, the trouble is this server's own, and the time is unknown instead of down. Without one the two cannot be told apart.
     WATCHER_REFERENCES: ListOf<ProbeUrl> = WATCHER.references, Toml("[]"), "[\"tcp://gateway.example.net:443\"]", ListOf(ProbeUrl);
-    /// `on` probes every exact host of every `[[site]]` too, over HTTPS where the site has a certificate, as the names resolve from here. It shows whether the sites answer from inside, and not whether the world reaches them; the probes count as requests.
+    /// `on` probes every exact host of every `[[site]]` too, over HTTPS where the site has a certificate, as the names resolve from here, to addresses inside too. It shows whether the sites answer from inside, and not whether the world reaches them; the probes count as requests.
     WATCHER_OWN_SITES: OneOf<OwnSites> = WATCHER.own_sites, Toml("\"off\""), "\"on\"", OneOf(OwnSites::WORDS);
 
     /// Directory for the page's files. It must exist and be the page's alone.

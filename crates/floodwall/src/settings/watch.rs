@@ -170,12 +170,17 @@ impl WatchDraft {
         let timeout = section.get(log, &keys::WATCH_TIMEOUT);
         let addresses = section.value(log, &keys::WATCH_ADDRESSES);
         let is_lost = site.is_none() && section.has(&keys::WATCH_SITE);
+        // What nobody wrote gives way to what is written.
+        let within = |own: &Option<Located<Duration>>| {
+            let (own, interval) = (own.as_ref()?, interval.as_ref()?.value);
+            Some(if own.at.is_none() { own.value.min(interval) } else { own.value })
+        };
         let whole = (|| {
-            let timeout = timeout.as_ref()?.value;
+            let timeout = within(&timeout)?;
             Some(Watch {
                 name: name.as_ref()?.value.clone(),
                 target: ProbeTarget { check: url?, timeout, addresses: addresses? },
-                judged: judged(interval.as_ref()?.value, confirm_interval.as_ref()?.value, confirm?, timeout),
+                judged: judged(interval.as_ref()?.value, within(&confirm_interval)?, confirm?, timeout),
                 site: site.as_ref().map(|site| site.value.clone()),
             })
         })();
@@ -200,25 +205,19 @@ impl WatchDraft {
             log.error(site.at.as_ref(), &key("site"), problem, fix);
         }
         let Some(interval) = &self.interval else { return };
-        if let Some(confirm) = self.confirm_interval.as_ref().filter(|own| own.value > interval.value) {
-            let (at, name) = if confirm.at.is_some() {
-                (&confirm.at, "confirm_interval")
-            } else {
-                (&interval.at, "interval")
-            };
+        let longer = |own: &Option<Located<Duration>>| {
+            own.as_ref()
+                .filter(|own| own.at.is_some() && own.value > interval.value)
+                .and_then(|own| own.at.clone())
+        };
+        if let Some(at) = longer(&self.confirm_interval) {
             let problem = "a doubtful state is looked at more seldom than a sure one";
-            log.error(
-                at.as_ref(),
-                &key(name),
-                problem,
-                "write a `confirm_interval` no longer than `interval`",
-            );
+            let fix = "write a `confirm_interval` no longer than `interval`";
+            log.error(Some(&at), &key("confirm_interval"), problem, fix);
         }
-        if let Some(timeout) = self.timeout.as_ref().filter(|own| own.value > interval.value) {
-            let (at, name) =
-                if timeout.at.is_some() { (&timeout.at, "timeout") } else { (&interval.at, "interval") };
+        if let Some(at) = longer(&self.timeout) {
             let problem = "a probe may take longer than the time to the next one";
-            log.error(at.as_ref(), &key(name), problem, "write a `timeout` no longer than `interval`");
+            log.error(Some(&at), &key("timeout"), problem, "write a `timeout` no longer than `interval`");
         }
     }
 }
@@ -298,7 +297,8 @@ impl Settings {
                     let usual = TargetSettings::default();
                     all.push(Watch {
                         name,
-                        target: ProbeTarget { check, timeout, addresses: AddressRule::PublicOnly },
+                        // From inside, names often lead inside; the operator has asked for it.
+                        target: ProbeTarget { check, timeout, addresses: AddressRule::Any },
                         judged: judged(usual.interval, usual.confirm_every, usual.confirm, timeout),
                         site: Some(site.name.clone()),
                     });

@@ -66,7 +66,10 @@ fn what_is_written_is_what_holds() {
     let settings = read(text).unwrap();
     let watch = &settings.watches[0];
     assert_eq!((watch.judged.interval.as_secs(), watch.judged.confirm), (30, 2));
-    assert_eq!((watch.judged.confirm_every.as_secs(), watch.judged.silent_after.as_secs()), (5, 92));
+    assert_eq!((watch.judged.confirm_every.as_secs(), watch.judged.silent_after.as_secs()), (10, 92));
     assert_eq!(watch.target.addresses, floodwall_watch::AddressRule::Any);
     assert_eq!(settings.status.unwrap().directory, std::path::Path::new("/etc/status"));
+    let often = read("[[watch]]\nname = \"mail\"\nurl = \"tcp://a.test:25\"\ninterval = \"5s\"\n").unwrap();
+    let watch = &often.watches[0];
+    assert_eq!((watch.judged.confirm_every.as_secs(), watch.target.timeout.as_secs()), (5, 5));
 }
