@@ -4,7 +4,7 @@ use floodwall_outage::{ACCOUNTING_METHOD, Availability, Edge, OutageRecord, fami
 use serde_json::{Value, json};
 
 use crate::facts::{Facts, IncidentKind, Service, ServiceState, Site};
-use crate::figures::{all_days, days, months};
+use crate::figures::{Day, all_days, days, months};
 use crate::text::rfc_3339;
 
 pub(crate) fn document(facts: &Facts) -> String {
@@ -48,8 +48,12 @@ fn site_json(site: &Site, facts: &Facts) -> Value {
 }
 
 fn service_json(service: &Service, facts: &Facts) -> Value {
+    // Of thousands of services, every day would be megabytes that say nothing.
+    let says_something = |day: &&Day| {
+        day.outages > 0 || day.figures.is_some_and(|figures| figures.unknown_micros >= 1_000_000)
+    };
     let days = days(service, facts);
-    let days = days.iter().map(|day| {
+    let days = days.iter().filter(says_something).map(|day| {
         json!({ "day": day.date.to_string(), "outages": day.outages, "figures": day.figures.map(figures_json) })
     });
     let months = months(service, facts);
@@ -67,7 +71,7 @@ fn service_json(service: &Service, facts: &Facts) -> Value {
         "watched_since": rfc_3339(service.since_unix_micros),
         "last_90_days": all_days(service, facts).map(|(figures, _)| figures_json(figures)),
         "months": months.collect::<Vec<_>>(),
-        "days": days.collect::<Vec<_>>(),
+        "days_with_outages_or_unknown_time": days.collect::<Vec<_>>(),
         "outages": service.outages.iter().map(outage_json).collect::<Vec<_>>(),
         "outages_ipv6_only": service.outages_ipv6.iter().map(outage_json).collect::<Vec<_>>(),
     })

@@ -18,10 +18,10 @@ use tokio::sync::mpsc;
 
 use crate::control::{FamilyResult, Outages, ProbeResult, TargetToWatch};
 use crate::outage::{from_rows, to_rows};
-use crate::settings::{Settings, Watch};
+use crate::settings::{Settings, WATCHES_MAX, Watch};
 
-/// Probes at once.
-const PROBES_MAX: usize = 128;
+/// Probes at once: as many as there are targets, for when all of them hang is when it counts.
+const PROBES_MAX: usize = WATCHES_MAX;
 /// Results that wait for the control loop.
 const RESULTS_MAX: usize = 256;
 /// Time that the probe of a reference has.

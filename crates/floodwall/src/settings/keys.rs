@@ -10,8 +10,9 @@ use super::definition::{Described, Fallback, Setting};
 use super::forms::{AddressPrefix, FilePath, ListOf, ListenAddress, OneOf, Period, Size, Whole, Words};
 use super::path::{Class, SitePath};
 use super::query::Query;
+use super::status::{PageAddress, PublishIncidents};
 use super::target::{Host, HostName, OriginUrl};
-use super::watch::{ADDRESS_RULES, OwnSites, PageAddress, ProbeUrl, PublishIncidents};
+use super::watch::{ADDRESS_RULES, OwnSites, ProbeUrl};
 use super::{AccessLogFormat, AdmissionMode, Banner, Cleartext, VerifyCrawlers};
 
 const SERVER: &str = "server";
@@ -267,6 +268,8 @@ settings! {
     WATCH_NAME: Words = WATCH.name, Required, "\"look up my polling place\"", Words;
     /// What is probed. Over HTTP redirects are followed, and the answer must be 2xx.
     WATCH_URL: ProbeUrl = WATCH.url, Required, "\"https://www.sos.example.gov/\"", ProbeUrl;
+    /// Texts the page must contain, of HTTP: what makes it useful to people, such as a heading. A page without one of them is an outage, though its status is 200.
+    WATCH_CONTAINS: ListOf<Words> = WATCH.contains, Toml("[]"), "[\"Find your polling place\"]", ListOf(Words);
     /// Name of the site it belongs to: detection is told of its outages, and the status page shows it there. What belongs to no site is not shown to the public.
     WATCH_SITE: Words = WATCH.site, InWords("none"), "\"sos\"", Words;
     /// Time from one probe to the next while what is seen and what is said agree.

@@ -19,6 +19,7 @@ mod quantity;
 mod query;
 mod relations;
 mod section;
+mod status;
 mod syntax;
 mod target;
 #[cfg(test)]
@@ -38,8 +39,9 @@ pub(crate) use path::{PathClass, PathPattern};
 pub(crate) use probe_targets::{CertificateTarget, OriginTarget, Place, ProbeTargets};
 pub(crate) use quantity::{duration, format_size};
 pub(crate) use query::QueryRule;
+pub(crate) use status::{PublishIncidents, STATUS_TITLE, StatusPage};
 pub(crate) use target::{HostPattern, Origin};
-pub(crate) use watch::{PublishIncidents, STATUS_TITLE, StatusPage, Watch, Watcher, checks_of_site};
+pub(crate) use watch::{WATCHES_MAX, Watch, Watcher, checks_of_site};
 
 /// Reads a duration as settings write it (`80ms`), for the command line.
 ///

@@ -1,8 +1,7 @@
-//! What is watched from this server: `[[watch]]`, `[watcher]`, and `[status]` for what the public is shown
-//! of it.
+//! What is watched from this server: `[[watch]]` and `[watcher]`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use floodwall_outage::TargetSettings;
@@ -14,6 +13,7 @@ use super::draft::elements;
 use super::forms::{TextFault, TextForm, shorten};
 use super::keys;
 use super::section::{Log, Section};
+use super::status::{StatusPage, read_status};
 use super::{HostPattern, Settings, Site};
 
 /// Most targets of the watch inside a server.
@@ -110,6 +110,17 @@ impl WatchTables {
     }
 }
 
+/// The check with what its page must contain.
+fn with_texts(check: Check, texts: &Located<Vec<Located<String>>>) -> Check {
+    match check {
+        Check::Http(mut check) => {
+            check.expect.contains = texts.value.iter().map(|text| text.value.clone()).collect();
+            Check::Http(check)
+        }
+        other => other,
+    }
+}
+
 /// How a target is judged that is seen so often.
 fn judged(interval: Duration, confirm_interval: Duration, confirm: u8, timeout: Duration) -> TargetSettings {
     TargetSettings {
@@ -163,12 +174,21 @@ impl WatchDraft {
         section.report_unknown(log);
         let name = section.get(log, &keys::WATCH_NAME);
         let url = section.value(log, &keys::WATCH_URL);
+        let contains = section.get(log, &keys::WATCH_CONTAINS);
         let site = section.get(log, &keys::WATCH_SITE);
         let interval = section.get(log, &keys::WATCH_INTERVAL);
         let confirm = section.value(log, &keys::WATCH_CONFIRM);
         let confirm_interval = section.get(log, &keys::WATCH_CONFIRM_INTERVAL);
         let timeout = section.get(log, &keys::WATCH_TIMEOUT);
         let addresses = section.value(log, &keys::WATCH_ADDRESSES);
+        if let (Some(texts), Some(Check::Tcp { .. } | Check::Tls { .. } | Check::Dns { .. })) =
+            (&contains, &url)
+            && !texts.value.is_empty()
+        {
+            let (key, problem) =
+                (section.key_path(&keys::WATCH_CONTAINS), "there is no page to look for texts in");
+            log.error(texts.at.as_ref(), &key, problem, "take it out, or write a `url` with https:");
+        }
         let is_lost = site.is_none() && section.has(&keys::WATCH_SITE);
         // What nobody wrote gives way to what is written.
         let within = |own: &Option<Located<Duration>>| {
@@ -179,7 +199,11 @@ impl WatchDraft {
             let timeout = within(&timeout)?;
             Some(Watch {
                 name: name.as_ref()?.value.clone(),
-                target: ProbeTarget { check: url?, timeout, addresses: addresses? },
+                target: ProbeTarget {
+                    check: with_texts(url?, contains.as_ref()?),
+                    timeout,
+                    addresses: addresses?,
+                },
                 judged: judged(interval.as_ref()?.value, within(&confirm_interval)?, confirm?, timeout),
                 site: site.as_ref().map(|site| site.value.clone()),
             })
@@ -341,99 +365,6 @@ impl TextForm for ProbeUrl {
                 "write for example \"https://www.sos.example.gov/\", \"tcp://host:25\" or \"dns://host\"";
             TextFault::new(format!("`{}` cannot be probed: {fault}", shorten(text)), fix)
         })
-    }
-}
-
-/// What the page is called when nobody says.
-pub(crate) const STATUS_TITLE: &str = "Status of our websites";
-
-/// Whether unusual traffic is on the page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PublishIncidents {
-    On,
-    Off,
-}
-
-impl PublishIncidents {
-    pub(super) const WORDS: &[(&str, Self)] = &[("on", Self::On), ("off", Self::Off)];
-}
-
-impl Default for StatusPage {
-    fn default() -> Self {
-        Self {
-            directory: PathBuf::new(),
-            title: STATUS_TITLE.to_owned(),
-            title_es: None,
-            help: None,
-            help_es: None,
-            url: None,
-            incidents: PublishIncidents::On,
-        }
-    }
-}
-
-/// `[status]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StatusPage {
-    /// Where its files are written.
-    pub(crate) directory: PathBuf,
-    /// What it is called, in English and in Spanish.
-    pub(crate) title: String,
-    pub(crate) title_es: Option<String>,
-    /// What people can do meanwhile, in English and in Spanish.
-    pub(crate) help: Option<String>,
-    pub(crate) help_es: Option<String>,
-    /// Where it can be read.
-    pub(crate) url: Option<String>,
-    /// Whether it tells of unusual traffic.
-    pub(crate) incidents: PublishIncidents,
-}
-
-fn read_status(document: &DeTable<'_>, folder: &Path, log: &mut Log) -> Option<Option<StatusPage>> {
-    let section = Section::open(log, Some(document), "status", "status".to_owned());
-    if !section.is_given() {
-        return Some(None);
-    }
-    section.report_unknown(log);
-    let directory = section.value(log, &keys::STATUS_DIRECTORY);
-    let title = section.value(log, &keys::STATUS_TITLE);
-    let title_es = section.value(log, &keys::STATUS_TITLE_ES);
-    let help = section.value(log, &keys::STATUS_HELP);
-    let help_es = section.value(log, &keys::STATUS_HELP_ES);
-    let url = section.value(log, &keys::STATUS_URL);
-    let incidents = section.value(log, &keys::STATUS_INCIDENTS);
-    Some(Some(StatusPage {
-        directory: folder.join(directory?),
-        title: title?,
-        title_es,
-        help,
-        help_es,
-        url,
-        incidents: incidents?,
-    }))
-}
-
-/// A public address of the page, ending in `/`.
-pub(super) struct PageAddress;
-
-impl TextForm for PageAddress {
-    type Output = String;
-
-    fn expected(&self) -> String {
-        "an address that begins with `https://` or `http://` and ends with `/`".to_owned()
-    }
-
-    fn example(&self) -> &'static str {
-        "https://status.example.gov/"
-    }
-
-    fn parse(&self, text: &str) -> Result<String, TextFault> {
-        let is_address = matches!(text.parse::<Check>(), Ok(Check::Http(_)));
-        if is_address && text.ends_with('/') && !text.contains(['?', '#', '"', '<', '>', ' ']) {
-            return Ok(text.to_owned());
-        }
-        let problem = format!("`{}` is no address of a directory", shorten(text));
-        Err(TextFault::new(problem, "write for example \"https://status.example.gov/\""))
     }
 }
 

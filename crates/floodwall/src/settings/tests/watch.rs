@@ -35,6 +35,10 @@ fn faults_name_line_and_key() {
             "[[watch]]\nname = \"x\"\nurl = \"tcp://a.test:1\"\ninterval = \"5s\"\ntimeout = \"20s\"\n",
             "watch[0].timeout: a probe may take longer",
         ),
+        (
+            "[[watch]]\nname = \"x\"\nurl = \"tcp://a.test:1\"\ncontains = [\"y\"]\n",
+            "f.toml:8:12: error: watch[0].contains: there is no page",
+        ),
         ("[watch]\nname = \"x\"\nurl = \"tcp://a.test:1\"\n", "write [[watch]] with two brackets"),
         ("[[watch]]\nname = \"x\"\nurl = \"tcp://a.test:1\"\nevery = \"5s\"\n", "unknown key `every`"),
         ("[watcher]\nreferences = [\"a.test\"]\n", "f.toml:6:15: error: watcher.references: "),
@@ -72,4 +76,10 @@ fn what_is_written_is_what_holds() {
     let often = read("[[watch]]\nname = \"mail\"\nurl = \"tcp://a.test:25\"\ninterval = \"5s\"\n").unwrap();
     let watch = &often.watches[0];
     assert_eq!((watch.judged.confirm_every.as_secs(), watch.target.timeout.as_secs()), (5, 5));
+    let page =
+        read("[[watch]]\nname = \"x\"\nurl = \"http://a.test/\"\ncontains = [\"Find your\"]\n").unwrap();
+    let floodwall_watch::Check::Http(check) = &page.watches[0].target.check else {
+        panic!("a page is asked for")
+    };
+    assert_eq!(check.expect.contains, ["Find your"]);
 }
