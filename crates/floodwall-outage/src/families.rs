@@ -268,4 +268,52 @@ mod tests {
             assert_eq!(state_for_visitors(&states, unknown), expected, "{states:?}");
         }
     }
+
+    proptest::proptest! {
+        /// One family by itself is judged as a target is.
+        #[test]
+        fn a_single_family_is_a_target(samples in proptest::collection::vec(0_u8..3, 0..60)) {
+            let mut families = Families::new(TargetSettings::default());
+            let mut target = Target::new(TargetSettings::default());
+            for (number, what) in (0..).zip(samples) {
+                let unknown = Seen::Unknown(crate::sample::UnknownCause::Starved);
+                let sample = seen(number * 60, [Seen::Up, DOWN, unknown][usize::from(what)]);
+                let judged = families.take(&[(V4, sample)]);
+                proptest::prop_assert_eq!(&judged[0].changes, &target.take(&sample));
+                proptest::prop_assert_eq!(judged[0].state, target.state(sample.finished));
+                proptest::prop_assert_eq!(families.pace(), target.pace());
+            }
+        }
+
+        /// Whatever is seen of whichever family, an outage that ends had begun, and under the same start.
+        #[test]
+        fn every_outage_that_ends_had_begun(rows in proptest::collection::vec((0_u8..4, 0_u8..3, 0_u8..3), 0..80)) {
+            let mut families = Families::new(TargetSettings::default());
+            let mut open: std::collections::BTreeMap<Option<Family>, Edge> = std::collections::BTreeMap::new();
+            for (number, (which, first, second)) in (0..).zip(rows) {
+                let unknown = Seen::Unknown(crate::sample::UnknownCause::Starved);
+                let what = |what: u8| seen(number * 60, [Seen::Up, DOWN, unknown][usize::from(what)]);
+                let samples = match which {
+                    0 => vec![(None, what(first))],
+                    1 => vec![(V4, what(first))],
+                    2 => vec![(V6, what(first))],
+                    _ => vec![(V4, what(first)), (V6, what(second))],
+                };
+                for one in families.take(&samples) {
+                    for change in one.changes {
+                        match change {
+                            Change::Opened(outage) => {
+                                proptest::prop_assert!(open.insert(one.family, outage.start).is_none());
+                            }
+                            Change::Closed(outage) => {
+                                proptest::prop_assert_eq!(open.remove(&one.family), Some(outage.start));
+                            }
+                            Change::Unknown(..) => {}
+                        }
+                    }
+                    proptest::prop_assert_eq!(one.outage.is_some(), open.contains_key(&one.family));
+                }
+            }
+        }
+    }
 }
