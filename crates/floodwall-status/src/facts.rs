@@ -7,6 +7,8 @@ use floodwall_outage::{
 };
 use jiff::tz::TimeZone;
 
+use crate::text::Language;
+
 /// A text in both languages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wording {
@@ -64,6 +66,8 @@ pub enum ServiceState {
 pub struct Service {
     /// Its name.
     pub name: String,
+    /// The same in Spanish, where it has one.
+    pub name_es: Option<String>,
     /// From where it is seen.
     pub vantage: String,
     /// What is said of it.
@@ -118,6 +122,7 @@ impl Service {
             states.iter().any(|(family, state)| *family == Some(Family::V6) && *state == State::Down);
         Self {
             name: target.name.to_string(),
+            name_es: None,
             vantage: target.vantage.to_string(),
             state: match state {
                 State::Up if half_down => ServiceState::UpOverIpv4,
@@ -131,6 +136,11 @@ impl Service {
             outages_ipv6: others.into_iter().filter(|row| row.family == Some(Family::V6)).collect(),
             unknown,
         }
+    }
+
+    /// Its name in a language.
+    pub(crate) fn name_in(&self, language: Language) -> &str {
+        language.of(&self.name, self.name_es.as_deref().unwrap_or(&self.name))
     }
 
     /// The outage that is open.

@@ -4,7 +4,7 @@ use askama::Template;
 use floodwall_outage::OutageRecord;
 
 use crate::StatusError;
-use crate::facts::Facts;
+use crate::facts::{Facts, Service};
 use crate::text::{Language, rfc_3339};
 
 /// Entries of a feed.
@@ -32,12 +32,17 @@ struct Entry {
 
 pub(crate) fn feed(facts: &Facts, url: &str, language: Language) -> Result<String, StatusError> {
     let all = facts.sites.iter().flat_map(|site| {
-        site.services.iter().flat_map(move |service| service.outages.iter().map(move |row| (&site.name, row)))
+        site.services
+            .iter()
+            .flat_map(move |service| service.outages.iter().map(move |row| (&site.name, service, row)))
     });
     let mut all: Vec<_> = all.collect();
-    all.sort_by_key(|(_, row)| std::cmp::Reverse(row.outage.start.latest_unix_micros));
-    let entries: Vec<_> =
-        all.into_iter().take(ENTRIES_MAX).map(|(site, row)| entry(facts, site, row, url, language)).collect();
+    all.sort_by_key(|(_, _, row)| std::cmp::Reverse(row.outage.start.latest_unix_micros));
+    let entries: Vec<_> = all
+        .into_iter()
+        .take(ENTRIES_MAX)
+        .map(|(site, service, row)| entry(facts, (site, service), row, url, language))
+        .collect();
     let newest = entries.iter().map(|entry| entry.updated.clone()).max();
     let feed = Feed {
         language: language.of("en", "es"),
@@ -51,12 +56,12 @@ pub(crate) fn feed(facts: &Facts, url: &str, language: Language) -> Result<Strin
     Ok(feed.render()?)
 }
 
-fn entry(facts: &Facts, site: &str, row: &OutageRecord, url: &str, language: Language) -> Entry {
+fn entry(facts: &Facts, whose: (&str, &Service), row: &OutageRecord, url: &str, language: Language) -> Entry {
     let outage = &row.outage;
     let start = language.moment(outage.start.middle_unix_micros(), &facts.zone);
     let why = outage.cause().map_or(String::new(), |cause| format!(": {}", language.cause(cause)));
     let length = language.length(row, facts.made_unix_micros);
-    let target = &row.target;
+    let (site, target) = (whose.0, whose.1.name_in(language));
     let (title, text) = match (&outage.end, language) {
         (None, Language::English) => (format!("{site}: {target} is down"), format!("Since {start}{why}.")),
         (None, Language::Spanish) => {

@@ -63,16 +63,28 @@ fn touching(service: &Service, now: i64, start: i64, end: i64) -> u32 {
     u32::try_from(touches.count()).unwrap_or(u32::MAX)
 }
 
-/// The last [`DAYS`] days, today first.
-pub(crate) fn days(service: &Service, facts: &Facts) -> Vec<Day> {
+/// The last [`DAYS`] days with the moments in which they begin and end, today first.
+pub(crate) fn bounds(facts: &Facts) -> Vec<(Date, i64, i64)> {
     let today = today(facts);
-    let day = |back: u16| {
-        let date = today.checked_sub(i64::from(back).days()).ok()?;
-        let (start, end) = (midnight(date, &facts.zone), midnight(date.tomorrow().ok()?, &facts.zone));
-        let outages = touching(service, facts.made_unix_micros, start, end);
-        Some(Day { date, outages, figures: within(service, facts, start, end) })
+    let mut end = today.tomorrow().map_or(facts.made_unix_micros, |tomorrow| midnight(tomorrow, &facts.zone));
+    let mut bounds = Vec::with_capacity(usize::from(DAYS));
+    for back in 0..DAYS {
+        let Ok(date) = today.checked_sub(i64::from(back).days()) else { break };
+        let start = midnight(date, &facts.zone);
+        bounds.push((date, start, end));
+        end = start;
+    }
+    bounds
+}
+
+/// The days of a service, within the [`bounds`] of the page.
+pub(crate) fn days(service: &Service, facts: &Facts, bounds: &[(Date, i64, i64)]) -> Vec<Day> {
+    let day = |(date, start, end): &(Date, i64, i64)| Day {
+        date: *date,
+        outages: touching(service, facts.made_unix_micros, *start, *end),
+        figures: within(service, facts, *start, *end),
     };
-    (0..DAYS).filter_map(day).collect()
+    bounds.iter().map(day).collect()
 }
 
 /// This month and the two before it, as far as they were watched; the newest first.

@@ -1,20 +1,22 @@
 //! The page as JSON.
 
 use floodwall_outage::{ACCOUNTING_METHOD, Availability, Edge, OutageRecord, family_name};
+use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use crate::facts::{Facts, IncidentKind, Service, ServiceState, Site};
-use crate::figures::{Day, all_days, days, months};
+use crate::figures::{Day, all_days, bounds, days, months};
 use crate::text::rfc_3339;
 
 pub(crate) fn document(facts: &Facts) -> String {
     let good_for = i64::try_from(facts.good_for.as_micros()).unwrap_or(i64::MAX);
+    let bounds = bounds(facts);
     let document = json!({
         "title": facts.title.english,
         "made_at": rfc_3339(facts.made_unix_micros),
         "stale_after": rfc_3339(facts.made_unix_micros.saturating_add(good_for)),
         "accounting_method": ACCOUNTING_METHOD,
-        "sites": facts.sites.iter().map(|site| site_json(site, facts)).collect::<Vec<_>>(),
+        "sites": facts.sites.iter().map(|site| site_json(site, facts, &bounds)).collect::<Vec<_>>(),
         "incidents": facts.incidents.iter().map(|incident| json!({
             "site": incident.site,
             "kind": match incident.kind {
@@ -39,20 +41,20 @@ fn state_name(state: ServiceState) -> &'static str {
     }
 }
 
-fn site_json(site: &Site, facts: &Facts) -> Value {
+fn site_json(site: &Site, facts: &Facts, bounds: &[(Date, i64, i64)]) -> Value {
     json!({
         "name": site.name,
         "state": state_name(site.state()),
-        "services": site.services.iter().map(|service| service_json(service, facts)).collect::<Vec<_>>(),
+        "services": site.services.iter().map(|service| service_json(service, facts, bounds)).collect::<Vec<_>>(),
     })
 }
 
-fn service_json(service: &Service, facts: &Facts) -> Value {
+fn service_json(service: &Service, facts: &Facts, bounds: &[(Date, i64, i64)]) -> Value {
     // Of thousands of services, every day would be megabytes that say nothing.
     let says_something = |day: &&Day| {
         day.outages > 0 || day.figures.is_some_and(|figures| figures.unknown_micros >= 1_000_000)
     };
-    let days = days(service, facts);
+    let days = days(service, facts, bounds);
     let days = days.iter().filter(says_something).map(|day| {
         json!({ "day": day.date.to_string(), "outages": day.outages, "figures": day.figures.map(figures_json) })
     });

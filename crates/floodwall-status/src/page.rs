@@ -5,7 +5,7 @@ use floodwall_outage::{Availability, OutageRecord, Span};
 
 use crate::StatusError;
 use crate::facts::{Facts, Incident, Service, ServiceState, Site};
-use crate::figures::{DAYS, Day, all_days, days, months};
+use crate::figures::{DAYS, Day, all_days, bounds, days, months};
 use crate::text::{Language, per_cent, rfc_3339, span};
 
 /// Bytes of a page. Where everything that there is takes more, the page holds less of it, and says so.
@@ -264,7 +264,7 @@ fn site_view(facts: &Facts, l: Language, site: &Site, number: usize, left: &mut 
         state: site_state(site, l),
         services: services().map(|service| service_view(facts, l, service)).collect(),
         months: figures,
-        columns: services().map(|service| shortened(&service.name)).collect(),
+        columns: services().map(|service| shortened(service.name_in(l))).collect(),
         days,
     };
     left.day_rows -= view.days.len();
@@ -304,7 +304,7 @@ fn service_view(facts: &Facts, l: Language, service: &Service) -> ServiceView {
         _ => String::new(),
     };
     let state = StateView { shape: shape(service.state), words: l.state(service.state).to_owned() };
-    ServiceView { name: shortened(&service.name), state, more }
+    ServiceView { name: shortened(service.name_in(l)), state, more }
 }
 
 fn month_row(l: Language, service: &Service, month: String, figures: Availability) -> MonthRow {
@@ -322,7 +322,7 @@ fn month_row(l: Language, service: &Service, month: String, figures: Availabilit
     let time = |micros: u64| if micros < 500_000 { l.of("none", "nada").to_owned() } else { span(micros) };
     MonthRow {
         month,
-        service: shortened(&service.name),
+        service: shortened(service.name_in(l)),
         available,
         down: time(figures.down_micros),
         unknown: time(figures.unknown_micros),
@@ -360,7 +360,8 @@ fn day_words(l: Language, day: &Day) -> String {
 
 /// Today first; days that say the same of every service are one row.
 fn day_rows(facts: &Facts, l: Language, services: &[&Service]) -> Vec<DayRow> {
-    let each: Vec<Vec<Day>> = services.iter().map(|service| days(service, facts)).collect();
+    let bounds = bounds(facts);
+    let each: Vec<Vec<Day>> = services.iter().map(|service| days(service, facts, &bounds)).collect();
     let mut rows: Vec<(jiff::civil::Date, jiff::civil::Date, Vec<String>)> = Vec::new();
     for place in 0..usize::from(DAYS) {
         let of_day: Vec<_> = each.iter().filter_map(|days| days.get(place)).collect();
@@ -387,7 +388,7 @@ fn day_rows(facts: &Facts, l: Language, services: &[&Service]) -> Vec<DayRow> {
 }
 
 /// Every outage of the last days, newest first, and whether it was over IPv6 only.
-fn outages(facts: &Facts) -> Vec<(&Site, &OutageRecord, bool)> {
+fn outages(facts: &Facts) -> Vec<(&Site, &Service, &OutageRecord, bool)> {
     let window = i64::from(DAYS).saturating_mul(86_400_000_000);
     let span = Span {
         start_unix_micros: facts.made_unix_micros.saturating_sub(window),
@@ -399,16 +400,16 @@ fn outages(facts: &Facts) -> Vec<(&Site, &OutageRecord, bool)> {
     let mut all = Vec::new();
     for site in &facts.sites {
         for service in &site.services {
-            all.extend(service.outages.iter().filter(is_shown).map(|row| (site, row, false)));
-            all.extend(service.outages_ipv6.iter().filter(is_shown).map(|row| (site, row, true)));
+            all.extend(service.outages.iter().filter(is_shown).map(|row| (site, service, row, false)));
+            all.extend(service.outages_ipv6.iter().filter(is_shown).map(|row| (site, service, row, true)));
         }
     }
-    all.sort_by_key(|(_, row, _)| std::cmp::Reverse(row.outage.start.latest_unix_micros));
+    all.sort_by_key(|(_, _, row, _)| std::cmp::Reverse(row.outage.start.latest_unix_micros));
     all
 }
 
-fn outage_row(facts: &Facts, l: Language, outage: (&Site, &OutageRecord, bool)) -> OutageRow {
-    let (site, row, only_ipv6) = outage;
+fn outage_row(facts: &Facts, l: Language, outage: (&Site, &Service, &OutageRecord, bool)) -> OutageRow {
+    let (site, service, row, only_ipv6) = outage;
     let outage = &row.outage;
     let over = if only_ipv6 { l.of(" (over IPv6 only)", " (solo por IPv6)") } else { "" };
     let why = outage.cause().map_or(String::new(), |cause| l.cause(cause).to_owned());
@@ -416,7 +417,7 @@ fn outage_row(facts: &Facts, l: Language, outage: (&Site, &OutageRecord, bool)) 
     let why = letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect());
     OutageRow {
         id: row.key.to_string(),
-        what: format!("{}: {}{over}", shortened(&site.name), shortened(&row.target)),
+        what: format!("{}: {}{over}", shortened(&site.name), shortened(service.name_in(l))),
         from: moment(facts, l, outage.start.middle_unix_micros()),
         to: outage.end.map(|end| moment(facts, l, end.middle_unix_micros())),
         length: l.length(row, facts.made_unix_micros),

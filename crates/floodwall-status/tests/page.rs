@@ -91,7 +91,11 @@ fn facts() -> Facts {
     let home = target("Home page", vec![(Family::V4, State::Up, None), (Family::V6, State::Up, None)]);
     let look_up = target("Polling place look-up", vec![(Family::V4, State::Down, Some(open))]);
     let unknown = target("Results", vec![(Family::V4, State::Unknown(UnknownCause::EgressGone), None)]);
-    let service = |status: &TargetStatus| Service::new(status, &record(), NOW);
+    let service = |status: &TargetStatus| {
+        let spanish = [("Home page", "Página principal"), ("Polling place look-up", "Dónde votar")];
+        let name_es = spanish.iter().find(|(name, _)| *name == &*status.name).map(|(_, es)| (*es).to_owned());
+        Service { name_es, ..Service::new(status, &record(), NOW) }
+    };
     Facts {
         made_unix_micros: NOW,
         good_for: Duration::from_secs(300),
@@ -208,14 +212,14 @@ fn a_service_is_what_visitors_meet() {
 /// As much as fits, each day another, names that are long and mean no good.
 fn crowded() -> Facts {
     let evil = "\"'><script>alert(1)</script>{{7*7}} &amp; ".repeat(2);
-    let mut record = WatchRecord::default();
     let mut sites = Vec::new();
     for site in 0..23 {
         let mut services = Vec::new();
         for service in 0..14 {
             let name = format!("{site}-{service} {evil}");
+            let mut record = WatchRecord::default();
             record.watched.push(watched(&name, 100 * DAY));
-            for day in 0..90 {
+            for day in 0..40 {
                 let (from, long) = (day * DAY + 3600 * 1_000_000, (day % 50 + service + 2) * MINUTE);
                 record.outages.push(outage(
                     &name,
@@ -225,14 +229,11 @@ fn crowded() -> Facts {
                     Cause::StatusServerError,
                 ));
             }
-            services.push(target(&name, vec![(Family::V4, State::Up, None)]));
+            services.push(Service::new(&target(&name, vec![(Family::V4, State::Up, None)]), &record, NOW));
         }
         sites.push((format!("site{site}.example.gov {evil}"), services));
     }
-    let sites = sites.into_iter().map(|(name, services)| Site {
-        name,
-        services: services.iter().map(|status| Service::new(status, &record, NOW)).collect(),
-    });
+    let sites = sites.into_iter().map(|(name, services)| Site { name, services });
     Facts { sites: sites.collect(), ..facts() }
 }
 

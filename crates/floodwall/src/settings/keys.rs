@@ -266,6 +266,8 @@ settings! {
 
     /// What it is called in records, metrics and on the status page: a service as people know it. No two of one name.
     WATCH_NAME: Words = WATCH.name, Required, "\"look up my polling place\"", Words;
+    /// The same in Spanish, for the status page.
+    WATCH_NAME_ES: Words = WATCH.name_es, InWords("`name`"), "\"dónde votar\"", Words;
     /// What is probed. Over HTTP redirects are followed, and the answer must be 2xx.
     WATCH_URL: ProbeUrl = WATCH.url, Required, "\"https://www.sos.example.gov/\"", ProbeUrl;
     /// Texts the page must contain, of HTTP: what makes it useful to people, such as a heading. A page without one of them is an outage, though its status is 200.

@@ -27,6 +27,8 @@ const REFERENCES_MAX: usize = 8;
 pub(crate) struct Watch {
     /// Its name, unique.
     pub(crate) name: String,
+    /// The same in Spanish, for the public.
+    pub(crate) name_es: Option<String>,
     /// What is probed, and how it is judged.
     pub(crate) target: ProbeTarget,
     /// How it is judged.
@@ -173,6 +175,7 @@ impl WatchDraft {
     fn read(section: Section<'_>, log: &mut Log) -> Self {
         section.report_unknown(log);
         let name = section.get(log, &keys::WATCH_NAME);
+        let name_es = section.value(log, &keys::WATCH_NAME_ES);
         let url = section.value(log, &keys::WATCH_URL);
         let contains = section.get(log, &keys::WATCH_CONTAINS);
         let site = section.get(log, &keys::WATCH_SITE);
@@ -199,6 +202,7 @@ impl WatchDraft {
             let timeout = within(&timeout)?;
             Some(Watch {
                 name: name.as_ref()?.value.clone(),
+                name_es,
                 target: ProbeTarget {
                     check: with_texts(url?, contains.as_ref()?),
                     timeout,
@@ -321,6 +325,7 @@ impl Settings {
                     let usual = TargetSettings::default();
                     all.push(Watch {
                         name,
+                        name_es: None,
                         // From inside, names often lead inside; the operator has asked for it.
                         target: ProbeTarget { check, timeout, addresses: AddressRule::Any },
                         judged: judged(usual.interval, usual.confirm_every, usual.confirm, timeout),

@@ -1,5 +1,6 @@
 //! The status page's facts: out of the settings, the store, and what the control loop showed last.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,8 @@ struct Frame {
     sites: Vec<(String, String)>,
     /// What is watched, in the order of the settings.
     targets: Vec<TargetStatus>,
+    /// Names in Spanish, by name.
+    spanish: BTreeMap<String, String>,
 }
 
 /// Makes the page of a running server.
@@ -155,6 +158,7 @@ fn frame(settings: &Settings) -> Frame {
         zone: public.clone().next().map_or(TimeZone::UTC, |site| site.zone.0.clone()),
         sites: public.map(|site| (site.name.clone(), known_as(site))).collect(),
         targets: watches.iter().map(target).collect(),
+        spanish: watches.iter().filter_map(|own| Some((own.name.clone(), own.name_es.clone()?))).collect(),
     }
 }
 
@@ -174,12 +178,15 @@ fn facts(
     incidents: &[IncidentDocument],
     now_unix_micros: i64,
 ) -> Facts {
+    let by_target = by_target(record);
+    let nothing = WatchRecord::default();
+    let service = |target: &TargetStatus| Service {
+        name_es: frame.spanish.get(&*target.name).cloned(),
+        ..Service::new(target, by_target.get(&target.name).unwrap_or(&nothing), now_unix_micros)
+    };
     let site = |(name, known_as): &(String, String)| {
         let own = watched.iter().filter(|target| target.site.as_deref() == Some(name));
-        Site {
-            name: known_as.clone(),
-            services: own.map(|target| Service::new(target, record, now_unix_micros)).collect(),
-        }
+        Site { name: known_as.clone(), services: own.map(service).collect() }
     };
     let incident = |document: &IncidentDocument| {
         let (_, known_as) = frame.sites.iter().find(|(name, _)| *name == document.site)?;
@@ -195,6 +202,21 @@ fn facts(
         sites: frame.sites.iter().map(site).collect(),
         incidents: incidents.iter().filter_map(incident).collect(),
     }
+}
+
+/// Each target's own: a thousand targets do not go through the records of all.
+fn by_target(record: &WatchRecord) -> BTreeMap<Arc<str>, WatchRecord> {
+    let mut by_target: BTreeMap<Arc<str>, WatchRecord> = BTreeMap::new();
+    for row in &record.outages {
+        by_target.entry(row.target.clone()).or_default().outages.push(row.clone());
+    }
+    for row in &record.unknown {
+        by_target.entry(row.target.clone()).or_default().unknown.push(row.clone());
+    }
+    for row in &record.watched {
+        by_target.entry(row.target.clone()).or_default().watched.push(row.clone());
+    }
+    by_target
 }
 
 fn incident(document: &IncidentDocument, site: String) -> Option<Incident> {
