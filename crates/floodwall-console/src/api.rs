@@ -81,7 +81,7 @@ wire_counts! {
         connections_accepted, connections_open, connections_refused, connections_timed_out, tls_handshakes_failed,
         tls_handshakes_full, tls_handshakes_resumed, tls_handshakes_refused, tls_handshakes_in_progress,
         proxy_headers_malformed,
-        malformed_requests, oversized_headers, unknown_hosts, undeclared_paths, limiter_prefixes, limiter_evictions, limiter_bytes_max,
+        malformed_requests, oversized_headers, unknown_hosts, undeclared_paths, blocked_requests, limiter_prefixes, limiter_evictions, limiter_bytes_max,
         cache_entries, cache_bytes, cache_bytes_max, kept_copies, kept_bytes, kept_bytes_max, kept_written, kept_read,
         kept_dropped, kept_write_failures, kept_corrupt, access_records_dropped,
     }

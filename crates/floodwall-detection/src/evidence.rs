@@ -101,6 +101,10 @@ pub(crate) struct Evidence {
     /// What came on top comes of one or two sources that ask many times a second each. That is no
     /// crowd, whatever else is known or not: people are many.
     pub(crate) of_a_handful: bool,
+    /// How many sides of who asks could be looked at and compared with calm times, each as far as it can
+    /// be trusted: what pages bring with them, how visits go on, who was here before, where visitors come
+    /// from, what they use, what they ask for. 0 to 6.
+    pub(crate) sides_known: f64,
 }
 
 /// Fewer sources a second, estimated, are a handful where each asks so often in it.
@@ -137,8 +141,8 @@ fn trust(count: f64, half: f64) -> f64 {
 
 impl Evidence {
     pub(crate) fn of(scene: &Scene<'_>) -> Self {
-        let mut evidence =
-            Self { measures: vec![Measure::default(); GroundKind::ALL.len()], of_a_handful: false };
+        let measures = vec![Measure::default(); GroundKind::ALL.len()];
+        let mut evidence = Self { measures, of_a_handful: false, sides_known: 0.0 };
         let top = Top::of(scene);
         evidence.volume(scene, &top);
         evidence.habits(scene, &top);
@@ -189,12 +193,14 @@ impl Evidence {
             let (now, then) = (beyond.get(Figure::Assets) / more.max(1.0), calm.get(Figure::Assets) / usual);
             // Of a site without pictures, their absence says nothing.
             let says = trust(then, 0.15) * trust(more, 8.0) * top.clear;
+            self.sides_known += trust(then, 0.15) * trust(more, 8.0);
             let ratio = log_ratio(now, then, 0.1) / 2.5;
             self.set(GroundKind::AssetsPerPage, now, Some(then), ratio.min(0.5) * says);
         }
         let (now, then) = (scene.behaviour, scene.reference.behaviour);
         if !scene.behind_proxy && then.visits > 3.0 {
             let sure = trust(now.visits, 8.0);
+            self.sides_known += sure;
             let difference = now.browser_like - then.browser_like;
             self.set(GroundKind::BrowserLike, now.browser_like, Some(then.browser_like), difference * sure);
             let sure = trust(now.page_visits, 8.0) * trust(then.page_visits, 4.0);
@@ -221,6 +227,7 @@ impl Evidence {
             share(beyond, Figure::NoReferrer, Figure::ReferrerKnown),
             share(calm, Figure::NoReferrer, Figure::ReferrerKnown),
         ) {
+            self.sides_known += trust(beyond.get(Figure::ReferrerKnown), 10.0);
             let sure = trust(beyond.get(Figure::ReferrerKnown), 10.0) * top.clear;
             self.set(GroundKind::NoReferrer, now, Some(then), (now - then) * sure);
         }
@@ -265,6 +272,7 @@ impl Evidence {
             if let Some(now) = window.share(Figure::SampledKnown, Figure::Sampled, 1.0) {
                 let then = calm.share(Figure::SampledKnown, Figure::Sampled, 0.005).unwrap_or(0.5);
                 let sure = trust(window.get(Figure::Sampled), 12.0);
+                self.sides_known += sure;
                 self.set(GroundKind::Returning, now, Some(then), (now - then) * sure);
             }
         }
@@ -290,6 +298,9 @@ impl Evidence {
             }
             let real = top.clear * (top.requests / count).min(1.0);
             let (now_share, then_share) = (beyond.top_share(), then.top_share());
+            if most == GroundKind::TopAgent {
+                self.sides_known += trust(count, 25.0);
+            }
             let chance = 1.0 / count.sqrt();
             let difference = (now_share - then_share - chance).max(-1.0);
             self.set(most, now_share, Some(then_share), difference * trust(count, 25.0) * real);
@@ -307,6 +318,9 @@ impl Evidence {
             self.set(new, now_share, Some(then_share), (now_share - then_share) * trust(count, 25.0) * real);
         }
         let (beyond, calm) = (&top.beyond, &reference.row);
+        if calm.get(Figure::Requests) > 0.01 {
+            self.sides_known += trust(top.requests, 15.0);
+        }
         let sure = trust(top.requests, 15.0) * top.clear;
         let mut share = |kind, part: &[Figure], whole: Figure| {
             let of = |row: &Row| {

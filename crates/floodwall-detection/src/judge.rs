@@ -26,6 +26,10 @@ const SAID: f64 = 0.6;
 const KEPT: f64 = 0.6;
 /// The log-odds of a crowd at the most, where one or two sources make all of it.
 const HANDFUL_CROWD: f64 = -2.0;
+/// Sides of who asks that must be known for the sums to count in full where more come than usual.
+const SIDES_NEEDED: f64 = 2.0;
+/// The log-odds of an attack, and of a crowd, while nothing is known of who asks: two in five.
+const NOTHING_KNOWN: f64 = -0.4;
 /// Grounds shown at the most.
 const GROUNDS_MAX: usize = 6;
 /// Log-odds below which a ground is not shown.
@@ -66,6 +70,13 @@ impl LogOdds {
             }
         }
         let [attack, crowd, routine] = sums.map(|sum| sum / weights.temperature);
+        // The fit has seen what is known of a site that runs; of one that has just begun it would say that
+        // more requests are a crowd, for want of anything that speaks against it. By as much as is not
+        // known both are drawn to the middle; what speaks for an attack by itself stands.
+        let rises = (evidence.get(GroundKind::RequestRise).strength * 3.0).clamp(0.0, 1.0);
+        let unknown = (1.0 - evidence.sides_known / SIDES_NEEDED).max(0.0) * rises;
+        let attack = attack.max(attack + (NOTHING_KNOWN - attack) * unknown);
+        let crowd = crowd.min(crowd + (NOTHING_KNOWN - crowd) * unknown);
         // The fit knows many-sided evidence; of one source's requests alone it would make a crowd.
         let crowd = if evidence.of_a_handful { crowd.min(HANDFUL_CROWD) } else { crowd };
         Self([attack, crowd, routine])

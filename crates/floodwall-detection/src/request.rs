@@ -279,8 +279,8 @@ impl RequestReader {
 
     /// The hash of an agent, as [`Self::read`] makes it: for whoever knows already what the agent is.
     #[must_use]
-    pub fn hash_agent(&self, agent: &str) -> u64 {
-        self.hasher.hash_one(agent.as_bytes())
+    pub fn hash_agent(&self, agent: &[u8]) -> u64 {
+        self.hasher.hash_one(agent)
     }
 
     fn referrer(&self, referer: Option<&str>) -> Referrer {
@@ -295,25 +295,43 @@ impl RequestReader {
     }
 }
 
+/// What a path asks for, told by its name's ending.
 fn kind_of(path: &str, query: Option<&str>, method: MethodClass) -> ContentKind {
-    const ASSETS: [&str; 20] = [
-        "css", "js", "mjs", "map", "png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "woff",
-        "woff2", "ttf", "otf", "eot", "mp4", "webm", "wasm",
-    ];
-    const OTHER: [&str; 10] = ["xml", "txt", "rss", "atom", "pdf", "zip", "gz", "tgz", "deb", "json"];
-    let name = path.rsplit('/').next().unwrap_or("");
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    let is = |list: &[&str]| list.iter().any(|known| ending.eq_ignore_ascii_case(known));
-    if is(&ASSETS) {
-        ContentKind::Asset
-    } else if method == MethodClass::Post || path.starts_with("/api/") {
-        ContentKind::Data
-    } else if is(&OTHER) {
-        ContentKind::Other
-    } else if query.is_some_and(|query| !query.is_empty()) {
-        ContentKind::Data
-    } else {
-        ContentKind::Page
+    match kind_of_ending(path.as_bytes()) {
+        Some(ContentKind::Asset) => ContentKind::Asset,
+        _ if method == MethodClass::Post || path.starts_with("/api/") => ContentKind::Data,
+        Some(kind) => kind,
+        None if query.is_some_and(|query| !query.is_empty()) => ContentKind::Data,
+        None => ContentKind::Page,
+    }
+}
+
+/// What is known of the ending of a path's last name. Most paths have none: looked for from the end,
+/// it costs no more than the longest of those that are known.
+fn kind_of_ending(path: &[u8]) -> Option<ContentKind> {
+    const LONGEST: usize = 5;
+    let mut ending = [0_u8; LONGEST];
+    let mut free = LONGEST;
+    let mut bytes = path.iter().rev();
+    loop {
+        match *bytes.next()? {
+            b'.' => break,
+            b'/' => return None,
+            byte => {
+                free = free.checked_sub(1)?;
+                *ending.get_mut(free)? = byte.to_ascii_lowercase();
+            }
+        }
+    }
+    match ending.get(free..)? {
+        b"css" | b"js" | b"mjs" | b"map" | b"png" | b"jpg" | b"jpeg" | b"gif" | b"svg" | b"webp"
+        | b"avif" | b"ico" | b"woff" | b"woff2" | b"ttf" | b"otf" | b"eot" | b"mp4" | b"webm" | b"wasm" => {
+            Some(ContentKind::Asset)
+        }
+        b"xml" | b"txt" | b"rss" | b"atom" | b"pdf" | b"zip" | b"gz" | b"tgz" | b"deb" | b"json" => {
+            Some(ContentKind::Other)
+        }
+        _ => None,
     }
 }
 
@@ -397,6 +415,29 @@ mod tests {
         for (method, target, referer, agent, kind, agent_kind, referrer) in rows {
             let seen = reader.read(&text(method, target, referer, agent));
             assert_eq!((seen.kind, seen.agent_kind, seen.referrer), (kind, agent_kind, referrer), "{target}");
+        }
+    }
+
+    #[test]
+    fn endings_are_those_of_the_last_name() {
+        use ContentKind as C;
+        let rows = [
+            ("/a.css", Some(C::Asset)),
+            ("/a.tar.WOFF2", Some(C::Asset)),
+            ("/.js", Some(C::Asset)),
+            ("/a.pdf", Some(C::Other)),
+            ("/a.b/css", None),
+            ("/css", None),
+            ("css", None),
+            ("/a.css/", None),
+            ("/a.", None),
+            ("/a.stylesheet", None),
+            ("/a.woff2x", None),
+            ("*", None),
+            ("", None),
+        ];
+        for (path, kind) in rows {
+            assert_eq!(kind_of_ending(path.as_bytes()), kind, "{path}");
         }
     }
 

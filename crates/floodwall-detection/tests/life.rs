@@ -204,6 +204,27 @@ fn one_source_that_asks_again_and_again_is_no_crowd() {
     }
 }
 
+/// The same with many sources, as a crowd and a flood have: nobody can tell yet which it is.
+#[test]
+fn of_a_server_that_knows_no_calm_times_nothing_is_sure() {
+    for (sources, a_second) in [(30, 60), (400, 800)] {
+        let mut site = Site::new();
+        site.around = Surroundings::default();
+        site.go(40, 0, 0);
+        for _ in 0..30 {
+            (0..a_second).for_each(|_| site.flood(sources));
+            site.tick();
+        }
+        let revisions = &site.detector.open_incident().unwrap().revisions;
+        for said in revisions {
+            let likelihoods = said.likelihoods;
+            let sure = likelihoods.attack.max(likelihoods.crowd);
+            assert!(sure < 0.6 && said.verdict == TrafficVerdict::Unknown, "{sources}: {said:?}");
+            assert!(likelihoods.attack > 0.2, "{sources}: {said:?}");
+        }
+    }
+}
+
 #[test]
 fn an_origin_that_dies_is_routine() {
     let mut site = Site::new();

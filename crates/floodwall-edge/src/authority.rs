@@ -5,6 +5,9 @@
 //! have not: `:authority` may disagree with `Host`, carry user information or a port that is none,
 //! and the library takes all of it (RFC 9113 section 8.3.1).
 
+use std::rc::Rc;
+
+use floodwall_model::SiteId;
 use http::header::HOST;
 use http::request::Parts;
 use http::{Method, Version};
@@ -40,6 +43,28 @@ pub(crate) fn of(parts: &Parts) -> Option<&str> {
     match parts.uri.authority() {
         Some(authority) => Some(authority.as_str()),
         None => parts.headers.get(HOST)?.to_str().ok(),
+    }
+}
+
+/// A host that a connection asked for last, and the site that it is: whoever asks again on the same
+/// connection, which is nearly everybody, is asked nothing anew.
+#[derive(Clone, Debug)]
+pub(crate) struct AskedHost {
+    given: Box<str>,
+    https: bool,
+    /// As [`canonical`] spells it.
+    pub(crate) canonical: Rc<str>,
+    pub(crate) site: SiteId,
+}
+
+impl AskedHost {
+    pub(crate) fn new(given: &str, https: bool, canonical: Rc<str>, site: SiteId) -> Self {
+        Self { given: given.into(), https, canonical, site }
+    }
+
+    /// Whether it was asked for in these very letters.
+    pub(crate) fn is(&self, given: &str, https: bool) -> bool {
+        self.https == https && *self.given == *given
     }
 }
 

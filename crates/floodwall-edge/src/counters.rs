@@ -71,7 +71,7 @@ counters! {
     WorkerCounters => EdgeCounts {
         connections_accepted, connections_open, connections_refused, connections_timed_out,
         tls_handshakes_failed, tls_handshakes_full, tls_handshakes_resumed, tls_handshakes_refused,
-        proxy_headers_malformed, malformed_requests, oversized_headers, unknown_hosts, undeclared_paths,
+        proxy_headers_malformed, malformed_requests, oversized_headers, unknown_hosts, undeclared_paths, blocked_requests,
     }
 }
 

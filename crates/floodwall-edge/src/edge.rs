@@ -14,7 +14,7 @@ use floodwall_policy::{
 };
 use tokio::sync::watch;
 
-use crate::admission::{ClientRegister, EdgeAccounts, Gatehouse};
+use crate::admission::{ClientRegister, EdgeAccounts, Gatehouse, Orders};
 use crate::cache::{PurgeDepth, PurgeTarget, ResponseCache};
 use crate::config::EdgeConfig;
 use crate::counters::Counters;
@@ -52,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) sites: SiteTable,
     pub(crate) admission: Admission,
     pub(crate) gatehouse: Gatehouse,
+    /// What an operator ordered of addresses.
+    pub(crate) orders: Orders,
     /// How requests are read for detection.
     pub(crate) readers: Readers,
     detection_seed: u64,
@@ -245,6 +247,7 @@ fn build_shared(
     let hash_seed = (u64::from(high) << 32) | u64::from(low);
     let policy = AdmissionPolicy::new(config.sites.iter().map(|site| site.policy).collect());
     Shared {
+        orders: Orders::default(),
         sites: SiteTable::new(&config.sites),
         admission: Admission::new(PrefixLimiter::new(config.tracked_prefixes, hash_seed)),
         readers: Readers::new(&config.sites, detection_seed),

@@ -105,15 +105,15 @@ impl Default for Agents {
 }
 
 impl Agents {
-    fn kind(&self, hash: u64, agent: &str) -> AgentKind {
+    fn kind(&self, hash: u64, agent: &HeaderValue) -> AgentKind {
         let place = usize::try_from(hash).unwrap_or(usize::MAX) % AGENTS_KEPT;
-        let Some(cell) = self.0.get(place) else { return AgentKind::of(Some(agent)) };
+        let Some(cell) = self.0.get(place) else { return AgentKind::of(Some(text(agent))) };
         let (known, kind) = cell.get();
         // Keyed hashes of 64 bits: that two agents share one is too rare to matter, and to be sought.
         if known == hash && hash != 0 {
             return kind;
         }
-        let kind = AgentKind::of(Some(agent));
+        let kind = AgentKind::of(Some(text(agent)));
         cell.set((hash, kind));
         kind
     }
@@ -136,7 +136,7 @@ impl Asked<'_> {
     pub(crate) fn seen(&self, readers: &Readers, agents: &Agents) -> Option<RequestSeen> {
         let reader = readers.0.get(usize::from(self.site.0))?;
         let referer = self.headers.get(REFERER).map(text);
-        let agent = self.headers.get(USER_AGENT).map(text);
+        let agent = self.headers.get(USER_AGENT);
         let mut seen = reader.read(&RequestText {
             client: self.client,
             method: self.method,
@@ -146,10 +146,10 @@ impl Asked<'_> {
             status: 0,
         });
         if let Some(agent) = agent {
-            let hash = reader.hash_agent(agent);
+            // By its bytes: whether all of them are text is asked of what is not known yet.
+            let hash = reader.hash_agent(agent.as_bytes());
             seen.agent = Some(hash);
-            seen.agent_kind =
-                if agent.is_empty() || agent == "-" { AgentKind::Absent } else { agents.kind(hash, agent) };
+            seen.agent_kind = agents.kind(hash, agent);
         }
         if seen.referrer == Referrer::Elsewhere && referer.is_some_and(|text| names(text, self.authority)) {
             // Of `*.example.gov` no page is known by name.

@@ -103,6 +103,8 @@ counts! {
         unknown_hosts,
         /// Requests for a path that their site does not declare (404).
         undeclared_paths,
+        /// Requests from addresses that an operator blocked (403).
+        blocked_requests,
         /// Prefixes the limiter keeps track of now (a gauge).
         limiter_prefixes,
         /// Prefixes the limiter forgot early because its table was full.

@@ -51,6 +51,7 @@ mod client_groups;
 mod counts;
 mod decision;
 mod facts;
+mod figures;
 mod judged;
 
 use client_groups::ClientGroups;
@@ -90,8 +91,9 @@ pub struct Gate {
     /// places included.
     offered_by_place: [u32; Place::COUNT],
     offered_up_to: [f64; Place::COUNT],
-    /// Requests let in without being judged, since one was.
+    /// Requests let in without being judged, since one was; and when that was.
     unjudged: u8,
+    judged: Timestamp,
     counts: GateCounts,
 }
 
@@ -114,6 +116,7 @@ impl Gate {
             offered_by_place: [0; Place::COUNT],
             offered_up_to: [0.0; Place::COUNT],
             unjudged: 0,
+            judged: now,
             counts: GateCounts::default(),
             settings,
         }
@@ -121,19 +124,20 @@ impl Gate {
 
     /// Lets a request in without judging it: while nothing is asked of anybody, nobody waits and there is
     /// room for whoever asks, so that [`Self::offer`] would let it in whatever it carries. One in eight is
-    /// not let in this way, so that the gate goes on learning what is usual; offer it, as all others that
-    /// are not.
+    /// not let in this way, though of thousands a second no more than 250, so that the gate goes on
+    /// learning what is usual; offer it, as all others that are not.
     ///
     /// From half of the origin's budget on it is charged to `charge_to`, where that is given: it may get
     /// tight soon, and then what each source asked for has to be known. Below, a few nanoseconds, and no
     /// memory of sources is read.
     pub fn admit_calmly(&mut self, charge_to: Option<IpAddr>, now: Timestamp) -> bool {
         let calm = self.has_room(SUSPECTS_FROM) && self.ladder.rung() == Rung::Open && self.queue.is_empty();
-        if !calm || self.unjudged >= UNJUDGED_MAX {
-            self.unjudged = 0;
+        let is_due = self.unjudged >= UNJUDGED_MAX && now.since(self.judged) >= JUDGED_EVERY;
+        if !calm || is_due {
+            (self.unjudged, self.judged) = (0, now);
             return false;
         }
-        self.unjudged += 1;
+        self.unjudged = self.unjudged.saturating_add(1);
         let fills_up = self.budget.in_flight().saturating_mul(2) >= self.budget.limit();
         if let Some(client) = charge_to.filter(|_| fills_up) {
             let _not_asked_for = self.charge(client, None, now);
@@ -159,7 +163,7 @@ impl Gate {
             return Decision::Admit;
         }
         let capacity = self.budget.capacity_per_second();
-        let is_felt = self.queue.backlog(capacity) > self.settings.wait_max / 2;
+        let is_felt = self.queue.backlog(capacity) > self.felt_wait();
         self.second.pressed += f64::from(u8::from(is_felt && !judged.is_no_reason_to_climb(facts)));
         self.end_second_if_overfull(now);
         let may_displace = self.displaced.len() < DISPLACED_MAX;
@@ -225,6 +229,15 @@ impl Gate {
         (std::mem::replace(&mut self.rung_told, rung) != rung).then_some(rung)
     }
 
+    /// From what wait on the next rung is climbed to. What nobody sees is asked for as soon as somebody
+    /// could notice the wait, so that it need not become a long one; what people see, when it is long.
+    fn felt_wait(&self) -> Duration {
+        match self.rung() {
+            Rung::Open | Rung::Collapse => self.settings.wait_max / 10,
+            Rung::Redirect | Rung::Choice | Rung::WaitingRoom => self.settings.wait_max / 2,
+        }
+    }
+
     fn end_second(&mut self, now: Timestamp) {
         let seconds = now.since(self.second_started).as_secs_f64().clamp(0.05, 60.0);
         self.second_started = now;
@@ -261,69 +274,6 @@ impl Gate {
         if self.second.pressed > 0.0 && Ladder::wanted_at(self.rung(), &self.second) > overfull {
             self.end_second(now);
         }
-    }
-
-    /// How far over its share a client is, by itself or with its network; nothing is charged for asking.
-    #[must_use]
-    pub fn standing_of(&self, client: IpAddr, now: Timestamp) -> Charge {
-        let source = self.settings.source;
-        let network = source.times(self.settings.network_visitors);
-        let of = |prefix: Prefix, share| {
-            let key = SourceKey::Prefix(prefix.client_key(), prefix.length_bits());
-            self.ledger.standing(key, share, now).unwrap_or(Charge { excess: Excess(0), recovers_s: 0.0 })
-        };
-        worse(of(Prefix::of_client(client), source), of(Prefix::of_network(client), network))
-    }
-
-    /// The rung the gate stands on.
-    #[must_use]
-    pub fn rung(&self) -> Rung {
-        self.ladder.rung()
-    }
-
-    /// How many times what the origin can answer was asked for in the last second, by whom it may be
-    /// asked for: how hard a proof of work should be ([`crate::Difficulty::by_load`]).
-    #[must_use]
-    pub fn load(&self) -> f64 {
-        self.last_second.offered / self.last_second.capacity.max(0.1)
-    }
-
-    /// How many visitors a second the waiting room may let in.
-    #[must_use]
-    pub fn let_in_per_second(&self) -> f64 {
-        let capacity = self.budget.capacity_per_second();
-        if self.rung() < Rung::Choice {
-            return capacity;
-        }
-        let spare = capacity * 0.9 - self.last_second.offered_with_proof;
-        spare.max(capacity * WAITING_ROOM_MIN) / REQUESTS_PER_VISIT
-    }
-
-    /// What was decided since the start.
-    #[must_use]
-    pub fn counts(&self) -> GateCounts {
-        GateCounts { forgotten: self.ledger.evictions(), ..self.counts }
-    }
-
-    /// The origin's budget, for its gauges.
-    #[must_use]
-    pub fn budget(&self) -> &OriginBudget {
-        &self.budget
-    }
-
-    /// How many wait.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.queue.len()
-    }
-
-    /// Bytes of memory the gate takes at most, those who wait included.
-    #[must_use]
-    pub fn memory_bytes_max(&self) -> u64 {
-        // Two ordered maps: an entry and its part of a node, half full at worst.
-        const BYTES_PER_WAITING: u64 = 128;
-        let waiting = u64::try_from(self.settings.waiting_max).unwrap_or(u64::MAX);
-        size_of::<Self>() as u64 + self.ledger.memory_bytes_max() + waiting.saturating_mul(BYTES_PER_WAITING)
     }
 
     /// Charges the request to its sources and finds its place.
@@ -469,6 +419,9 @@ impl Gate {
 
 /// Of eight requests in calm times one is judged.
 const UNJUDGED_MAX: u8 = 7;
+/// Where that would be more than a few hundred a second, how long after one is judged the next is: to judge
+/// takes as long as a third of all else that is done for a request.
+const JUDGED_EVERY: Duration = Duration::from_millis(4);
 
 /// Who has proven nothing and asks for no more than his share.
 const UNKNOWN: Place = Place::new(2);

@@ -91,7 +91,8 @@ pub struct LadderFacts {
     pub offered_with_cookie: f64,
     /// Of these, with a token of work or waiting, and within their source's share.
     pub offered_with_proof: f64,
-    /// Requests that came when half of the longest wait was before them, or more.
+    /// Requests that came when a wait was before them that people feel: a tenth of the longest where the
+    /// next rung is one that nobody sees, half of it where people see it.
     pub pressed: f64,
 }
 
@@ -129,6 +130,9 @@ impl Ladder {
     pub const HOLD_S_MAX: u32 = 480;
     /// The share of the capacity that must suffice a rung lower.
     pub const CALM: f64 = 0.7;
+    /// How many times the capacity must be wanted for the rung that only has the cache work harder to be
+    /// passed over.
+    pub const BEYOND_COLLAPSE: f64 = 1.5;
     /// A rung higher within this time of stepping down doubles the hold.
     pub const AGAIN: Duration = Duration::from_secs(300);
 
@@ -155,8 +159,8 @@ impl Ladder {
         let before = self.rung;
         if self.short_s >= self.patience_s() {
             self.rung = self.rung.up();
-            if self.rung == Rung::Collapse && wanted > 2.0 * facts.capacity {
-                // What asks for twice of all there is will not be collapsed away.
+            if self.rung == Rung::Collapse && wanted > Self::BEYOND_COLLAPSE * facts.capacity {
+                // What asks for so much more than there is will not be collapsed away.
                 self.rung = Rung::Redirect;
             }
         } else if self.calm_s >= self.hold_s {

@@ -48,6 +48,7 @@
 //! | [`WaitingRoom`] | whose turn it is |
 //! | [`KnownClients`], [`never_challenged()`] | who and what goes first, or is let be |
 //! | [`PrefixMap`], [`published_ranges()`], [`CrawlerChecks`], [`ProbeClaims`] | whom the operator always lets in |
+//! | [`OrderBook`] | whom an operator blocked or let in while the server runs |
 //! | [`SignatureWatch`] | what a flood has in common that people have not |
 //! | [`ReferenceKey`] | what the reference on an answer says to whoever has the secret |
 //!
@@ -143,6 +144,7 @@ mod known_good;
 mod ladder;
 mod learned_queries;
 mod never_challenged;
+mod orders;
 mod origin_budget;
 mod origin_health;
 mod prefix_limiter;
@@ -175,6 +177,7 @@ pub use known_good::{
 pub use ladder::{Ladder, LadderFacts, Rung};
 pub use learned_queries::LearnedQueries;
 pub use never_challenged::never_challenged;
+pub use orders::{Order, OrderBook, OrderEffect, OrderFault};
 pub use origin_budget::{BudgetSettings, BudgetSettingsError, OriginBudget, Outcome, WorkKind};
 pub use origin_health::{CircuitSettings, CircuitSettingsError, OriginCircuit, OriginFailure, Permit};
 pub use prefix_limiter::{Meter, PrefixLimiter};

@@ -33,6 +33,7 @@ use tokio::sync::Semaphore;
 use crate::client_files::ClientFiles;
 use crate::explain::{AddressFacts, Explanation, Subject, explain_reference, signature_sentences};
 use crate::incident::{IncidentArchive, Incidents};
+use crate::orders::{self, Effect, OperatorOrders, OrderRequest, Ordered};
 use crate::outage::OutageList;
 use crate::purge::{self, Purged};
 use crate::status::{self, StatusMaker};
@@ -68,6 +69,7 @@ pub(crate) struct AdminDesk {
     pub(crate) clients: Arc<ClientFiles>,
     pub(crate) incidents: Option<IncidentArchive>,
     pub(crate) status: Option<StatusMaker>,
+    pub(crate) orders: Arc<OperatorOrders>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -85,11 +87,14 @@ impl AdminDesk {
             (&Method::GET, "/status") => self.status().await,
             (&Method::GET, "/explain") => self.explain(request.uri()).and_then(|answer| json(&answer)),
             (&Method::POST, "/purge") => self.purge(request.headers()).and_then(|done| json(&done)),
+            (&Method::GET, "/orders") => json(&self.orders.list(self.clock.now())),
+            (&Method::POST, "/orders") => self.order(request.headers()).await.and_then(|done| json(&done)),
+            (_, "/orders") => Err(Fault(StatusCode::METHOD_NOT_ALLOWED, "GET or POST it".to_owned())),
             (_, "/purge") => Err(Fault(StatusCode::METHOD_NOT_ALLOWED, "POST it".to_owned())),
             (_, "/explain") => Err(Fault(StatusCode::METHOD_NOT_ALLOWED, "GET it".to_owned())),
             _ => Err(Fault(
                 StatusCode::NOT_FOUND,
-                "there are GET /explain?subject=ID|ADDRESS|RULE, /incidents?max=N, /incidents/ID, /outages?max=N and /status, and POST /purge"
+                "there are GET /explain?subject=ID|ADDRESS|RULE, /incidents?max=N, /incidents/ID, /outages?max=N, /status and /orders, and POST /purge and /orders"
                     .to_owned(),
             )),
         };
@@ -114,6 +119,18 @@ impl AdminDesk {
         let addresses = self.account.purge(&purge::target_of(target).map_err(fault)?, depth);
         tracing::info!(target, removed, addresses, "an operator purged kept answers");
         Ok(Purged { target: target.to_owned(), removed, addresses })
+    }
+
+    /// Given or taken back on a thread where it may wait for the disk.
+    async fn order(&self, fields: &HeaderMap) -> Result<Ordered, Fault> {
+        let fault = |message: String| Fault(StatusCode::BAD_REQUEST, message);
+        let text = fields.get(orders::FIELD).and_then(|text| text.to_str().ok());
+        let text = text.ok_or_else(|| fault(format!("the field `{}` is missing", orders::FIELD)))?;
+        let request: OrderRequest = serde_json::from_str(text).map_err(|error| fault(error.to_string()))?;
+        let (orders, now) = (self.orders.clone(), self.clock.now());
+        let done = tokio::task::spawn_blocking(move || orders.carry_out(&request, now)).await;
+        let done = done.map_err(|error| Fault(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        done.map_err(|error| fault(error.to_string()))
     }
 
     /// The store is asked on a thread where it may block.
@@ -192,6 +209,12 @@ impl AdminDesk {
     fn explain_address(&self, address: IpAddr) -> Explanation {
         let mut facts = self.account.address(address);
         if let Some(facts) = &mut facts {
+            let ordered = self.orders.of(address, self.clock.now());
+            match ordered.as_ref().map(|order| (order.effect, order.words())) {
+                Some((Effect::Block, words)) => facts.blocked = Some(words),
+                Some((Effect::Allow, words)) => facts.allowed = Some(words),
+                None => {}
+            }
             facts.allowed = facts.allowed.take().or_else(|| self.clients.why_crawler(address));
             facts.system = self.clients.autonomous_system(address);
         }

@@ -9,10 +9,11 @@ use clap::{Args, Parser, Subcommand};
 
 use floodwall_edge::EdgeError;
 
+use crate::orders::Effect;
 use crate::settings::{Faults, Settings, TextForm};
 use crate::{
-    check, demo, doctor, drill, evidence, explain, incident, limits, logging, outage, probe_credential,
-    purge, replay, serve, status, watch,
+    check, demo, doctor, drill, evidence, explain, incident, limits, logging, orders, outage,
+    probe_credential, purge, replay, serve, status, watch,
 };
 
 /// The answer is no, or something failed.
@@ -133,6 +134,28 @@ Examples:
 Raising `generation` of the site revokes it, together with all that visitors were given.
 Exit status: 0 made, 1 the secret cannot be read, 2 usage or configuration.")]
     Probe(probe_credential::ProbeArguments),
+    /// Block addresses at the running server, for a time
+    #[command(after_help = "\
+Examples:
+  floodwall block 192.0.2.7 --for 2h --why 'fetches the results file in a loop'
+  floodwall block 2001:db8:7::/48 198.51.100.0/24 --config /etc/floodwall/floodwall.toml
+  floodwall block --lift 192.0.2.7
+  floodwall block --list
+
+Many people can share one address. A flood is met by the gates without this; it is for what an
+operator knows better. What another order allows is let in all the same.
+Exit status: 0 done, 1 the server does not run or refused, 2 usage or configuration.")]
+    Block(orders::OrderArguments),
+    /// Let addresses in before everybody at the running server, for a time, and never ask anything of them
+    #[command(after_help = "\
+Examples:
+  floodwall allow 198.51.100.12 --for 24h --why 'county clerk on a hotel network'
+  floodwall allow --lift 198.51.100.12
+  floodwall allow --list
+
+For always, write site.admission.allow in the settings.
+Exit status: 0 done, 1 the server does not run or refused, 2 usage or configuration.")]
+    Allow(orders::OrderArguments),
     /// Have the running server ask anew for what it keeps, or forget it
     #[command(after_help = "\
 Examples:
@@ -267,6 +290,8 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
         Command::Doctor(arguments) => doctor::run(arguments.json, &mut out).into(),
         Command::Explain(arguments) => explain::run(&arguments, &mut out, &mut err).into(),
         Command::Limits(arguments) => limits::run(&arguments, &mut out).into(),
+        Command::Block(arguments) => orders::run(Effect::Block, &arguments, &mut out, &mut err).into(),
+        Command::Allow(arguments) => orders::run(Effect::Allow, &arguments, &mut out, &mut err).into(),
         Command::Purge(arguments) => purge::run(&arguments, &mut out, &mut err).into(),
         Command::Incident(arguments) => incident::run(&arguments, &mut out, &mut err).into(),
         Command::Outage(arguments) => outage::run(&arguments, &mut out, &mut err).into(),

@@ -1,13 +1,22 @@
 //! What the running edge says of addresses and rules, put into the terms of `floodwall explain`.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use floodwall_edge::{EdgeAccounts, PurgeDepth, PurgeTarget};
 use floodwall_model::Prefix;
-use floodwall_policy::SignatureRecord;
+use floodwall_policy::{OrderBook, SignatureRecord};
 
 use crate::admin_socket::EdgeAccount;
 use crate::explain::{AddressFacts, SiteStanding};
+use crate::orders::OrderTaker;
+
+/// What operators order is carried out by the workers.
+impl OrderTaker for RunningEdge {
+    fn put(&self, book: Arc<OrderBook>) {
+        self.0.put_orders(book);
+    }
+}
 
 /// The account of a running edge.
 pub(crate) struct RunningEdge(pub(crate) EdgeAccounts);

@@ -21,6 +21,7 @@ mod history;
 mod incident;
 mod limits;
 mod logging;
+mod orders;
 mod outage;
 mod probe_credential;
 mod purge;

@@ -34,6 +34,7 @@ use crate::edge_account::RunningEdge;
 use crate::edge_config::edge_config;
 use crate::evidence::EvidenceRecorder;
 use crate::incident::{IncidentArchive, close_left_open};
+use crate::orders::OperatorOrders;
 use crate::service_manager::ServiceManager;
 use crate::settings::{Settings, VerifyCrawlers};
 use crate::state_secret::{self, SecretError};
@@ -133,10 +134,7 @@ fn explain_admin(error: &io::Error) -> String {
 pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result<Ended, ServeError> {
     raise_open_file_limit();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let access_log = match &settings.server.access_log {
-        Some(log) => Some(Arc::new(AccessLog::start(log)?)),
-        None => None,
-    };
+    let access_log = settings.server.access_log.as_ref().map(AccessLog::start).transpose()?.map(Arc::new);
     let sink = access_log.clone().map(|log| log as Arc<dyn AccessSink>);
     let bound = BoundEdge::bind(edge_config(settings), clock.clone(), sink)?;
     let runtime =
@@ -160,13 +158,16 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         let status = status::start(settings, store.clone(), incidents.clone(), snapshots.subscribe());
         let detection = detection(settings)?;
         let (outages, watch) = watching::start(watch, settings, &clock);
+        let account = Arc::new(RunningEdge(edge.accounts()));
+        let orders = OperatorOrders::start(state, account.clone(), clock.now());
         let desk = AdminDesk {
             key: ReferenceKey::new(&secret),
             sites: settings.sites.iter().map(|site| site.name.clone()).collect(),
-            account: Arc::new(RunningEdge(edge.accounts())),
+            account,
             clients: client_files.clone(),
             incidents: Some(incidents.clone()),
             status: Some(status),
+            orders: orders.clone(),
             clock: clock.clone(),
         };
         let addresses = Addresses { edge: edge.addresses().clone(), admin: admin_address };
@@ -183,6 +184,7 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
             processor: ProcessorUse::start(clock.now()),
             baselines: state.join(baselines_file::FILE),
             incidents,
+            orders,
             edge,
             store,
             access_log,

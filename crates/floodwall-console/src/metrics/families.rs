@@ -217,6 +217,12 @@ const EDGE: &[Declared<EdgeCounts, u64>] = &[
         Kind::Counter,
         |c| c.undeclared_paths,
     ),
+    (
+        "floodwall_blocked_requests",
+        "Requests from addresses that an operator blocked (403)",
+        Kind::Counter,
+        |c| c.blocked_requests,
+    ),
     ("floodwall_limiter_prefixes", "Prefixes the limiter tracks now", Kind::Gauge, |c| c.limiter_prefixes),
     ("floodwall_limiter_evictions", "Prefixes forgotten early: the table was full", Kind::Counter, |c| {
         c.limiter_evictions
@@ -350,6 +356,7 @@ mod tests {
             oversized_headers: 12,
             unknown_hosts: 13,
             undeclared_paths: 29,
+            blocked_requests: 31,
             limiter_prefixes: 14,
             limiter_evictions: 15,
             limiter_bytes_max: 16,

@@ -43,6 +43,9 @@ const EDGE: &[Wording<EdgeCounts>] = &[
     ("undeclared_paths", "Requests for undeclared paths (answered 404)", |c| {
         format::count(c.undeclared_paths)
     }),
+    ("blocked_requests", "Requests from blocked addresses (answered 403)", |c| {
+        format::count(c.blocked_requests)
+    }),
 ];
 
 const MEMORY: &[Wording<EdgeCounts>] = &[

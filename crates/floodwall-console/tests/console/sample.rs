@@ -238,6 +238,7 @@ pub(crate) fn snapshot() -> Snapshot {
             oversized_headers: 2,
             unknown_hosts: 4_321,
             undeclared_paths: 17,
+            blocked_requests: 3,
             limiter_prefixes: 10_000,
             limiter_evictions: 0,
             limiter_bytes_max: 16 << 20,

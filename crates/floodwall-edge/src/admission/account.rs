@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floodwall_model::{Prefix, SiteId};
-use floodwall_policy::{Rung, SignatureRecord};
+use floodwall_policy::{OrderBook, Rung, SignatureRecord};
 
 use crate::edge::Shared;
 
@@ -75,6 +75,11 @@ impl EdgeAccounts {
                 }
             })
             .collect()
+    }
+
+    /// From now on these orders hold, for every request that comes.
+    pub fn put_orders(&self, book: Arc<OrderBook>) {
+        self.0.orders.put(book);
     }
 
     /// As [`EdgeHandle::purge`](crate::EdgeHandle::purge), for all sites.

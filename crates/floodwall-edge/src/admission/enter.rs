@@ -6,8 +6,8 @@ use std::time::Duration;
 use floodwall_model::{Prefix, Timestamp};
 use floodwall_policy::{
     Binding, Challenge, ClientFingerprint, CrawlerStanding, Decided, Difficulty, GateFacts, Keyring,
-    ProofKind, Refusal, RefusalReason, RequestKind, Rung, Standing, Ticket, TokenClaims, TokenId, Turn,
-    WorkChallenge,
+    OrderEffect, ProofKind, Refusal, RefusalReason, RequestKind, Rung, Standing, Ticket, TokenClaims,
+    TokenId, Turn, WorkChallenge,
 };
 use http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, HeaderName, HeaderValue, LOCATION, SET_COOKIE, USER_AGENT,
@@ -176,6 +176,7 @@ impl<'a> Bearer<'a> {
             || probe
             || crawler == CrawlerStanding::Verified
             || site.is_allowed(visit.client)
+            || worker.shared.orders.of(visit.client, now) == Some(OrderEffect::Allow)
         {
             Standing::Allowed
         } else if crawler == CrawlerStanding::Refused {

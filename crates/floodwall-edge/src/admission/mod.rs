@@ -16,6 +16,7 @@ mod class;
 mod credentials;
 mod enter;
 mod gatehouse;
+mod orders;
 mod person;
 mod signatures;
 mod ticker;
@@ -38,6 +39,7 @@ pub(crate) use credentials::{Mark, has_own_cookie, is_own_cookie};
 pub(crate) use enter::{Purpose, at_once, enter};
 pub(crate) use gatehouse::Gatehouse;
 pub use gatehouse::{AdmissionMode, ClientRegister, SiteAdmission};
+pub(crate) use orders::Orders;
 pub(crate) use person::reported as person_reported;
 pub(crate) use ticker::run;
 

@@ -72,7 +72,7 @@ pub(crate) fn reported(ledger: &mut Ledger, visit: &Visit) -> Option<Response<Pa
 fn came_from(visit: &Visit) -> &str {
     let referrer = visit.headers.get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (_, address) = referrer.split_once("://").unwrap_or_default();
-    let target = address.strip_prefix(visit.authority.as_str()).unwrap_or_default();
+    let target = address.strip_prefix(&*visit.authority).unwrap_or_default();
     if target.starts_with('/') { target } else { "/" }
 }
 

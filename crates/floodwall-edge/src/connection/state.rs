@@ -9,10 +9,12 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use floodwall_model::SiteId;
 use slab::Slab;
 
 use super::marks::{ClientMarks, OwnedMark};
 use super::pace::Pace;
+use crate::authority::AskedHost;
 use crate::config::Timeouts;
 use crate::forwarded::Introduction;
 
@@ -86,6 +88,7 @@ pub(crate) struct ConnectionState {
     answered: Cell<bool>,
     order: Cell<Order>,
     waker: RefCell<Option<Waker>>,
+    host: RefCell<Option<AskedHost>>,
     introduction: RefCell<Option<Rc<Introduction>>>,
     marks: RefCell<Option<Rc<ClientMarks>>>,
 }
@@ -103,6 +106,7 @@ impl ConnectionState {
             answered: Cell::new(false),
             order: Cell::new(Order::Carry),
             waker: RefCell::new(None),
+            host: RefCell::new(None),
             introduction: RefCell::new(None),
             marks: RefCell::new(None),
         }
@@ -217,6 +221,23 @@ impl ConnectionState {
             self.order.set(order);
             self.wake();
         }
+    }
+
+    /// The host that these letters ask for, and its site: what `look_up` said the last time where they
+    /// are the same. What is no host of ours is not kept.
+    pub(crate) fn host(
+        &self,
+        given: &str,
+        https: bool,
+        look_up: impl FnOnce() -> Option<(Rc<str>, SiteId)>,
+    ) -> Option<(Rc<str>, SiteId)> {
+        let mut kept = self.host.borrow_mut();
+        if let Some(host) = kept.as_ref().filter(|host| host.is(given, https)) {
+            return Some((host.canonical.clone(), host.site));
+        }
+        let (canonical, site) = look_up()?;
+        *kept = Some(AskedHost::new(given, https, canonical.clone(), site));
+        Some((canonical, site))
     }
 
     /// What origins are told of this visitor, put into words once per connection and host.

@@ -23,7 +23,7 @@ pub(crate) use overload::{
     ASKS_FOR_PLACE, OverloadPage, PERSON_PATH, PlaceInLine, busy, choice, person_reported, place, waiting,
 };
 pub(crate) use refusals::{
-    header_too_large, loop_detected, malformed_request, malformed_request_bytes, method_not_allowed,
+    blocked, header_too_large, loop_detected, malformed_request, malformed_request_bytes, method_not_allowed,
     moved_to_https, not_cached, origin_failed, too_many_requests, undeclared_path, unknown_host,
 };
 

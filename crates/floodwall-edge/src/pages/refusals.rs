@@ -44,6 +44,12 @@ pub(crate) fn method_not_allowed(to: impl Into<Addressee>) -> Response<Payload> 
     response
 }
 
+/// An operator blocked the address.
+pub(crate) fn blocked(to: impl Into<Addressee>) -> Response<Payload> {
+    let to = to.into();
+    page(StatusCode::FORBIDDEN, to.language.texts().refusals.blocked, to)
+}
+
 /// The request header has too many fields.
 pub(crate) fn header_too_large(to: impl Into<Addressee>) -> Response<Payload> {
     let to = to.into();

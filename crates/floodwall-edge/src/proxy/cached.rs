@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floodwall_model::{Timestamp, Verdict};
-use floodwall_policy::Decided;
+use floodwall_policy::{Decided, OrderEffect};
 use http::{Method, Response};
 
 use super::fetch::{self, Fetch};
@@ -257,6 +257,9 @@ pub(crate) fn refused(
     now: Timestamp,
 ) -> Option<Response<Payload>> {
     let shared = &ledger.worker.shared;
+    if shared.orders.of(visit.client, now) == Some(OrderEffect::Allow) {
+        return None;
+    }
     match shared.admission.admit(&shared.policy, &visit.facts(origin_bound), now) {
         Verdict::Admit => None,
         Verdict::Refuse { reason: floodwall_model::Reason::PrefixRate, retry_after } => {

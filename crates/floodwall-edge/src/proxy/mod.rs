@@ -15,7 +15,7 @@ use std::pin::Pin;
 
 use floodwall_detection::RequestSeen;
 use floodwall_model::{AccessRecord, Prefix, ReferenceId, SiteId};
-use floodwall_policy::{Decided, RefusalNote, Rung};
+use floodwall_policy::{Decided, OrderEffect, RefusalNote, Rung};
 use http::request::Parts;
 use http::{Method, Response, Version, header};
 
@@ -152,8 +152,13 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
         )));
     }
     let https = client.scheme_https.unwrap_or(peer.tls);
-    let authority = authority::of(&parts).map(|given| authority::canonical(given, https));
-    let Some(site) = authority.as_deref().and_then(|authority| shared.sites.look_up(authority)) else {
+    let asked = authority::of(&parts).and_then(|given| {
+        ledger.state.host(given, https, || {
+            let authority = authority::canonical(given, https);
+            shared.sites.look_up(&authority).map(|site| (authority.into(), site))
+        })
+    });
+    let Some((authority, site)) = asked else {
         worker.counters.worker.unknown_hosts.add(1);
         let mut response = pages::unknown_host(Addressee::of(
             &parts.headers,
@@ -170,9 +175,12 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
     if let Some(access) = ledger.access.as_mut() {
         access.site = shared.config.sites.get(usize::from(site.0)).map(|site| site.name.clone());
     }
-    let host = authority.as_deref().unwrap_or_default();
     let target = parts.uri.path_and_query().map_or("*", |target| target.as_str());
-    ledger.seen = seen(&worker, site, client.address, host, parts.method.as_str(), target, &parts.headers);
+    ledger.seen =
+        seen(&worker, site, client.address, &authority, parts.method.as_str(), target, &parts.headers);
+    if let Some(refusal) = refuse_blocked(ledger, client.address, &parts) {
+        return Err(Box::new(refusal));
+    }
     if let Some(refusal) = refuse_outright(ledger, client.address, &parts) {
         return Err(Box::new(refusal));
     }
@@ -182,7 +190,7 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
     ledger.secure = https;
     if !https
         && shared.config.sites.get(usize::from(site.0)).is_some_and(|site| site.https_only)
-        && let Some(location) = over_https(authority.as_deref().unwrap_or_default(), &parts)
+        && let Some(location) = over_https(&authority, &parts)
     {
         return Err(Box::new(pages::moved_to_https(
             &location,
@@ -190,8 +198,7 @@ fn route(ledger: &mut Ledger, peer: Peer, parts: Parts) -> Result<Visit, Box<Res
         )));
     }
     let trusted = client.trusted_peer;
-    let mut visit =
-        Visit::new(site, authority.unwrap_or_default(), client.address, peer, trusted, https, parts);
+    let mut visit = Visit::new(site, authority, client.address, peer, trusted, https, parts);
     visit.take_mark(ledger.received);
     if visit.mark.is_some() {
         // The mark is another each time: with it, detection would take a page for one that never repeats.
@@ -215,7 +222,7 @@ fn seen(
     target: &str,
     headers: &header::HeaderMap,
 ) -> Option<RequestSeen> {
-    let path = target.split('?').next().unwrap_or(target);
+    let path = memchr::memchr(b'?', target.as_bytes()).and_then(|end| target.get(..end)).unwrap_or(target);
     let class = admission::class_number(worker, site, path);
     let asked = Asked { site, client, authority, method, target, headers, class };
     asked.seen(&worker.shared.readers, &worker.agents)
@@ -231,6 +238,21 @@ fn over_https(authority: &str, parts: &Parts) -> Option<String> {
     let host = host_end.map_or(authority, |colon| authority.get(..colon).unwrap_or(authority));
     let slash = if target.starts_with('/') { "" } else { "/" };
     (!target.starts_with(CHALLENGES)).then(|| format!("https://{host}{slash}{target}"))
+}
+
+/// Whom an operator blocked is told so, and asked to come on no connection of this kind again.
+fn refuse_blocked(ledger: &mut Ledger, client: IpAddr, parts: &Parts) -> Option<Response<Payload>> {
+    let worker = ledger.worker.clone();
+    if worker.shared.orders.of(client, ledger.received) != Some(OrderEffect::Block) {
+        return None;
+    }
+    worker.counters.worker.blocked_requests.add(1);
+    let mut response =
+        pages::blocked(Addressee::of(&parts.headers, reference(ledger, client, Decided::Blocked)));
+    if parts.version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    }
+    Some(response)
 }
 
 /// What is refused whatever the site: too many fields, methods for proxies, requests in a circle.

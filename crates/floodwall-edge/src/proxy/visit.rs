@@ -22,7 +22,7 @@ use crate::upstream::{OriginRequest, RequestBody};
 #[derive(Clone, Debug)]
 pub(crate) struct Visit {
     pub(crate) site: SiteId,
-    pub(crate) authority: String,
+    pub(crate) authority: Rc<str>,
     pub(crate) client: IpAddr,
     pub(crate) peer: Peer,
     /// Whether the peer is a proxy whose forwarding fields are believed.
@@ -46,7 +46,7 @@ pub(crate) struct Visit {
 impl Visit {
     pub(crate) fn new(
         site: SiteId,
-        authority: String,
+        authority: Rc<str>,
         client: IpAddr,
         peer: Peer,
         peer_trusted: bool,

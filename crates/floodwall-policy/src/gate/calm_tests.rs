@@ -84,14 +84,32 @@ fn who_fills_the_second_half_unjudged_is_known_for_it_when_it_gets_tight() {
 fn one_in_eight_is_judged_and_all_are_once_a_fifth_is_left() {
     let mut gate = gate(100);
     let mut judged = 0;
-    for _ in 0..80 {
-        if !gate.admit_calmly(None, at(0)) {
+    for millis in 0..80 {
+        if !gate.admit_calmly(None, at(millis)) {
             judged += 1;
-            let _admitted = gate.offer(&visitor(1), at(0));
+            let _admitted = gate.offer(&visitor(1), at(millis));
         }
     }
     assert_eq!(judged, 10);
     for _ in 0..16 {
-        assert!(!gate.admit_calmly(None, at(0)), "what is left is for those who are better than others");
+        assert!(!gate.admit_calmly(None, at(80)), "what is left is for those who are better than others");
+    }
+}
+
+#[test]
+fn of_thousands_a_second_no_more_than_250_are_judged() {
+    let rows = [(1, 125), (2, 250), (20, 250)];
+    for (each_millisecond, expected) in rows {
+        let mut gate = gate(100);
+        let mut judged = 0;
+        for millis in (0..1_000).flat_map(|millis| std::iter::repeat_n(millis, each_millisecond)) {
+            if !gate.admit_calmly(None, at(millis)) {
+                judged += 1;
+                let _admitted = gate.offer(&visitor(1), at(millis));
+            }
+            let took = Outcome::Answered(Duration::from_millis(1), WorkKind::of("GET", "/look-up"));
+            gate.on_release(took, at(millis));
+        }
+        assert!((expected - 1..=expected).contains(&judged), "{each_millisecond}: {judged}");
     }
 }

@@ -15,6 +15,12 @@ impl Clock for StoppedClock {
     }
 }
 
+struct Nobody;
+
+impl orders::OrderTaker for Nobody {
+    fn put(&self, _book: Arc<floodwall_policy::OrderBook>) {}
+}
+
 struct OneAddress;
 
 impl EdgeAccount for OneAddress {
@@ -45,7 +51,7 @@ fn key() -> ReferenceKey {
 
 /// A served socket, until `ask` has what it wants.
 fn served(ask: impl FnOnce(&Path) + Send + 'static) {
-    let directory = tempfile::tempdir().unwrap();
+    let (directory, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let socket = AdminSocket::bind(directory.path()).unwrap();
@@ -56,6 +62,7 @@ fn served(ask: impl FnOnce(&Path) + Send + 'static) {
             clients: ClientFiles::read(ClientFilePaths::default(), None).0,
             incidents: None,
             status: None,
+            orders: OperatorOrders::start(kept.path(), Arc::new(Nobody), StoppedClock.now()),
             clock: Arc::new(StoppedClock),
         };
         let path = directory.path().to_owned();

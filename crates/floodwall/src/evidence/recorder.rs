@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floodwall_evidence::{
-    Fact, IncidentRevision, MinuteSummary, Origin, RungChange, SensorHealth, SiteMinute, Start, Stop,
-    is_key_name,
+    Fact, IncidentRevision, MinuteSummary, OperatorAction, Origin, RungChange, SensorHealth, SiteMinute,
+    Start, Stop, is_key_name,
 };
 use floodwall_evidence_log::{EvidenceError, EvidenceHandle, HandleSettings, open};
 use floodwall_model::{
@@ -96,6 +96,12 @@ impl EvidenceRecorder {
                 sources: None,
             }),
         );
+    }
+
+    /// Records what an operator did: in words, without who it was.
+    pub(crate) fn operator(&self, now: Timestamp, action: String) {
+        let Some(open) = &self.open else { return };
+        open.append(now, Fact::Operator(OperatorAction { action, operator: None, detail: None }));
     }
 
     /// Notes why the server stops.

@@ -24,6 +24,7 @@ use crate::control::{Command, Control, Event, Figures, RungNews, SecondSeen};
 use crate::evidence::EvidenceRecorder;
 use crate::history::StoreHistory;
 use crate::incident::{self, IncidentArchive, to_stored};
+use crate::orders::OperatorOrders;
 use crate::outage;
 use crate::service_manager::ServiceManager;
 
@@ -36,6 +37,7 @@ pub(super) struct Driver {
     pub(super) certificates: Option<CertificateWatch>,
     pub(super) client_files: Arc<ClientFiles>,
     pub(super) evidence: EvidenceRecorder,
+    pub(super) orders: Arc<OperatorOrders>,
     pub(super) manager: ServiceManager,
     pub(super) admin_hosts: Vec<String>,
     pub(super) store: StoreHandle,
@@ -124,6 +126,8 @@ impl Driver {
         let store = self.store.figures();
         if let Event::Second { now, sites, edge, .. } = &event {
             self.evidence.second(*now, sites, edge);
+            let done = self.orders.second(*now);
+            done.into_iter().for_each(|action| self.evidence.operator(*now, action));
         }
         for command in self.control.handle(event) {
             match command {

@@ -32,6 +32,11 @@ pub(super) const TEXTS: Texts = Texts {
             what: "The request used a method that this site does not accept.",
             advice: "Open the page with an ordinary web browser.",
         },
+        blocked: Words {
+            title: "Requests from your network are not accepted here now",
+            what: "The people who run this site have blocked the internet address that you come from.",
+            advice: "Many people can share one address, so this may not be about you. Try another connection, such as a telephone's, or call the office, and tell it the reference below.",
+        },
         malformed: Words {
             title: "The request could not be understood",
             what: "",

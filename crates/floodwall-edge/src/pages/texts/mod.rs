@@ -45,6 +45,7 @@ pub(super) struct RefusalTexts {
     pub(super) unknown_host: Words,
     pub(super) undeclared_path: Words,
     pub(super) method: Words,
+    pub(super) blocked: Words,
     /// `what` stands before the exact fault, which is in English.
     pub(super) malformed: Words,
     pub(super) header_too_large: &'static str,

@@ -33,6 +33,11 @@ pub(super) const TEXTS: Texts = Texts {
             what: "La solicitud usó un método que este sitio no acepta.",
             advice: "Abra la página con un navegador web común.",
         },
+        blocked: Words {
+            title: "Por ahora no se aceptan solicitudes desde su red",
+            what: "Quienes administran este sitio han bloqueado la dirección de internet desde la que usted llega.",
+            advice: "Muchas personas pueden compartir una dirección, así que quizá no se trate de usted. Pruebe otra conexión, como la de un teléfono, o llame a la oficina e indique la referencia de abajo.",
+        },
         malformed: Words {
             title: "No se pudo entender la solicitud",
             what: "El servidor encontró este error:",
