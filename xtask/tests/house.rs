@@ -36,6 +36,7 @@ fn floor(package: &str) -> Floor {
         | "floodwall-evidence-log"
         | "floodwall-fleet"
         | "floodwall-console"
+        | "floodwall-status"
         | "floodwall-drill" => Floor::Mechanism,
         "floodwall" => Floor::Binary,
         "xtask" | "floodwall-browser" => Floor::Development,

@@ -15,7 +15,7 @@ use crate::events::EventStreams;
 use crate::guard::{Guard, guard};
 use crate::minutes::Reader;
 use crate::snapshot::{History, SharedSnapshot};
-use crate::{api, events, incident, metrics, page};
+use crate::{api, events, incident, metrics, outage, page};
 
 /// What the operator may set.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl ConsoleState {
 }
 
 /// Every path answered, as the OpenAPI description writes it.
-pub const ROUTES: [&str; 14] = [
+pub const ROUTES: [&str; 15] = [
     "/",
     "/console.js",
     "/console.css",
@@ -72,6 +72,7 @@ pub const ROUTES: [&str; 14] = [
     "/api/v1/sites/{name}/traffic",
     "/api/v1/incidents",
     "/api/v1/incidents/{id}",
+    "/api/v1/outages",
     "/api/openapi.json",
 ];
 
@@ -130,6 +131,7 @@ fn handler(path: &str) -> Option<MethodRouter<Arc<ConsoleState>>> {
         "/api/v1/sites/{name}/traffic" => get(api::traffic),
         "/api/v1/incidents" => get(incident::api::incidents),
         "/api/v1/incidents/{id}" => get(incident::api::incident),
+        "/api/v1/outages" => get(outage::api::outages),
         "/api/openapi.json" => asset("application/json", include_str!("../assets/openapi.json")),
         _ => return None,
     };

@@ -18,6 +18,7 @@ mod guard;
 mod incident;
 mod metrics;
 mod minutes;
+mod outage;
 mod page;
 mod server;
 mod snapshot;
@@ -29,5 +30,6 @@ pub use incident::{
     IncidentDocument, JudgementDocument, LikelihoodsDocument, MeasureDocument, ReasonDocument,
     SourceDocument, TrafficDocument, VisitorsDocument,
 };
+pub use outage::{CauseDocument, EdgeDocument, OutageDocument, with_open};
 pub use server::serve;
 pub use snapshot::{History, HistoryError, Losses, Readiness, SiteFigures, Snapshot};

@@ -84,6 +84,7 @@ impl Collector for Scrape {
             .chain(families::sites(&self.snapshot))
             .chain(families::admission(&self.snapshot))
             .chain(families::incidents(&self.snapshot))
+            .chain(families::watch(&self.snapshot))
             .chain(families::edge(&self.snapshot.edge))
             .chain(families::streams(self.streams_open, self.streams_refused))
             .try_for_each(|family| family.encode(&mut encoder))

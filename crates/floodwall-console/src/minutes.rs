@@ -265,6 +265,10 @@ mod tests {
             Ok((0..10_000).rev().map(|place| minute(place * 60, 1, 0)).chain([minute(60, 9, 0)]).collect())
         }
 
+        fn outages(&self, _: usize) -> Result<Vec<floodwall_outage::OutageRecord>, HistoryError> {
+            Ok(Vec::new())
+        }
+
         fn incidents(&self, _: usize) -> Result<Vec<IncidentDocument>, HistoryError> {
             Ok(Vec::new())
         }

@@ -9,11 +9,13 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
+use floodwall_outage::TargetStatus;
 
 use crate::api::Problem;
 use crate::console::ConsoleState;
 use crate::incident::{IncidentDocument, readable};
 use crate::minutes::{COLUMNS, MinutesView, Window};
+use crate::outage::{outage_cells, target_cells, with_open};
 use crate::snapshot::HistoryError;
 use crate::view::{SiteView, View};
 
@@ -22,6 +24,9 @@ const SITES_WITH_MINUTES_MAX: usize = 20;
 /// Incidents that are over in the page, and incidents read for it: some may go on.
 const PAST_INCIDENTS: usize = 10;
 const INCIDENTS_READ: usize = 40;
+/// Targets of the watch, and outages, in the page; more are read through the API.
+const WATCHED_MAX: usize = 100;
+const OUTAGES: usize = 20;
 /// Past minutes in the page.
 const MINUTES: u16 = 60;
 
@@ -33,6 +38,30 @@ struct ConsolePage<'a> {
     /// Incidents that are over, newest first.
     past: &'a Result<Vec<PastIncident>, HistoryError>,
     columns: [&'static str; COLUMNS.len()],
+    /// How each target of the watch stands.
+    watched: &'a [WatchedRow],
+    /// The newest outages.
+    outages: &'a Result<Vec<OutageRow>, HistoryError>,
+}
+
+/// One target of the watch.
+struct WatchedRow {
+    name: String,
+    health: &'static str,
+    words: String,
+    cells: [String; 3],
+}
+
+impl From<&TargetStatus> for WatchedRow {
+    fn from(target: &TargetStatus) -> Self {
+        let (health, [words, each, site, took]) = target_cells(target);
+        Self { name: target.name.to_string(), health, words, cells: [each, site, took] }
+    }
+}
+
+/// One line of the table of outages.
+struct OutageRow {
+    cells: [String; 6],
 }
 
 /// One line of the table of incidents that are over.
@@ -60,6 +89,14 @@ impl ConsolePage<'_> {
     /// The columns of the table of incidents that are over, after their name.
     fn past_columns(&self) -> [&'static str; 6] {
         ["Site", "What it was", "How sure", "From", "To", "At most"]
+    }
+
+    fn watched_columns(&self) -> [&'static str; 4] {
+        ["State", "By address", "Site", "Last probe took"]
+    }
+
+    fn outage_columns(&self) -> [&'static str; 6] {
+        ["Target", "Over", "From", "To", "How long", "Why"]
     }
 
     fn minutes_of(&self, place: usize) -> Option<&MinutesView> {
@@ -105,7 +142,21 @@ pub(crate) async fn console(State(state): State<Arc<ConsoleState>>) -> Response 
         let over = incidents.into_iter().filter(|incident| !incident.is_open());
         over.take(PAST_INCIDENTS).map(PastIncident::from).collect()
     });
-    let page = ConsolePage { view: &View::new(&snapshot), minutes: &minutes, past: &past, columns: COLUMNS };
+    let outages = state.minutes.ask(|history| history.outages(OUTAGES)).await;
+    let outages = outages.map(|recorded| {
+        let newest = with_open(&snapshot.watched, recorded);
+        let now = snapshot.at.wall_unix_micros();
+        newest.iter().take(OUTAGES).map(|record| OutageRow { cells: outage_cells(record, now) }).collect()
+    });
+    let watched: Vec<_> = snapshot.watched.iter().take(WATCHED_MAX).map(WatchedRow::from).collect();
+    let page = ConsolePage {
+        watched: &watched,
+        outages: &outages,
+        view: &View::new(&snapshot),
+        minutes: &minutes,
+        past: &past,
+        columns: COLUMNS,
+    };
     rendered(StatusCode::OK, &page)
 }
 

@@ -6,6 +6,8 @@ use floodwall_model::{
     AdmissionCounts, EdgeCounts, IncidentRecord, MinuteTraffic, SiteSnapshot, Timestamp, TrafficCounts,
 };
 
+use floodwall_outage::{OutageRecord, TargetStatus};
+
 use crate::incident::IncidentDocument;
 
 /// Everything the console shows of one instant. The control loop publishes one a second; none is
@@ -26,6 +28,8 @@ pub struct Snapshot {
     pub incidents: Vec<IncidentRecord>,
     /// How often detection has opened an incident since the start, by site in the order of [`Self::sites`].
     pub incidents_opened: Vec<u64>,
+    /// How every target of the watch stands, in the order of the settings.
+    pub watched: Vec<TargetStatus>,
     /// Figures of the edge as a whole, counted since the start.
     pub edge: EdgeCounts,
     /// What was lost inside, because something was slower than the flood.
@@ -126,6 +130,12 @@ pub trait History: Send + Sync + 'static {
     /// # Errors
     /// When the store cannot be read.
     fn incident(&self, id: &str) -> Result<Option<IncidentDocument>, HistoryError>;
+
+    /// The newest outages, newest first, at most `max`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn outages(&self, max: usize) -> Result<Vec<OutageRecord>, HistoryError>;
 }
 
 /// Shared by everything that shows a snapshot.

@@ -300,6 +300,7 @@ mod tests {
             sites: sites.iter().map(site).collect(),
             incidents: Vec::new(),
             incidents_opened: Vec::new(),
+            watched: Vec::new(),
             edge: EdgeCounts::default(),
             losses: Losses::default(),
             listeners: Vec::new(),

@@ -10,18 +10,25 @@
 
 mod account;
 mod cause;
+mod families;
 mod health;
 mod outage;
 mod quorum;
+mod record;
 mod sample;
 mod schedule;
 mod target;
 
 pub use account::{ACCOUNTING_METHOD, Availability, DayFigures, Span, availability, by_day};
 pub use cause::{Cause, Phase, Severity};
+pub use families::{Families, Family, FamilyJudged, family_name, family_of_name, state_for_visitors};
 pub use health::{References, Surroundings, Trouble, judge};
 pub use outage::{CAUSES_MAX, CauseCount, Edge, Outage};
 pub use quorum::{CombinedChange, CombinedState, Quorum, QuorumSize, Vote};
+pub use record::{
+    FamilyStatus, OutageRecord, ProbeFigures, TargetStatus, UnknownRecord, WatchRecord, WatchedRecord,
+    outage_key,
+};
 pub use sample::{Sample, Seen, UnknownCause};
 pub use schedule::{next_due, phase_of};
-pub use target::{Change, State, Target, TargetSettings};
+pub use target::{Change, State, Target, TargetRecord, TargetSettings};

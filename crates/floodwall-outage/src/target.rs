@@ -52,6 +52,15 @@ pub enum State {
     Unknown(UnknownCause),
 }
 
+/// What is on record of a target from before this server began to watch it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetRecord {
+    /// When it was last known how it was, in microseconds since 1970.
+    pub known_until_unix_micros: i64,
+    /// How it was then: the outage that was open; `None` where it was up.
+    pub outage: Option<Outage>,
+}
+
 /// What a sample changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -89,7 +98,12 @@ pub struct Target {
     /// Where the evidence for an end began.
     recovery: Option<Timestamp>,
     recovery_after: Option<Timestamp>,
+    /// The same from the record, where there was no sample before it.
+    recovery_after_record: Option<i64>,
     unknown: Option<(Timestamp, UnknownCause)>,
+    /// Until when, by a wall clock of long ago, it was known as it is said to be; until the first sample
+    /// of this time.
+    before: Option<i64>,
     /// The last known samples, one bit each, set where it disagreed with the state then said.
     history: u32,
 }
@@ -109,15 +123,20 @@ impl Target {
             anchor: None,
             recovery: None,
             recovery_after: None,
+            recovery_after_record: None,
             unknown: None,
+            before: None,
             history: 0,
         }
     }
 
-    /// A target whose outage was open when its records ended.
+    /// A target that was watched before: what was said of it goes on, and the time until its first sample
+    /// is unknown.
     #[must_use]
-    pub fn resumed(settings: TargetSettings, outage: Outage) -> Self {
-        Self { committed: Committed::Down, outage: Some(outage), ..Self::new(settings) }
+    pub fn resumed(settings: TargetSettings, record: TargetRecord) -> Self {
+        let committed = if record.outage.is_some() { Committed::Down } else { Committed::Up };
+        let before = Some(record.known_until_unix_micros);
+        Self { committed, outage: record.outage, before, ..Self::new(settings) }
     }
 
     /// What is said of it.
@@ -179,6 +198,7 @@ impl Target {
             Seen::Up => {
                 self.end_unknown(sample.started, &mut changes);
                 self.take_up(sample, &mut changes);
+                self.before = None;
                 self.last_up = Some(sample.started);
             }
             Seen::Down(cause) => {
@@ -192,6 +212,7 @@ impl Target {
                     told.clone_from(outage);
                 }
                 self.last_down = Some(sample.started);
+                self.before = None;
             }
         }
         changes
@@ -215,6 +236,7 @@ impl Target {
                 if self.against == 0 {
                     self.recovery = Some(sample.finished);
                     self.recovery_after = self.last_down;
+                    self.recovery_after_record = self.before_this(sample);
                 }
                 self.against += 1;
                 if self.against >= self.settings.confirm {
@@ -229,7 +251,9 @@ impl Target {
         match self.committed {
             Committed::New | Committed::Up => {
                 if self.against == 0 {
-                    self.outage = Some(Outage::beginning(Edge::between(self.last_up, sample.finished)));
+                    let mut start = Edge::between(self.last_up, sample.finished);
+                    start.earliest_unix_micros = start.earliest_unix_micros.or(self.before_this(sample));
+                    self.outage = Some(Outage::beginning(start));
                     self.anchor = Some(sample.finished);
                 }
                 self.against += 1;
@@ -248,6 +272,8 @@ impl Target {
         self.committed = Committed::Up;
         let (Some(mut outage), Some(latest)) = (self.outage.take(), self.recovery.take()) else { return };
         let mut end = Edge::between(self.recovery_after.take(), latest);
+        let on_record = self.recovery_after_record.take();
+        end.earliest_unix_micros = end.earliest_unix_micros.or(on_record);
         // By the clock of its start: as long as it was, wherever the wall clock was put meanwhile.
         if let Some(anchor) = self.anchor.take() {
             let latest_unix_micros =
@@ -262,12 +288,27 @@ impl Target {
         changes.push(Change::Closed(outage));
     }
 
+    /// What the record knows, unless the wall clock was put back since.
+    fn before_this(&self, sample: &Sample) -> Option<i64> {
+        self.before.filter(|before| *before <= sample.finished.wall_unix_micros())
+    }
+
     fn remember(&mut self, dissents: bool) {
         self.history = ((self.history << 1) | u32::from(dissents)) & ((1 << LOOK_BACK) - 1);
     }
 
-    /// A time without samples longer than `silent_after` is unknown from the last to the next.
+    /// A time without samples longer than `silent_after` is unknown from the last to the next; so is the
+    /// time since the record ended, whoever was silent then.
     fn note_silence(&mut self, sample: &Sample, changes: &mut Vec<Change>) {
+        if let (None, Some(start_unix_micros)) = (self.newest, self.before) {
+            let end_unix_micros = sample.started.wall_unix_micros();
+            let micros = u64::try_from(end_unix_micros.saturating_sub(start_unix_micros)).unwrap_or(0);
+            if u128::from(micros) > self.settings.silent_after.as_micros() {
+                self.count_unknown(micros);
+                let span = Span { start_unix_micros, end_unix_micros };
+                changes.push(Change::Unknown(span, UnknownCause::Silent));
+            }
+        }
         let Some(newest) = self.newest.filter(|_| self.unknown.is_none()) else { return };
         if sample.started.since(newest.finished) > self.settings.silent_after {
             self.unknown = Some((newest.finished, UnknownCause::Silent));
@@ -278,11 +319,15 @@ impl Target {
     fn end_unknown(&mut self, end: Timestamp, changes: &mut Vec<Change>) {
         let Some((start, cause)) = self.unknown.take() else { return };
         let micros = micros_between(start, end);
-        if let Some(outage) = &mut self.outage {
-            outage.unknown_micros = outage.unknown_micros.saturating_add(u64::try_from(micros).unwrap_or(0));
-        }
+        self.count_unknown(u64::try_from(micros).unwrap_or(0));
         let start_unix_micros = start.wall_unix_micros();
         let span = Span { start_unix_micros, end_unix_micros: start_unix_micros.saturating_add(micros) };
         changes.push(Change::Unknown(span, cause));
+    }
+
+    fn count_unknown(&mut self, micros: u64) {
+        if let Some(outage) = &mut self.outage {
+            outage.unknown_micros = outage.unknown_micros.saturating_add(micros);
+        }
     }
 }

@@ -8,13 +8,16 @@ use std::time::Duration;
 use floodwall_model::MinuteTraffic;
 
 use crate::thread::{Question, Reply, Shared, Worker};
-use crate::{Store, StoreError, StoredIncident};
+use crate::{Store, StoreError, StoredIncident, StoredOutage, WatchRows};
 
 /// Questions that may wait at once; a further one is answered with [`StoreError::Slow`].
 const QUESTIONS_MAX: usize = 16;
 
 /// Incidents that wait to be written at the most.
 const INCIDENTS_WAITING_MAX: usize = 256;
+
+/// Rows of what the watch saw that wait to be written at the most.
+const WATCH_ROWS_WAITING_MAX: usize = 16_384;
 
 /// Bounds of a handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +169,36 @@ impl StoreHandle {
     pub fn incident(&self, key: &str) -> Result<Option<StoredIncident>, StoreError> {
         let key = key.to_owned();
         self.ask(|reply| Question::Incident { key, reply })
+    }
+
+    /// Hands over what the watch saw. Never waits for the disk. `false` where there is no room or the store
+    /// is closed.
+    pub fn put_watch(&self, rows: WatchRows) -> bool {
+        let mut inbox = self.owner.shared.inbox.lock();
+        if inbox.closing || inbox.watch.rows().saturating_add(rows.rows()) > WATCH_ROWS_WAITING_MAX {
+            return false;
+        }
+        inbox.watch.add(rows);
+        inbox.fresh = true;
+        drop(inbox);
+        self.owner.shared.wake.notify_one();
+        true
+    }
+
+    /// As [`Store::outages`]; blocks as [`Self::history`] does.
+    ///
+    /// # Errors
+    /// As [`Self::history`].
+    pub fn outages(&self, rows_max: usize) -> Result<Vec<StoredOutage>, StoreError> {
+        self.ask(|reply| Question::Outages { rows_max, reply })
+    }
+
+    /// As [`Store::watch_since`]; blocks as [`Self::history`] does.
+    ///
+    /// # Errors
+    /// As [`Self::history`].
+    pub fn watch_since(&self, from_unix_micros: i64) -> Result<WatchRows, StoreError> {
+        self.ask(|reply| Question::WatchSince { from_unix_micros, reply })
     }
 
     fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Question) -> Result<T, StoreError> {

@@ -169,3 +169,52 @@ fn a_long_backlog_is_written_in_pieces() {
     assert_eq!(turns, [Next::Go, Next::Go, Next::Wait]);
     assert_eq!(requests(&worker.store, "a").len(), 4001);
 }
+
+fn watch_rows(key: &str, end: Option<i64>) -> WatchRows {
+    let outage = StoredOutage {
+        key: key.to_owned(),
+        target: "home".to_owned(),
+        site: None,
+        vantage: "here".to_owned(),
+        family: "ipv4".to_owned(),
+        start_earliest_unix_micros: None,
+        start_latest_unix_micros: 10,
+        end_earliest_unix_micros: None,
+        end_latest_unix_micros: end,
+        unknown_micros: 0,
+        causes: String::new(),
+    };
+    WatchRows { outages: vec![outage], ..WatchRows::default() }
+}
+
+#[test]
+fn whoever_asks_for_outages_gets_what_was_handed_over_before() {
+    let (_directory, path) = place();
+    let handle = StoreHandle::start(Store::open(&path).unwrap(), settings(100)).unwrap();
+    for end in [None, Some(20)] {
+        assert!(handle.put_watch(watch_rows("a", end)));
+        assert_eq!(handle.outages(9).unwrap(), watch_rows("a", end).outages);
+        assert_eq!(handle.watch_since(0).unwrap(), watch_rows("a", end));
+    }
+    assert!(handle.put_watch(watch_rows("b", None)));
+    handle.flush_and_close(PATIENCE).unwrap();
+    assert!(!handle.put_watch(watch_rows("c", None)), "after the end nothing is taken in silence");
+    assert_eq!(Store::open(&path).unwrap().outages(9).unwrap().len(), 2);
+}
+
+#[test]
+fn what_the_watch_saw_waits_while_the_disk_is_full_and_no_longer_than_there_is_room() {
+    let (_directory, path) = place();
+    let (handle, mut worker) = by_hand(&path, 100);
+    worker.store.limit_pages(worker.store.pages());
+    let mut taken = 0;
+    while handle.put_watch(watch_rows(&format!("outage {taken}"), None)) {
+        taken += 1;
+    }
+    assert_eq!(taken, WATCH_ROWS_WAITING_MAX);
+    worker.turn();
+    assert!(!handle.put_watch(watch_rows("one more", None)), "nothing of it was lost");
+    worker.store.limit_pages(1 << 20);
+    worker.turn();
+    assert_eq!(worker.store.outages(usize::MAX).unwrap().len(), WATCH_ROWS_WAITING_MAX);
+}

@@ -1,5 +1,5 @@
-//! The embedded store: traffic and admission by the minute and by site, and every incident, in one
-//! SQLite file of one host.
+//! The embedded store: traffic and admission by the minute and by site, every incident, and what the
+//! watch saw, in one SQLite file of one host.
 //!
 //! [`Store`] is the file: it opens, migrates, adds, reads and prunes, and blocks while it does.
 //! [`StoreHandle`] is what a server holds: it runs a store on a thread of its own, and whoever hands
@@ -28,8 +28,10 @@ mod migrations;
 mod store;
 mod thread;
 mod traffic;
+mod watch;
 
 pub use error::{Blame, StoreError};
 pub use handle::{HandleSettings, StoreFigures, StoreHandle, Unwritten};
 pub use incidents::{StoredIncident, StoredRevision};
-pub use store::{INCIDENTS_MAX, PRUNE_BATCH_ROWS, SITES_MAX, Store, TRAFFIC_ROWS_MAX};
+pub use store::{INCIDENTS_MAX, PRUNE_BATCH_ROWS, SITES_MAX, Store, TRAFFIC_ROWS_MAX, WATCH_ROWS_MAX};
+pub use watch::{StoredOutage, StoredUnknown, StoredWatched, WatchRows};

@@ -66,6 +66,40 @@ pub(crate) const STEPS: &[&str] = &[
          document TEXT NOT NULL,
          PRIMARY KEY (incident, at)
      ) STRICT, WITHOUT ROWID;",
+    // 4: what the watch saw. Times in microseconds since 1970; `end_latest` is missing while an outage goes on.
+    "CREATE TABLE outage (
+         key TEXT NOT NULL PRIMARY KEY,
+         target TEXT NOT NULL,
+         site TEXT,
+         vantage TEXT NOT NULL,
+         family TEXT NOT NULL CHECK (family IN ('any', 'ipv4', 'ipv6')),
+         start_earliest INTEGER,
+         start_latest INTEGER NOT NULL,
+         end_earliest INTEGER,
+         end_latest INTEGER,
+         unknown_micros INTEGER NOT NULL CHECK (unknown_micros >= 0),
+         causes TEXT NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX outage_by_start ON outage (start_latest);
+     CREATE TABLE unknown_time (
+         target TEXT NOT NULL,
+         vantage TEXT NOT NULL,
+         family TEXT NOT NULL CHECK (family IN ('any', 'ipv4', 'ipv6')),
+         start INTEGER NOT NULL,
+         end INTEGER NOT NULL CHECK (end >= start),
+         cause TEXT NOT NULL,
+         PRIMARY KEY (target, vantage, family, start)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX unknown_time_by_end ON unknown_time (end);
+     CREATE TABLE watched (
+         target TEXT NOT NULL,
+         vantage TEXT NOT NULL,
+         family TEXT NOT NULL CHECK (family IN ('any', 'ipv4', 'ipv6')),
+         site TEXT,
+         since INTEGER NOT NULL,
+         known_until INTEGER NOT NULL,
+         PRIMARY KEY (target, vantage, family)
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// Refuses files that are not ours to write, without having changed anything in them.
@@ -193,6 +227,7 @@ mod tests {
             include_str!("../tests/formats/1.sql"),
             include_str!("../tests/formats/2.sql"),
             include_str!("../tests/formats/3.sql"),
+            include_str!("../tests/formats/4.sql"),
         ];
         assert_eq!(formats.len(), STEPS.len(), "each format has its example");
         for (steps, format) in (1..).zip(formats) {

@@ -11,7 +11,7 @@ use floodwall_model::MinuteTraffic;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::migrations::{STEPS, check_identity, migrate};
-use crate::{StoreError, StoredIncident, incidents, traffic};
+use crate::{StoreError, StoredIncident, StoredOutage, WatchRows, incidents, traffic, watch};
 
 /// Most minutes one call of [`Store::traffic`] gives: a month of them.
 pub const TRAFFIC_ROWS_MAX: usize = 31 * 24 * 60;
@@ -21,6 +21,9 @@ pub const SITES_MAX: usize = 65_536;
 
 /// Most incidents that one call gives.
 pub const INCIDENTS_MAX: usize = 1000;
+
+/// Most rows of one kind that one call gives of what the watch saw.
+pub const WATCH_ROWS_MAX: usize = 20_000;
 
 /// Rows that one batch of pruning deletes at most: a few milliseconds' work, so that records and
 /// readers hardly wait.
@@ -145,6 +148,37 @@ impl Store {
     /// As [`Self::traffic`].
     pub fn incident(&self, key: &str) -> Result<Option<StoredIncident>, StoreError> {
         incidents::one(&self.connection, key).map_err(|error| self.sorted(&error))
+    }
+
+    /// Writes what the watch saw, whether or not it was written before: all of it or none.
+    ///
+    /// # Errors
+    /// As [`Self::add_traffic`].
+    pub fn put_watch(&mut self, rows: &WatchRows) -> Result<(), StoreError> {
+        let mut put = || -> Result<(), rusqlite::Error> {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            watch::put(&transaction, rows)?;
+            transaction.commit()
+        };
+        put().map_err(|error| StoreError::from_sqlite(&self.path, &error))
+    }
+
+    /// The newest outages, newest first; at most [`WATCH_ROWS_MAX`].
+    ///
+    /// # Errors
+    /// As [`Self::traffic`].
+    pub fn outages(&self, rows_max: usize) -> Result<Vec<StoredOutage>, StoreError> {
+        watch::outages(&self.connection, i64::MIN, rows_max.min(WATCH_ROWS_MAX))
+            .map_err(|error| self.sorted(&error))
+    }
+
+    /// What the watch saw from `from_unix_micros` on, and all that is watched; at most
+    /// [`WATCH_ROWS_MAX`] of each, the newest.
+    ///
+    /// # Errors
+    /// As [`Self::traffic`].
+    pub fn watch_since(&self, from_unix_micros: i64) -> Result<WatchRows, StoreError> {
+        watch::since(&self.connection, from_unix_micros, WATCH_ROWS_MAX).map_err(|error| self.sorted(&error))
     }
 
     /// The names of all sites that have a record, sorted, at most [`SITES_MAX`].

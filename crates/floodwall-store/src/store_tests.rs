@@ -162,7 +162,7 @@ fn a_newer_store_is_refused_and_left_as_it_is() {
     let before = fs::read(&path).unwrap();
     let (error, text) = refusal(&path);
     assert!(!error.retryable() && error.blame() == Blame::Operator);
-    insta::assert_snapshot!(text, @"the store STATE/traffic.db was written by a newer Floodwall (its format is 7, this one knows up to 3); it was left as it is. Run the newer Floodwall, or give this one another `state` directory");
+    insta::assert_snapshot!(text, @"the store STATE/traffic.db was written by a newer Floodwall (its format is 7, this one knows up to 4); it was left as it is. Run the newer Floodwall, or give this one another `state` directory");
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 

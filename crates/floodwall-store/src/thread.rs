@@ -9,7 +9,8 @@ use floodwall_model::MinuteTraffic;
 use parking_lot::{Condvar, Mutex};
 
 use crate::backlog::{Backlog, Batch};
-use crate::{PRUNE_BATCH_ROWS, Store, StoreError, StoredIncident};
+use crate::watch::WatchWaiting;
+use crate::{PRUNE_BATCH_ROWS, Store, StoreError, StoredIncident, StoredOutage, WatchRows};
 
 /// Rows written in one transaction at most: some 20 ms, so that a question asked while a long
 /// backlog is written waits no longer.
@@ -28,6 +29,8 @@ pub(crate) enum Question {
     Traffic { site: String, from_unix_seconds: i64, to_unix_seconds: i64, reply: Reply<Vec<MinuteTraffic>> },
     Incidents { rows_max: usize, reply: Reply<Vec<StoredIncident>> },
     Incident { key: String, reply: Reply<Option<StoredIncident>> },
+    Outages { rows_max: usize, reply: Reply<Vec<StoredOutage>> },
+    WatchSince { from_unix_micros: i64, reply: Reply<WatchRows> },
 }
 
 pub(crate) type Reply<T> = SyncSender<Result<T, StoreError>>;
@@ -41,6 +44,8 @@ pub(crate) struct Inbox {
     pub(crate) questions: VecDeque<Question>,
     /// Incidents that wait to be written, by name: the newest of each.
     pub(crate) incidents: BTreeMap<String, StoredIncident>,
+    /// What the watch saw, and waits to be written.
+    pub(crate) watch: WatchWaiting,
     pub(crate) prune_before: Option<i64>,
     pub(crate) closing: bool,
     /// Records taken out of the backlog and not yet known to be written.
@@ -75,6 +80,7 @@ impl Shared {
             fresh: false,
             questions: VecDeque::new(),
             incidents: BTreeMap::new(),
+            watch: WatchWaiting::default(),
             prune_before: None,
             closing: false,
             records_in_flight: 0,
@@ -95,7 +101,7 @@ impl Shared {
     fn wait(&self) {
         let mut inbox = self.inbox.lock();
         while !inbox.has_news() {
-            if inbox.backlog.is_empty() && inbox.incidents.is_empty() {
+            if inbox.backlog.is_empty() && inbox.incidents.is_empty() && inbox.watch.rows() == 0 {
                 self.wake.wait(&mut inbox);
             } else if self.wake.wait_for(&mut inbox, RETRY_AFTER).timed_out() {
                 return;
@@ -147,6 +153,8 @@ impl Worker {
             inbox.records_in_flight = batch.records();
             (questions, inbox.prune_before.take(), batch)
         };
+        // Whoever asks for outages has handed over what changed before.
+        self.write_watch();
         for question in questions {
             self.answer(&question);
         }
@@ -169,6 +177,12 @@ impl Worker {
             Question::Incident { key, reply } => {
                 let _ = reply.try_send(self.store.incident(key));
             }
+            Question::Outages { rows_max, reply } => {
+                let _ = reply.try_send(self.store.outages(*rows_max));
+            }
+            Question::WatchSince { from_unix_micros, reply } => {
+                let _ = reply.try_send(self.store.watch_since(*from_unix_micros));
+            }
         }
     }
 
@@ -186,6 +200,21 @@ impl Worker {
                 let newer = inbox.incidents.entry(incident.key.clone());
                 newer.and_modify(|newer| newer.add_earlier(&incident)).or_insert(incident);
             }
+        }
+    }
+
+    /// The same for what the watch saw.
+    fn write_watch(&mut self) {
+        let waiting = self.shared.inbox.lock().watch.take();
+        if waiting.rows() == 0 {
+            return;
+        }
+        if let Err(error) = self.store.put_watch(&waiting) {
+            tracing::warn!(%error, "what the watch saw is not written; it waits in memory and is tried again");
+            let mut inbox = self.shared.inbox.lock();
+            let newer = inbox.watch.take();
+            inbox.watch.add(waiting);
+            inbox.watch.add(newer);
         }
     }
 
@@ -233,6 +262,7 @@ impl Worker {
     /// Writes everything that waits, closes the file, and tells how it went.
     fn close(mut self) {
         self.write_incidents();
+        self.write_watch();
         let mut result = Ok(());
         let mut tries = CLOSING_TRIES;
         loop {

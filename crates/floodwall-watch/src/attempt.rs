@@ -3,20 +3,11 @@
 use std::net::SocketAddr;
 
 use floodwall_model::Timestamp;
-use floodwall_outage::{Cause, UnknownCause};
+use floodwall_outage::{Cause, Family, UnknownCause};
 
 use crate::evidence::{CertificateFacts, Evidence};
 use crate::resolve::Answer;
 use crate::stamps::Stamps;
-
-/// A family of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
 
 /// Why an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

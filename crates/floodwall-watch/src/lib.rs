@@ -24,10 +24,11 @@ mod tls;
 mod watch;
 
 pub use address::{AddressRule, is_public};
-pub use attempt::{Attempt, Failure, Family, Report};
+pub use attempt::{Attempt, Failure, Report};
 pub use evidence::{CertificateFacts, EVIDENCE_BODY_BYTES, EVIDENCE_FIELDS_MAX, Evidence};
 pub use exchange::{BODY_BYTES_MAX, REDIRECTS_MAX};
 pub use expect::{Expectations, JsonExpectation};
+pub use floodwall_outage::Family;
 pub use probe::{ADDRESSES_MAX, Prober, ProberError, TIMEOUT_DEFAULT};
 pub use resolve::{Answer, Resolver};
 pub use stamps::{Span, Stamps};

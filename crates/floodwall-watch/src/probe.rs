@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use floodwall_model::{Clock, Timestamp};
-use floodwall_outage::{Cause, Phase};
+use floodwall_outage::{Cause, Family, Phase};
 use http::{HeaderValue, Request, header};
 use http_body_util::Empty;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -18,7 +18,7 @@ use tokio_rustls::client::TlsStream;
 use url::Url;
 
 use crate::address::AddressRule;
-use crate::attempt::{Attempt, Failure, Family, Report};
+use crate::attempt::{Attempt, Failure, Report};
 use crate::connect::connect;
 use crate::evidence::Evidence;
 use crate::exchange::{Exchange, REDIRECTS_MAX, note_request, timeout_cause};

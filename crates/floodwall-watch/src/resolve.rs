@@ -8,13 +8,13 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use floodwall_outage::{Cause, UnknownCause};
+use floodwall_outage::{Cause, Family, UnknownCause};
 use hickory_resolver::proto::op::{Message, MessageType, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::attempt::{Failure, Family};
+use crate::attempt::Failure;
 
 /// Largest answer that is read.
 const MESSAGE_BYTES_MAX: usize = 4096;

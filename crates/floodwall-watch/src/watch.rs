@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use floodwall_model::{Clock, Timestamp};
 use floodwall_outage::{
-    Change, References, Sample, Seen, State, Surroundings, Target, TargetSettings, judge, next_due, phase_of,
+    Families, Family, FamilyJudged, References, Sample, Seen, Surroundings, TargetRecord, TargetSettings,
+    judge, next_due, phase_of,
 };
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -33,6 +34,8 @@ pub struct Watched {
     pub target: ProbeTarget,
     /// How it is judged.
     pub settings: TargetSettings,
+    /// What is on record of it from before.
+    pub records: Vec<(Option<Family>, TargetRecord)>,
 }
 
 /// How a watch works.
@@ -66,23 +69,18 @@ pub struct Judged {
     pub name: Arc<str>,
     /// What was seen.
     pub report: Report,
-    /// What it is taken for.
-    pub sample: Sample,
     /// How much later than due it began.
     pub late: Duration,
-    /// What it changed.
-    pub changes: Vec<Change>,
-    /// What is said of the target now.
-    pub state: State,
-    /// How many of its last 20 known samples disagreed with what was said.
-    pub dissent: u32,
+    /// What it is taken for, of each family that is known, and what that changed.
+    pub families: Vec<FamilyJudged>,
 }
 
 struct Finished {
     place: usize,
     due: Timestamp,
     report: Report,
-    seen: Seen,
+    /// What was seen, by family; of none where there was no address.
+    seen: Vec<(Option<Family>, Seen)>,
 }
 
 struct Shared {
@@ -121,12 +119,11 @@ pub async fn watch(
 
 async fn run(shared: Arc<Shared>, targets: &[Watched], results: &mpsc::Sender<Judged>) {
     let started = shared.clock.now();
-    let mut judged: Vec<_> = targets.iter().map(|watched| Target::new(watched.settings)).collect();
+    let known = |watched: &Watched| Families::resumed(watched.settings, watched.records.iter().cloned());
+    let mut judged: Vec<_> = targets.iter().map(known).collect();
     let mut due: BinaryHeap<_> = (0..)
         .zip(targets)
-        .map(|(place, watched)| {
-            Reverse((in_phase(watched, &shared.settings.vantage, started, started), place))
-        })
+        .map(|(place, watched)| Reverse((first(watched, &shared.settings.vantage, started), place)))
         .collect();
     let mut running = JoinSet::new();
     loop {
@@ -160,6 +157,12 @@ async fn run(shared: Arc<Shared>, targets: &[Watched], results: &mpsc::Sender<Ju
     }
 }
 
+/// The first moment, soon: until then nobody knows how the target is. Spread over the shorter of its
+/// intervals, so that a thousand targets do not begin at once.
+fn first(watched: &Watched, vantage: &str, started: Timestamp) -> Timestamp {
+    started.plus(phase_of(&watched.name, vantage, watched.settings.confirm_every))
+}
+
 /// The next moment of the target's phase after `now`. Phases count from 1970, so that those of several
 /// vantages interleave; by the clocks as they stood when the watch began, so that a step moves nothing.
 fn in_phase(watched: &Watched, vantage: &str, started: Timestamp, now: Timestamp) -> Timestamp {
@@ -174,27 +177,38 @@ async fn probe(shared: Arc<Shared>, target: ProbeTarget, place: usize, due: Time
     // Closed never; a probe without a place would only be one too many.
     let _place = shared.places.acquire().await;
     let report = shared.prober.probe(&target).await;
-    let seen = match report.outcome() {
-        Ok(()) => Seen::Up,
-        Err(Failure::Own(trouble)) => Seen::Unknown(trouble),
-        Err(Failure::Target(cause)) => {
-            let references = if cause.could_be_own_egress() {
-                shared.ask_references(report.started).await
-            } else {
-                References::default()
-            };
-            let around = Surroundings {
-                due,
-                started: report.started,
-                finished: report.finished,
-                lag: shared.lag.longest_since(report.started),
-                lag_max: shared.settings.lag_max,
-                references,
-                all_fail_here: false,
-            };
-            judge(Err(cause), &around)
-        }
+    let by_family = [Family::V4, Family::V6].into_iter().filter_map(|family| {
+        let outcome = report.outcome_by_family(family)?;
+        Some((Some(family), outcome))
+    });
+    let mut outcomes: Vec<_> = by_family.collect();
+    if outcomes.is_empty() {
+        outcomes.push((None, report.outcome()));
+    }
+    let could_be_own = |outcome: &Result<(), Failure>| matches!(outcome, Err(Failure::Target(cause)) if cause.could_be_own_egress());
+    let references = if outcomes.iter().any(|(_, outcome)| could_be_own(outcome)) {
+        shared.ask_references(report.started).await
+    } else {
+        References::default()
     };
+    let around = Surroundings {
+        due,
+        started: report.started,
+        finished: report.finished,
+        lag: shared.lag.longest_since(report.started),
+        lag_max: shared.settings.lag_max,
+        references,
+        all_fail_here: false,
+    };
+    let seen = outcomes.into_iter().map(|(family, outcome)| {
+        let seen = match outcome {
+            Err(Failure::Own(trouble)) => Seen::Unknown(trouble),
+            Err(Failure::Target(cause)) => judge(Err(cause), &around),
+            Ok(()) => Seen::Up,
+        };
+        (family, seen)
+    });
+    let seen = seen.collect();
     Finished { place, due, report, seen }
 }
 
@@ -227,17 +241,14 @@ impl Shared {
     }
 }
 
-fn tell(finished: Finished, watched: &Watched, target: &mut Target) -> Judged {
+fn tell(finished: Finished, watched: &Watched, target: &mut Families) -> Judged {
     let Finished { due, report, seen, .. } = finished;
-    let sample = Sample { started: report.started, finished: report.finished, seen };
-    let changes = target.take(&sample);
+    let sample = |seen| Sample { started: report.started, finished: report.finished, seen };
+    let samples: Vec<_> = seen.into_iter().map(|(family, seen)| (family, sample(seen))).collect();
     Judged {
         name: Arc::clone(&watched.name),
-        sample,
         late: report.started.since(due),
-        changes,
-        state: target.state(report.finished),
-        dissent: target.dissent(),
+        families: target.take(&samples),
         report,
     }
 }

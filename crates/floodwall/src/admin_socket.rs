@@ -34,7 +34,9 @@ use crate::client_files::ClientFiles;
 use crate::explain::{AddressFacts, Explanation, Subject, explain_reference, signature_sentences};
 use crate::incident::{IncidentArchive, Incidents};
 use crate::orders::{self, Effect, OperatorOrders, OrderRequest, Ordered};
+use crate::outage::OutageList;
 use crate::purge::{self, Purged};
+use crate::status::{self, StatusMaker};
 
 /// The file in the state directory.
 pub(crate) const FILE: &str = "admin.sock";
@@ -66,6 +68,7 @@ pub(crate) struct AdminDesk {
     pub(crate) account: Arc<dyn EdgeAccount>,
     pub(crate) clients: Arc<ClientFiles>,
     pub(crate) incidents: Option<IncidentArchive>,
+    pub(crate) status: Option<StatusMaker>,
     pub(crate) orders: Arc<OperatorOrders>,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -80,6 +83,8 @@ impl AdminDesk {
             (&Method::GET, path) if path == "/incidents" || path.starts_with("/incidents/") => {
                 self.incidents(request.uri()).await
             }
+            (&Method::GET, "/outages") => self.outages(request.uri()).await,
+            (&Method::GET, "/status") => self.status().await,
             (&Method::GET, "/explain") => self.explain(request.uri()).and_then(|answer| json(&answer)),
             (&Method::POST, "/purge") => self.purge(request.headers()).and_then(|done| json(&done)),
             (&Method::GET, "/orders") => json(&self.orders.list(self.clock.now())),
@@ -89,7 +94,7 @@ impl AdminDesk {
             (_, "/explain") => Err(Fault(StatusCode::METHOD_NOT_ALLOWED, "GET it".to_owned())),
             _ => Err(Fault(
                 StatusCode::NOT_FOUND,
-                "there are GET /explain?subject=ID|ADDRESS|RULE, /incidents?max=N, /incidents/ID and /orders, and POST /purge and /orders"
+                "there are GET /explain?subject=ID|ADDRESS|RULE, /incidents?max=N, /incidents/ID, /outages?max=N, /status and /orders, and POST /purge and /orders"
                     .to_owned(),
             )),
         };
@@ -141,6 +146,27 @@ impl AdminDesk {
         });
         let read = read.await.map_err(|error| unavailable(error.to_string()))?;
         read.map_err(|error| unavailable(error.to_string()))?
+    }
+
+    async fn outages(&self, uri: &Uri) -> Result<String, Fault> {
+        let max = uri.query().and_then(|query| query.strip_prefix("max=")).and_then(|max| max.parse().ok());
+        let read = self.made(move |maker| maker.outages(max.unwrap_or(20))).await?;
+        json(&OutageList { outages: read })
+    }
+
+    async fn status(&self) -> Result<String, Fault> {
+        json(&status::to_answer(&self.made(StatusMaker::files).await?))
+    }
+
+    /// What comes of the records, on a thread where it may block.
+    async fn made<T: Send + 'static>(
+        &self,
+        make: impl FnOnce(&StatusMaker) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let unavailable = |error: String| Fault(StatusCode::SERVICE_UNAVAILABLE, error);
+        let maker = self.status.clone().ok_or_else(|| unavailable("no records are kept".to_owned()))?;
+        let made = tokio::task::spawn_blocking(move || make(&maker)).await;
+        made.map_err(|error| unavailable(error.to_string()))?.map_err(unavailable)
     }
 
     fn explain(&self, uri: &Uri) -> Result<Explanation, Fault> {

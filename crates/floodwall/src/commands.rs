@@ -12,8 +12,8 @@ use floodwall_edge::EdgeError;
 use crate::orders::Effect;
 use crate::settings::{Faults, Settings, TextForm};
 use crate::{
-    check, claim, demo, doctor, drill, evidence, explain, incident, limits, logging, orders,
-    probe_credential, purge, replay, serve, watch,
+    check, claim, demo, doctor, drill, evidence, explain, incident, limits, logging, orders, outage,
+    probe_credential, purge, replay, serve, status, watch,
 };
 
 /// The answer is no, or something failed.
@@ -98,6 +98,22 @@ Examples:
 The running server is asked; when it does not run, its store is read. Run it as root or as the user
 Floodwall runs as. docs/incidents.md says what an incident is.")]
     Incident(incident::IncidentArguments),
+    /// Outages that the watch saw: what, since when, how long, why
+    #[command(after_help = "\
+Examples:
+  floodwall outage list --config /etc/floodwall/floodwall.toml
+  floodwall outage list --max 5 --json
+
+The running server is asked; when it does not run, its store is read. docs/watch.md says what is
+watched.")]
+    Outage(outage::OutageArguments),
+    /// The public status page
+    #[command(after_help = "\
+Examples:
+  floodwall status publish /var/www/status --config /etc/floodwall/floodwall.toml
+
+docs/watch.md says what is on it.")]
+    Status(status::StatusArguments),
     /// Probe sites as a visitor would, and say since when, how long and why they are down
     #[command(after_help = "\
 Examples:
@@ -288,6 +304,8 @@ pub(crate) fn run(line: CommandLine) -> ExitCode {
         Command::Allow(arguments) => orders::run(Effect::Allow, &arguments, &mut out, &mut err).into(),
         Command::Purge(arguments) => purge::run(&arguments, &mut out, &mut err).into(),
         Command::Incident(arguments) => incident::run(&arguments, &mut out, &mut err).into(),
+        Command::Outage(arguments) => outage::run(&arguments, &mut out, &mut err).into(),
+        Command::Status(arguments) => status::run(&arguments, &mut out, &mut err).into(),
         Command::Evidence(arguments) => evidence::run(&arguments, &mut out, &mut err).into(),
         Command::Claim(arguments) => claim::run(&arguments, &mut out, &mut err).into(),
         Command::Probe(arguments) => probe_credential::run(&arguments, &mut out, &mut err).into(),

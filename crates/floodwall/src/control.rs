@@ -3,6 +3,7 @@
 
 mod gates;
 mod incidents;
+mod outages;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,10 +14,12 @@ use floodwall_model::{
     AdmissionCounts, EdgeCounts, IncidentRecord, MinuteTraffic, OriginHealth, SiteSnapshot, Timestamp,
     TrafficCounts,
 };
+use floodwall_outage::{OutageRecord, TargetStatus, WatchRecord};
 use gates::GatesHistory;
 
 pub(crate) use gates::RungNews;
 pub(crate) use incidents::{Detection, IncidentNews, SecondSeen, SiteToWatch};
+pub(crate) use outages::{FamilyResult, OutageNews, Outages, ProbeResult, TargetToWatch};
 
 /// Seconds of history kept in memory for "in the last minute".
 const SECONDS_KEPT: usize = 60;
@@ -32,6 +35,8 @@ pub(crate) enum Event {
     Second { now: Timestamp, sites: Vec<SiteSnapshot>, edge: EdgeCounts, seen: SecondSeen },
     /// Half a second has passed: time to hand traffic to the store, and for nothing else.
     HalfSecond { now: Timestamp, sites: Vec<SiteSnapshot> },
+    /// The watch has probed a target.
+    Probed(Box<ProbeResult>),
     /// The operator asks for files to be opened and read anew (SIGHUP).
     HangUp,
     /// The operator or the service manager asks to stop (SIGTERM, SIGINT).
@@ -59,6 +64,10 @@ pub(crate) enum Command {
     TellNotice { site: Arc<str>, words: String },
     /// Write an incident to the store, whether or not it is there.
     KeepIncident(Box<IncidentRecord>),
+    /// Tell the operator of an outage.
+    TellOutage { news: OutageNews, record: Box<OutageRecord> },
+    /// Write what the watch saw to the store.
+    KeepWatch(Box<WatchRecord>),
     /// Save what was learned of calm times ([`Control::baselines`]).
     SaveBaselines,
     /// Open log files anew.
@@ -89,6 +98,8 @@ pub(crate) struct Figures {
     pub(crate) incidents: Vec<IncidentRecord>,
     /// Incidents opened since the start, by site.
     pub(crate) incidents_opened: Vec<u64>,
+    /// How every target of the watch stands.
+    pub(crate) watched: Vec<TargetStatus>,
 }
 
 /// State of the control loop, bounded by the number of sites.
@@ -97,6 +108,7 @@ pub(crate) struct Control {
     retention: Duration,
     sites: HashMap<Arc<str>, SiteHistory>,
     detection: Detection,
+    outages: Outages,
     pruned: Option<Timestamp>,
     stopping: bool,
 }
@@ -115,7 +127,13 @@ struct SiteHistory {
 impl Control {
     /// `retention`: how long minutes of traffic are kept.
     pub(crate) fn new(retention: Duration, detection: Detection) -> Self {
-        Self { retention, sites: HashMap::new(), detection, pruned: None, stopping: false }
+        let (sites, outages) = (HashMap::new(), Outages::default());
+        Self { retention, sites, detection, outages, pruned: None, stopping: false }
+    }
+
+    /// With a watch.
+    pub(crate) fn with_watch(self, outages: Outages) -> Self {
+        Self { outages, ..self }
     }
 
     /// What was learned of each site's calm times.
@@ -131,6 +149,7 @@ impl Control {
                 let traffic = self.traffic(now, &sites);
                 if traffic.is_empty() { Vec::new() } else { vec![Command::AddTraffic(traffic)] }
             }
+            Event::Probed(result) => self.outages.probed(*result),
             Event::HangUp => vec![Command::ReopenLogs, Command::ReloadCertificates],
             Event::Stop { signal } => self.stop(signal, false),
             Event::WorkerEnded => self.stop("a worker thread ended", true),
@@ -146,7 +165,9 @@ impl Control {
         if std::mem::replace(&mut self.stopping, true) {
             return Vec::new();
         }
-        vec![Command::Drain { reason, failed }]
+        let mut commands: Vec<_> = self.outages.last_words().into_iter().collect();
+        commands.push(Command::Drain { reason, failed });
+        commands
     }
 
     fn second(
@@ -156,7 +177,8 @@ impl Control {
         edge: EdgeCounts,
         seen: &SecondSeen,
     ) -> Vec<Command> {
-        let mut commands = self.detection.second(now, &sites, &edge, seen);
+        let watch: Vec<_> = sites.iter().map(|site| self.outages.seen_of(&site.name, now)).collect();
+        let mut commands = self.detection.second(now, &sites, &edge, seen, &watch);
         let traffic = self.traffic(now, &sites);
         let mut figures = Vec::new();
         for snapshot in sites {
@@ -183,7 +205,8 @@ impl Control {
             commands.push(Command::Prune { before_unix_seconds });
         }
         let (incidents, incidents_opened) = (self.detection.open(), self.detection.opened());
-        let figures = Figures { at: now, sites: figures, edge, incidents, incidents_opened };
+        let watched = self.outages.status(now);
+        let figures = Figures { at: now, sites: figures, edge, incidents, incidents_opened, watched };
         commands.push(Command::Publish(Box::new(figures)));
         commands
     }

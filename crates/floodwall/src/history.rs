@@ -2,9 +2,11 @@
 
 use floodwall_console::{History, HistoryError, IncidentDocument};
 use floodwall_model::MinuteTraffic;
+use floodwall_outage::OutageRecord;
 use floodwall_store::StoreHandle;
 
 use crate::incident::IncidentArchive;
+use crate::outage;
 
 /// See the module's head.
 #[derive(Clone, Debug)]
@@ -37,5 +39,10 @@ impl History for StoreHistory {
 
     fn incident(&self, id: &str) -> Result<Option<IncidentDocument>, HistoryError> {
         self.incidents.one(id).map_err(|error| HistoryError(error.to_string()))
+    }
+
+    fn outages(&self, max: usize) -> Result<Vec<OutageRecord>, HistoryError> {
+        let stored = self.store.outages(max).map_err(|error| HistoryError(error.to_string()))?;
+        Ok(stored.iter().filter_map(outage::outage).collect())
     }
 }

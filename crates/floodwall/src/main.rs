@@ -23,6 +23,7 @@ mod incident;
 mod limits;
 mod logging;
 mod orders;
+mod outage;
 mod probe_credential;
 mod purge;
 mod replay;
@@ -30,6 +31,7 @@ mod serve;
 mod service_manager;
 mod settings;
 mod state_secret;
+mod status;
 mod watch;
 
 use std::process::ExitCode;

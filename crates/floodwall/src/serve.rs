@@ -6,6 +6,7 @@
 mod driver;
 mod learned;
 mod pace;
+mod watching;
 
 use std::io;
 use std::net::SocketAddr;
@@ -37,8 +38,10 @@ use crate::orders::OperatorOrders;
 use crate::service_manager::ServiceManager;
 use crate::settings::{Settings, VerifyCrawlers};
 use crate::state_secret::{self, SecretError};
+use crate::status;
 use driver::Driver;
 use learned::detection;
+use watching::WatchStart;
 
 /// How long writing the last records may take after the last connection has ended.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
@@ -143,20 +146,18 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
         let admin_address = admin.local_addr().map_err(ServeError::Runtime)?;
         // Last, so that whoever cannot serve for want of a port has not touched the store.
         let state = &settings.server.state;
-        let store = open_store(state)?;
+        let (store, watch) = open_store(settings, clock.now())?;
         let secret = state_secret::read_or_make(state)?;
         bound.use_secret(&secret);
-        let crawlers = match settings.server.verify_crawlers {
-            VerifyCrawlers::Dns => watch_crawlers(&clock),
-            VerifyCrawlers::Off => None,
-        };
-        let client_files = client_files::start(settings, crawlers);
+        let client_files = client_files::start(settings, watch_crawlers(settings, &clock));
         bound.use_register(client_files.clone());
         let admin_socket = open_admin_socket(state);
         let edge = bound.start()?;
         let snapshots = watch::Sender::new(Arc::new(nothing_yet(clock.now())));
         let incidents = IncidentArchive::new(store.clone(), snapshots.subscribe());
+        let status = status::start(settings, store.clone(), incidents.clone(), snapshots.subscribe());
         let detection = detection(settings)?;
+        let (outages, watch) = watching::start(watch, settings, &clock);
         let account = Arc::new(RunningEdge(edge.accounts()));
         let orders = OperatorOrders::start(state, account.clone(), clock.now());
         let desk = AdminDesk {
@@ -165,6 +166,7 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
             account,
             clients: client_files.clone(),
             incidents: Some(incidents.clone()),
+            status: Some(status),
             orders: orders.clone(),
             clock: clock.clone(),
         };
@@ -177,7 +179,8 @@ pub(crate) fn run(settings: &Settings, ready: impl FnOnce(&Addresses)) -> Result
             evidence: EvidenceRecorder::start(settings, &clock),
             manager: ServiceManager::find(),
             admin_hosts: settings.server.admin_hosts.clone(),
-            control: Control::new(days(settings.store.retention_days), detection),
+            control: Control::new(days(settings.store.retention_days), detection).with_watch(outages),
+            watch,
             processor: ProcessorUse::start(clock.now()),
             baselines: state.join(baselines_file::FILE),
             incidents,
@@ -226,6 +229,7 @@ fn nothing_yet(now: Timestamp) -> Snapshot {
         sites: Vec::new(),
         incidents: Vec::new(),
         incidents_opened: Vec::new(),
+        watched: Vec::new(),
         edge: EdgeCounts::default(),
         losses: Losses::default(),
         listeners: Vec::new(),
@@ -233,7 +237,8 @@ fn nothing_yet(now: Timestamp) -> Snapshot {
     }
 }
 
-fn open_store(directory: &Path) -> Result<StoreHandle, ServeError> {
+fn open_store(settings: &Settings, now: Timestamp) -> Result<(StoreHandle, WatchStart), ServeError> {
+    let directory = &settings.server.state;
     std::fs::create_dir_all(directory)
         .map_err(|source| ServeError::State { directory: directory.display().to_string(), source })?;
     let mut store = Store::open(&directory.join(STORE_FILE))?;
@@ -247,11 +252,15 @@ fn open_store(directory: &Path) -> Result<StoreHandle, ServeError> {
             tracing::warn!(%error, "incidents that went on when the server last stopped stay as they are");
         }
     }
-    Ok(StoreHandle::start(store, HandleSettings::default())?)
+    let watch = watching::prepare(settings, &mut store, now)?;
+    Ok((StoreHandle::start(store, HandleSettings::default())?, watch))
 }
 
 /// Without it crawlers are known by their operators' published ranges only.
-fn watch_crawlers(clock: &Arc<dyn Clock>) -> Option<Arc<CrawlerWatch>> {
+fn watch_crawlers(settings: &Settings, clock: &Arc<dyn Clock>) -> Option<Arc<CrawlerWatch>> {
+    if settings.server.verify_crawlers == VerifyCrawlers::Off {
+        return None;
+    }
     CrawlerWatch::start(CrawlerCheckSettings::default(), clock.clone())
         .inspect_err(|error| tracing::warn!("{error}"))
         .ok()

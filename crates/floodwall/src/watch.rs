@@ -1,6 +1,6 @@
 //! `floodwall watch`: probes from this vantage, by themselves: once, or until told to stop.
 //!
-//! Limits: what is found is printed and not kept yet.
+//! Limits: what is found is printed and not kept; the watch inside `floodwall serve` keeps it.
 
 mod words;
 
@@ -22,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::SystemClock;
 use crate::commands::{EXIT_NO, EXIT_USAGE, fail, show_faults};
-use crate::settings::{HostPattern, Settings, Site, duration};
+use crate::settings::{Settings, checks_of_site, duration};
 
 /// Targets of one command.
 const TARGETS_MAX: usize = 16_384;
@@ -37,10 +37,10 @@ pub(crate) struct WatchArguments {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Time between two probes of a target
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    #[arg(long, visible_alias = "interval", value_name = "DURATION", default_value = "60s", value_parser = duration)]
     every: Duration,
     /// The same while what is seen and what is said disagree
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    #[arg(long, visible_alias = "confirm-interval", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     confirm_every: Duration,
     /// Probes more against a state than for it that change it, both ways
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=20))]
@@ -98,7 +98,8 @@ fn targets(arguments: &WatchArguments) -> Result<Vec<Watched>, ExitCode> {
         match Settings::load(file) {
             Ok((settings, warnings)) => {
                 show_faults(&warnings);
-                checks.extend(settings.sites.iter().flat_map(checks_of_site));
+                let own = settings.sites.iter().flat_map(checks_of_site);
+                checks.extend(own.map(|(_, check)| check));
             }
             Err(faults) => {
                 show_faults(&faults);
@@ -123,19 +124,9 @@ fn targets(arguments: &WatchArguments) -> Result<Vec<Watched>, ExitCode> {
         name: name.into(),
         target: ProbeTarget { check, timeout: arguments.timeout, addresses: rule },
         settings,
+        records: Vec::new(),
     });
     Ok(watched.collect())
-}
-
-/// A site's hosts as a visitor would type them: over HTTPS where the site has a certificate. A pattern
-/// names no host, and is left out.
-fn checks_of_site(site: &Site) -> Vec<Check> {
-    let scheme = if site.certificate.is_some() { "https" } else { "http" };
-    let exact = site.hosts.iter().filter_map(|host| match host {
-        HostPattern::Exact(name) => Some(name),
-        _ => None,
-    });
-    exact.filter_map(|name| format!("{scheme}://{name}/").parse().ok()).collect()
 }
 
 async fn once(prober: &Prober, watched: &[Watched], json: bool) -> ExitCode {

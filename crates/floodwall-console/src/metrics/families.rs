@@ -2,6 +2,7 @@
 
 mod admission;
 mod incidents;
+mod watch;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::snapshot::Snapshot;
 
 pub(super) use admission::admission;
 pub(super) use incidents::incidents;
+pub(super) use watch::watch;
 
 /// Name, help, kind, unit, and how a figure is read. The encoder adds the unit and `_total`.
 type Declared<T, R> = (&'static str, &'static str, Kind, fn(&T) -> R);

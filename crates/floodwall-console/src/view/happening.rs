@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::Figure;
 use crate::incident::IncidentDocument;
+use crate::outage::state_name;
 use crate::snapshot::Snapshot;
 
 /// An open incident in words.
@@ -30,12 +31,16 @@ pub(super) fn summary(snapshot: &Snapshot) -> Figure {
     Figure::new("happening.summary", text)
 }
 
-/// Changes when incidents open, end or are judged otherwise; only equality matters.
+/// Changes when incidents open, end or are judged otherwise, or what is said of a target of the watch
+/// does; only equality matters.
 pub(super) fn marker(snapshot: &Snapshot) -> String {
     let mut hasher = DefaultHasher::new();
     for record in &snapshot.incidents {
         let verdict = record.incident.judgement().map(|judgement| judgement.verdict);
         (&record.key, record.incident.state, verdict, record.measures.len()).hash(&mut hasher);
+    }
+    for family in snapshot.watched.iter().flat_map(|target| &target.families) {
+        (family.family, state_name(family.state)).hash(&mut hasher);
     }
     format!("{:016x}", hasher.finish())
 }

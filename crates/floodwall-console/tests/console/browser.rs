@@ -234,7 +234,7 @@ async fn everything_is_reached_by_keyboard_and_seen() {
             .wait_for("//*[@id='connection' and contains(., 'updated every second')]")
             .await;
         let mut reached = Vec::new();
-        for _ in 0..18 {
+        for _ in 0..21 {
             let tab = KeyActions::new("keyboard".to_owned())
                 .then(KeyAction::Down {
                     value: Key::Tab.into(),
@@ -255,7 +255,7 @@ async fn everything_is_reached_by_keyboard_and_seen() {
             assert_eq!(focus[1], json!(true), "the focus cannot be seen: {focus}");
             reached.push(focus[0].as_str().unwrap().to_owned());
         }
-        insta::assert_snapshot!(reached.join(" "), @"#sites / #site-0 #site-1 /api/v1/incidents/sos-20221108-135527-3 DIV /api/v1/incidents/results-20221108-120000-2 /api/v1/incidents/results-20221107-120000-1 DIV SUMMARY DIV SUMMARY /api/v1/sites /api/v1/incidents /api/openapi.json /metrics /healthz /readyz");
+        insta::assert_snapshot!(reached.join(" "), @"#sites / #site-0 #site-1 /api/v1/incidents/sos-20221108-135527-3 DIV /api/v1/incidents/results-20221108-120000-2 /api/v1/incidents/results-20221107-120000-1 DIV DIV /api/v1/outages DIV SUMMARY DIV SUMMARY /api/v1/sites /api/v1/incidents /api/openapi.json /metrics /healthz /readyz");
     })
     .await;
 }

@@ -26,6 +26,14 @@ fn hostile() -> Snapshot {
             gate.class = evil.into();
         }
     }
+    for target in &mut hostile.watched {
+        target.name = evil.into();
+        target.site = Some(evil.into());
+        target.vantage = evil.into();
+        for outage in target.families.iter_mut().filter_map(|family| family.outage.as_mut()) {
+            outage.target = evil.into();
+        }
+    }
     hostile
 }
 
@@ -38,7 +46,8 @@ async fn hostile_names_stay_texts() {
 
     let metrics = sample.get("/metrics").await.1;
     for line in metrics.lines() {
-        assert!(line.starts_with("floodwall_") || line.starts_with("# "), "{line}");
+        let known = ["floodwall_", "probe_", "# "];
+        assert!(known.iter().any(|start| line.starts_with(start)), "{line}");
     }
     let escaped = r#"site="\"'><script>alert(1)</script>\n\\{{7*7}}"#;
     assert!(metrics.contains(escaped), "{metrics}");

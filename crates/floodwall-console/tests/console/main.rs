@@ -12,6 +12,7 @@ mod events;
 mod hostile;
 mod incident;
 mod openapi;
+mod outage;
 mod routes;
 mod sample;
 mod slow;

@@ -48,6 +48,8 @@ async fn every_answer_is_as_described() {
         ("/api/v1/incidents", "/api/v1/incidents?max=0"),
         ("/api/v1/incidents/{id}", "/api/v1/incidents/sos-20221108-135527-3"),
         ("/api/v1/incidents/{id}", "/api/v1/incidents/nothing"),
+        ("/api/v1/outages", "/api/v1/outages"),
+        ("/api/v1/outages", "/api/v1/outages?min=1"),
         ("/api/openapi.json", "/api/openapi.json"),
     ] {
         let router = sample::console(sample::snapshot()).console.router();
@@ -64,7 +66,7 @@ async fn every_answer_is_as_described() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 12);
+    assert_eq!(checked, 14);
 }
 
 /// Checks `value` against the parts of JSON Schema that the description uses.

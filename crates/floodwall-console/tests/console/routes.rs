@@ -54,6 +54,8 @@ const ANSWERS: &str = "
     GET     /api/v1/incidents/sos-20221108-135527-3      200  application/json
     GET     /api/v1/incidents/nothing                    404  application/problem+json
     GET     /api/v1/incidents/%ff                        400  application/problem+json
+    GET     /api/v1/outages                              200  application/json
+    GET     /api/v1/outages?max=1001                     400  application/problem+json
     GET     /api/openapi.json                            200  application/json
     GET     /nowhere                                     404  text/html
     GET     /../etc/passwd                               404  text/html

@@ -12,12 +12,13 @@ use floodwall_model::{
     AdmissionCounts, Clock, EdgeCounts, GateMode, GateStatus, MinuteTraffic, OriginHealth, OriginStatus,
     PersonReport, Prefix, SiteId, SiteSnapshot, Timestamp, TrafficCounts,
 };
+use floodwall_outage::OutageRecord;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use crate::incident;
+use crate::{incident, outage};
 
 /// 2022-11-08T14:02:07.125Z, 3720 seconds after the start.
 pub(crate) fn now() -> Timestamp {
@@ -68,6 +69,10 @@ impl History for SampleHistory {
     fn incidents(&self, max: usize) -> Result<Vec<IncidentDocument>, HistoryError> {
         let all = [incident::attack(), incident::crowd(), incident::interrupted()];
         Ok(all.into_iter().take(max).map(IncidentDocument::without_revisions).collect())
+    }
+
+    fn outages(&self, max: usize) -> Result<Vec<OutageRecord>, HistoryError> {
+        Ok(outage::recorded().into_iter().take(max).collect())
     }
 
     fn incident(&self, id: &str) -> Result<Option<IncidentDocument>, HistoryError> {
@@ -203,12 +208,6 @@ pub(crate) fn snapshot() -> Snapshot {
         since: Some(ago(90)),
         last_failure: Some("connection refused at 14:02:05 UTC".into()),
     };
-    let unknown = OriginStatus {
-        url: "http://10.0.0.7:8080".into(),
-        health: OriginHealth::Unknown,
-        since: None,
-        last_failure: None,
-    };
     let mut sos = site(0, "sos", 1_234_567, vec![up, down]);
     sos.state.gates = vec![pressed_gate("look-up"), calm_gate("pages")];
     sos.gates_last_minute = vec![admission(6_000), calm_minute()];
@@ -223,7 +222,7 @@ pub(crate) fn snapshot() -> Snapshot {
         started: ago(3720),
         version: "0.1.0",
         readiness: Readiness::Ready,
-        sites: vec![sos, site(1, "results", 40_000, vec![unknown])],
+        sites: vec![sos, site(1, "results", 40_000, vec![unknown_origin()])],
         edge: EdgeCounts {
             connections_accepted: 61_234,
             connections_open: 1_024,
@@ -258,9 +257,19 @@ pub(crate) fn snapshot() -> Snapshot {
         },
         incidents: vec![incident::open_attack()],
         incidents_opened: vec![3, 0],
+        watched: outage::watched(),
         losses: Losses::default(),
-        listeners: vec!["http://0.0.0.0:80".to_owned(), "https://0.0.0.0:443".to_owned()],
+        listeners: ["http://0.0.0.0:80", "https://0.0.0.0:443"].map(str::to_owned).to_vec(),
         admin_listener: "http://127.0.0.1:9800".to_owned(),
+    }
+}
+
+fn unknown_origin() -> OriginStatus {
+    OriginStatus {
+        url: "http://10.0.0.7:8080".into(),
+        health: OriginHealth::Unknown,
+        since: None,
+        last_failure: None,
     }
 }
 

@@ -26,7 +26,7 @@ fn watched(address: SocketAddr) -> Watched {
         silent_after: Duration::from_secs(60),
         confirm: 3,
     };
-    Watched { name: address.to_string().into(), target: target(address), settings }
+    Watched { name: address.to_string().into(), target: target(address), settings, records: Vec::new() }
 }
 
 fn start(targets: Vec<Watched>, references: Vec<ProbeTarget>) -> mpsc::Receiver<Judged> {
@@ -49,13 +49,13 @@ async fn an_outage_is_opened_and_closed_by_three_samples_each() {
     let address = listener.local_addr().unwrap();
     let other = TcpListener::bind((V4, 0)).await.unwrap();
     let mut judged = start(vec![watched(address)], vec![target(other.local_addr().unwrap())]);
-    assert_eq!(judged.recv().await.unwrap().state, State::Up);
+    assert_eq!(judged.recv().await.unwrap().families[0].state, State::Up);
     drop(listener);
     let mut listener = None;
     let mut outages = Vec::new();
     let mut known = Vec::new();
     while outages.len() < 2 {
-        let told = judged.recv().await.unwrap();
+        let told = judged.recv().await.unwrap().families.remove(0);
         known.push(told.sample.seen);
         for change in told.changes {
             match change {
@@ -81,7 +81,7 @@ async fn a_prober_that_reaches_nothing_says_that_it_does_not_know() {
     let gone = nobody().await;
     let mut judged = start(vec![watched(nobody().await), watched(nobody().await)], vec![target(gone)]);
     for _ in 0..12 {
-        let told = judged.recv().await.unwrap();
+        let told = judged.recv().await.unwrap().families.remove(0);
         assert_eq!(told.sample.seen, Seen::Unknown(UnknownCause::EgressGone));
         assert_eq!(told.changes, []);
         assert_eq!(told.state, State::Unknown(UnknownCause::EgressGone));
@@ -108,7 +108,7 @@ async fn targets_that_hang_come_round_all_the_same() {
     let mut rounds = std::collections::BTreeMap::<Arc<str>, u32>::new();
     while rounds.len() < 40 || rounds.values().any(|count| *count < 2) {
         let told = judged.recv().await.unwrap();
-        assert_eq!(told.sample.seen, Seen::Down(Cause::ConnectTimeout));
+        assert_eq!(told.families[0].sample.seen, Seen::Down(Cause::ConnectTimeout));
         *rounds.entry(told.name).or_default() += 1;
     }
 }

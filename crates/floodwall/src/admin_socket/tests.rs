@@ -61,6 +61,7 @@ fn served(ask: impl FnOnce(&Path) + Send + 'static) {
             account: Arc::new(OneAddress),
             clients: ClientFiles::read(ClientFilePaths::default(), None).0,
             incidents: None,
+            status: None,
             orders: OperatorOrders::start(kept.path(), Arc::new(Nobody), StoppedClock.now()),
             clock: Arc::new(StoppedClock),
         };

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floodwall_detection::{
-    Baselines, Calendar, Change, ConnectionsSeen, Detector, EdgeSeen, OriginSeen, SecondSummary, Surroundings,
+    Baselines, Calendar, Change, ConnectionsSeen, Detector, EdgeSeen, OriginSeen, SecondSummary,
+    Surroundings, WatchSeen,
 };
 use floodwall_model::{
     EdgeCounts, IncidentId, IncidentRecord, IncidentState, Measure, OriginHealth, SiteId, SiteSnapshot,
@@ -122,6 +123,7 @@ impl Detection {
         sites: &[SiteSnapshot],
         edge: &EdgeCounts,
         seen: &SecondSeen,
+        watch: &[Option<WatchSeen>],
     ) -> Vec<Command> {
         let mut commands = Vec::new();
         if self.ticked.is_some_and(|ticked| now.since(ticked) < TICK_LEAST) {
@@ -142,6 +144,7 @@ impl Detection {
                 connections: Some(connections),
                 origin: Some(site.origin(snapshot)),
                 edge: strain,
+                watch: watch.get(number).copied().flatten(),
                 ..Surroundings::default()
             };
             let summary = seen.sites.get(number).unwrap_or(&nothing);

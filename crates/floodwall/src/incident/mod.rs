@@ -9,6 +9,6 @@ mod log;
 mod statement;
 mod text;
 
-pub(crate) use archive::{IncidentArchive, close_left_open, to_stored};
+pub(crate) use archive::{IncidentArchive, close_left_open, newest_of, to_stored};
 pub(crate) use command::{IncidentArguments, Incidents, recent, run};
 pub(crate) use log::tell;

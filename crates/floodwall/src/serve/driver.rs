@@ -8,13 +8,14 @@ use floodwall_console::{Console, Losses, Readiness, SiteFigures, Snapshot};
 use floodwall_edge::EdgeHandle;
 use floodwall_model::{Clock, OriginHealth, Timestamp};
 use floodwall_store::{StoreFigures, StoreHandle};
+use floodwall_watch::Judged;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::learned::save_baselines;
 use super::pace::{Beat, Pace};
-use super::{Addresses, Ended, FLUSH_DEADLINE, ServeError};
+use super::{Addresses, Ended, FLUSH_DEADLINE, ServeError, watching};
 use crate::access_log::AccessLogHandle;
 use crate::certificates::CertificateWatch;
 use crate::client_files::{self, ClientFiles};
@@ -24,6 +25,7 @@ use crate::evidence::EvidenceRecorder;
 use crate::history::StoreHistory;
 use crate::incident::{self, IncidentArchive, to_stored};
 use crate::orders::OperatorOrders;
+use crate::outage;
 use crate::service_manager::ServiceManager;
 
 /// Carries out what the control loop decides.
@@ -40,6 +42,8 @@ pub(super) struct Driver {
     pub(super) admin_hosts: Vec<String>,
     pub(super) store: StoreHandle,
     pub(super) incidents: IncidentArchive,
+    /// Where the watch's results come from.
+    pub(super) watch: Option<mpsc::Receiver<Judged>>,
     /// Where what was learned is saved.
     pub(super) baselines: PathBuf,
     pub(super) processor: ProcessorUse,
@@ -78,6 +82,9 @@ impl Driver {
                 } else {
                     Event::WorkerEnded
                 },
+                judged = watching::next(&mut self.watch) => {
+                    Event::Probed(Box::new(watching::result(judged, self.clock.now())))
+                }
                 _ = interrupt.recv() => Event::Stop { signal: "SIGINT" },
                 _ = terminate.recv() => Event::Stop { signal: "SIGTERM" },
                 _ = hang_up.recv() => Event::HangUp,
@@ -144,6 +151,12 @@ impl Driver {
                         tracing::warn!(incident = %record.key, "the store takes no more incidents for now");
                     }
                 }
+                Command::TellOutage { news, record } => outage::tell(news, &record),
+                Command::KeepWatch(record) => {
+                    if !self.store.put_watch(outage::to_rows(&record)) {
+                        tracing::warn!("the store takes no more of what the watch saw for now");
+                    }
+                }
                 Command::SaveBaselines => {
                     let (path, learned) = (self.baselines.clone(), self.control.baselines());
                     // Takes some ten milliseconds a site, and the disk's time.
@@ -201,6 +214,7 @@ impl Driver {
                 .collect(),
             incidents: figures.incidents,
             incidents_opened: figures.incidents_opened,
+            watched: figures.watched,
             edge: figures.edge,
             losses: Losses {
                 events_dropped: 0,

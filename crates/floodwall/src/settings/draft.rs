@@ -10,6 +10,7 @@ use super::calendar::{CalendarDraft, Zone};
 use super::definition::{Located, Span, kind_in_words};
 use super::keys;
 use super::section::{Log, Section};
+use super::watch::WatchTables;
 use crate::client_files::ClientFileKind;
 
 use super::{
@@ -23,6 +24,7 @@ pub(super) struct Draft {
     pub(super) server: ServerDraft,
     pub(super) sites: Vec<SiteDraft>,
     pub(super) calendar: Vec<CalendarDraft>,
+    pub(super) watch: WatchTables,
     store: Option<Store>,
 }
 
@@ -80,14 +82,17 @@ impl Draft {
         let store = store.value(log, &keys::RETENTION_DAYS).map(|retention_days| Store { retention_days });
         let sites = read_sites(document.get_ref(), folder, log);
         let calendar = CalendarDraft::read_all(document.get_ref(), log);
-        Self { server, sites, calendar, store }
+        let watch = WatchTables::read(document.get_ref(), folder, log);
+        Self { server, sites, calendar, store, watch }
     }
 
     /// The settings, when every part could be read.
     pub(super) fn into_settings(self) -> Option<Settings> {
         let sites = self.sites.into_iter().map(|site| site.whole).collect::<Option<Vec<_>>>()?;
         let calendar = self.calendar.into_iter().map(CalendarDraft::whole).collect::<Option<Vec<_>>>()?;
-        Some(Settings { server: self.server.whole?, store: self.store?, sites, calendar })
+        let (watches, watcher, status) = self.watch.whole()?;
+        let (server, store) = (self.server.whole?, self.store?);
+        Some(Settings { server, store, sites, calendar, watches, watcher, status })
     }
 
     pub(super) fn probe_targets(&self) -> ProbeTargets {

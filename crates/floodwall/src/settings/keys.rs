@@ -3,12 +3,16 @@
 
 use std::time::Duration;
 
+use floodwall_watch::AddressRule;
+
 use super::calendar::{Day, ZoneName};
 use super::definition::{Described, Fallback, Setting};
 use super::forms::{AddressPrefix, FilePath, ListOf, ListenAddress, OneOf, Period, Size, Whole, Words};
 use super::path::{Class, SitePath};
 use super::query::Query;
+use super::status::{PageAddress, PublishIncidents};
 use super::target::{Host, HostName, OriginUrl};
+use super::watch::{ADDRESS_RULES, OwnSites, ProbeUrl};
 use super::{AccessLogFormat, AdmissionMode, Banner, Cleartext, VerifyCrawlers};
 
 const SERVER: &str = "server";
@@ -25,6 +29,9 @@ const SITE_QUERY: &str = "site.query";
 const SITE_ADMISSION: &str = "site.admission";
 const SITE_DETECTION: &str = "site.detection";
 const CALENDAR: &str = "calendar";
+const WATCH: &str = "watch";
+const WATCHER: &str = "watcher";
+const STATUS: &str = "status";
 
 /// Every table, in the order of the documentation, and what it is for.
 pub(super) const TABLES: &[(&str, &str)] = &[
@@ -56,6 +63,15 @@ pub(super) const TABLES: &[(&str, &str)] = &[
     (
         CALENDAR,
         "What the office knows beforehand, so that nobody takes it for an attack; write the table once for each, with two brackets: `[[calendar]]`.",
+    ),
+    (
+        WATCH,
+        "What is probed from this server as a visitor's computer would ([docs/watch.md](watch.md)); write the table once for each, with two brackets: `[[watch]]`.",
+    ),
+    (WATCHER, "The watch as a whole. It runs when there is a `[[watch]]`, or `own_sites` is on."),
+    (
+        STATUS,
+        "The public status page: files for any web server, written anew at every change and once a minute ([docs/watch.md](watch.md)). Without this table none is written.",
     ),
 ];
 
@@ -247,4 +263,47 @@ settings! {
     CALENDAR_NAME: Words = CALENDAR.name, Required, "\"election\"", Words;
     /// Names of the sites it is for; `[]` for all.
     CALENDAR_SITES: ListOf<Words> = CALENDAR.sites, Toml("[]"), "[\"sos\"]", ListOf(Words);
+
+    /// What it is called in records, metrics and on the status page: a service as people know it. No two of one name.
+    WATCH_NAME: Words = WATCH.name, Required, "\"look up my polling place\"", Words;
+    /// The same in Spanish, for the status page.
+    WATCH_NAME_ES: Words = WATCH.name_es, InWords("`name`"), "\"dónde votar\"", Words;
+    /// What is probed. Over HTTP redirects are followed, and the answer must be 2xx.
+    WATCH_URL: ProbeUrl = WATCH.url, Required, "\"https://www.sos.example.gov/\"", ProbeUrl;
+    /// Texts the page must contain, of HTTP: what makes it useful to people, such as a heading. A page without one of them is an outage, though its status is 200.
+    WATCH_CONTAINS: ListOf<Words> = WATCH.contains, Toml("[]"), "[\"Find your polling place\"]", ListOf(Words);
+    /// Name of the site it belongs to: detection is told of its outages, and the status page shows it there. What belongs to no site is not shown to the public.
+    WATCH_SITE: Words = WATCH.site, InWords("none"), "\"sos\"", Words;
+    /// Time from one probe to the next while what is seen and what is said agree.
+    WATCH_INTERVAL: Period = WATCH.interval, Toml("\"60s\""), "\"30s\"", period(Duration::from_secs(5), Duration::from_secs(86_400));
+    /// How many probes more against what is said than for it change it, both ways. An outage is dated back to the first.
+    WATCH_CONFIRM: Whole<u8> = WATCH.confirm, Toml("3"), "3", Whole::between(1, 20);
+    /// Time from one probe to the next while what is seen and what is said disagree; at most `interval`.
+    WATCH_CONFIRM_INTERVAL: Period = WATCH.confirm_interval, Toml("\"10s\""), "\"5s\"", period(Duration::from_secs(1), Duration::from_secs(3600));
+    /// Time that one probe of one address has; at most `interval`.
+    WATCH_TIMEOUT: Period = WATCH.timeout, Toml("\"10s\""), "\"5s\"", period(Duration::from_millis(100), Duration::from_secs(60));
+    /// Which addresses it may have: `public` ones only, or `any`, those of private networks and of this host too.
+    WATCH_ADDRESSES: OneOf<AddressRule> = WATCH.addresses, Toml("\"public\""), "\"any\"", OneOf(ADDRESS_RULES);
+
+    /// What this place to look from is called in records.
+    WATCHER_VANTAGE: Words = WATCHER.vantage, Toml("\"here\""), "\"county data centre\"", Words;
+    /// Asked after a failed probe: destinations that do not fail together with what is watched, such as the provider's router or a large public site. When none is reached either, the trouble is this server's own, and the time is unknown instead of down. Without one the two cannot be told apart.
+    WATCHER_REFERENCES: ListOf<ProbeUrl> = WATCHER.references, Toml("[]"), "[\"tcp://gateway.example.net:443\"]", ListOf(ProbeUrl);
+    /// `on` probes every exact host of every `[[site]]` too, over HTTPS where the site has a certificate, as the names resolve from here, to addresses inside too. It shows whether the sites answer from inside, and not whether the world reaches them; the probes count as requests.
+    WATCHER_OWN_SITES: OneOf<OwnSites> = WATCHER.own_sites, Toml("\"off\""), "\"on\"", OneOf(OwnSites::WORDS);
+
+    /// Directory for the page's files. It must exist and be the page's alone.
+    STATUS_DIRECTORY: FilePath = STATUS.directory, Required, "\"/var/www/status\"", FilePath;
+    /// The page's heading.
+    STATUS_TITLE: Words = STATUS.title, Toml("\"Status of our websites\""), "\"Secretary of State: status of our websites\"", Words;
+    /// The same in Spanish.
+    STATUS_TITLE_ES: Words = STATUS.title_es, InWords("\"Estado de nuestros sitios web\" where `title` is left out, else `title`"), "\"Secretaría de Estado: estado de nuestros sitios web\"", Words;
+    /// What people can do while a site is down; shown then.
+    STATUS_HELP: Words = STATUS.help, InWords("none"), "\"Call 555-0100 to learn where you vote.\"", Words;
+    /// The same in Spanish.
+    STATUS_HELP_ES: Words = STATUS.help_es, InWords("`help`"), "\"Llame al 555-0100 para saber dónde votar.\"", Words;
+    /// Where the page can be read; feeds need it to name it.
+    STATUS_URL: PageAddress = STATUS.url, InWords("none, and no feed is written"), "\"https://status.example.gov/\"", PageAddress;
+    /// Whether the page tells of unusual traffic: of what is at least 90 % likely to be an attack, a crowd or technical trouble, and of nothing less sure.
+    STATUS_INCIDENTS: OneOf<PublishIncidents> = STATUS.incidents, Toml("\"on\""), "\"off\"", OneOf(PublishIncidents::WORDS);
 }

@@ -19,10 +19,12 @@ mod quantity;
 mod query;
 mod relations;
 mod section;
+mod status;
 mod syntax;
 mod target;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -37,7 +39,9 @@ pub(crate) use path::{PathClass, PathPattern};
 pub(crate) use probe_targets::{CertificateTarget, OriginTarget, Place, ProbeTargets};
 pub(crate) use quantity::{duration, format_size};
 pub(crate) use query::QueryRule;
+pub(crate) use status::{PublishIncidents, STATUS_TITLE, StatusPage};
 pub(crate) use target::{HostPattern, Origin};
+pub(crate) use watch::{WATCHES_MAX, Watch, Watcher, checks_of_site};
 
 /// Reads a duration as settings write it (`80ms`), for the command line.
 ///
@@ -70,6 +74,12 @@ pub(crate) struct Settings {
     pub(crate) sites: Vec<Site>,
     /// Every `[[calendar]]`.
     pub(crate) calendar: Vec<CalendarDay>,
+    /// Every `[[watch]]`.
+    pub(crate) watches: Vec<Watch>,
+    /// `[watcher]`.
+    pub(crate) watcher: Watcher,
+    /// `[status]`, where it is given.
+    pub(crate) status: Option<StatusPage>,
 }
 
 /// `[server]`.

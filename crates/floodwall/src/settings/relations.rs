@@ -27,6 +27,9 @@ pub(super) fn check(draft: &Draft, any_host: AnyHost, log: &mut Log) {
     for day in &draft.calendar {
         day.check(&names, log);
     }
+    let hosts = draft.sites.iter().flat_map(|site| elements(site.hosts.as_ref()));
+    let hosts = hosts.filter(|host| matches!(host.value, HostPattern::Exact(_))).count();
+    draft.watch.check(&names, hosts, log);
 }
 
 /// Whether both cannot be listened on at once. IPv6 listeners take IPv6 only, so the families do

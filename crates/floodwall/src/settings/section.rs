@@ -259,7 +259,7 @@ fn suggestion(name: &str, key: &str, value: &DeValue<'_>) -> (&'static str, Stri
 
 /// A table's name as it is written: `[[site]]`, `[server.cache]`.
 pub(super) fn heading(table: &str) -> String {
-    if matches!(table, "site" | "calendar") { format!("[[{table}]]") } else { format!("[{table}]") }
+    if matches!(table, "site" | "calendar" | "watch") { format!("[[{table}]]") } else { format!("[{table}]") }
 }
 
 /// The known word that differs least from `word`: by one letter, or by a third of it at most.

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use floodwall_outage::{Change, Edge, Outage, Phase, Sample, Seen, State};
-use floodwall_watch::{Attempt, Check, Failure, Family, Judged, Report};
+use crate::outage::words::{self, time};
+use floodwall_outage::{Change, Edge, Family, FamilyJudged, Outage, Phase, Sample, Seen, State, family_name};
+use floodwall_watch::{Attempt, Check, Failure, Judged, Report};
 use serde_json::{Value, json};
 
 /// A target's name: as it is written on the command line.
@@ -68,10 +69,7 @@ fn outcome_json(outcome: Result<(), Failure>) -> Value {
 }
 
 fn attempt_json(attempt: &Attempt) -> Value {
-    let family = attempt.family.map(|family| match family {
-        Family::V4 => "ipv4",
-        Family::V6 => "ipv6",
-    });
+    let family = attempt.family.map(Family::as_str);
     let phases: serde_json::Map<_, _> = PHASES
         .into_iter()
         .filter_map(|phase| {
@@ -116,65 +114,42 @@ fn attempt_json(attempt: &Attempt) -> Value {
     })
 }
 
-fn time(unix_micros: i64) -> String {
-    jiff::Timestamp::from_microsecond(unix_micros).map(|time| format!("{time:.0}")).unwrap_or_default()
-}
-
-fn seconds(micros: i64) -> i64 {
-    micros.saturating_add(500_000) / 1_000_000
-}
-
-fn edge_words(edge: &Edge) -> String {
-    match edge.earliest_unix_micros {
-        Some(_) => {
-            format!("{} (+-{} s)", time(edge.middle_unix_micros()), seconds(edge.half_width_micros()))
-        }
-        None => format!("{} or earlier", time(edge.latest_unix_micros)),
-    }
-}
-
-fn outage_words(outage: &Outage) -> String {
-    let cause = outage.cause().map_or("no cause", |cause| cause.in_english());
-    let mut text = format!("since {}", edge_words(&outage.start));
-    if let Some(end) = &outage.end {
-        let length = i64::try_from(outage.length_micros(0)).unwrap_or(i64::MAX);
-        let error = i64::try_from(outage.length_error_micros()).unwrap_or(i64::MAX);
-        text = format!(
-            "from {} until {}, {} s (+-{} s)",
-            edge_words(&outage.start),
-            edge_words(end),
-            seconds(length),
-            seconds(error)
-        );
-    }
-    let unknown = i64::try_from(outage.unknown_micros).unwrap_or(i64::MAX);
-    if unknown > 0 {
-        let _ = write!(text, ", of which {} s are unknown", seconds(unknown));
-    }
-    format!("{text}: {cause}")
-}
-
 /// What a result changed, as lines; nothing when it changed nothing.
 pub(super) fn judged_text(judged: &Judged) -> String {
     let mut text = String::new();
-    for change in &judged.changes {
-        let words = match change {
-            Change::Opened(outage) => format!("down {}", outage_words(outage)),
-            Change::Closed(outage) => format!("up again; it was down {}", outage_words(outage)),
-            Change::Unknown(span, cause) => format!(
-                "nothing is known from {} until {}: {}",
-                time(span.start_unix_micros),
-                time(span.end_unix_micros),
-                cause.as_str()
-            ),
+    for one in &judged.families {
+        let over = match one.family {
+            Some(Family::V4) => " over IPv4",
+            Some(Family::V6) => " over IPv6",
+            None => "",
         };
-        let _ = writeln!(text, "{} {} {words}", judged.sample.finished, judged.name);
+        for change in &one.changes {
+            let words = match change {
+                Change::Opened(outage) => format!("down{over} {}", words::outage(outage)),
+                Change::Closed(outage) => format!("up again{over}; it was down {}", words::outage(outage)),
+                Change::Unknown(span, cause) => format!(
+                    "nothing is known{over} from {} until {}: {}",
+                    time(span.start_unix_micros),
+                    time(span.end_unix_micros),
+                    cause.as_str()
+                ),
+            };
+            let _ = writeln!(text, "{} {} {words}", one.sample.finished, judged.name);
+        }
     }
     text
 }
 
 /// A result as an object.
 pub(super) fn judged_json(judged: &Judged) -> Value {
+    json!({
+        "late_ms": judged.late.as_secs_f64() * 1000.0,
+        "families": judged.families.iter().map(family_json).collect::<Vec<_>>(),
+        "report": report_json(&judged.name, &judged.report),
+    })
+}
+
+fn family_json(judged: &FamilyJudged) -> Value {
     let changes = judged.changes.iter().map(|change| match change {
         Change::Opened(outage) => json!({ "kind": "outage_opened", "outage": outage_json(outage) }),
         Change::Closed(outage) => json!({ "kind": "outage_closed", "outage": outage_json(outage) }),
@@ -191,12 +166,11 @@ pub(super) fn judged_json(judged: &Judged) -> Value {
         State::Unknown(_) => "unknown",
     };
     json!({
+        "family": family_name(judged.family),
         "sample": sample_json(&judged.sample),
-        "late_ms": judged.late.as_secs_f64() * 1000.0,
         "state": state,
         "dissent_of_20": judged.dissent,
         "changes": changes.collect::<Vec<_>>(),
-        "report": report_json(&judged.name, &judged.report),
     })
 }
 

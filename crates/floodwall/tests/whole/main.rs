@@ -24,3 +24,4 @@ mod service;
 mod serving;
 mod stopping;
 mod support;
+mod watching;

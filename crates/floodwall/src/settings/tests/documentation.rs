@@ -104,7 +104,7 @@ fn in_its_table(table: &str, key: &str, value: &str) -> String {
             let others = SMALLEST.lines().filter(|line| !line.starts_with(&format!("{key} = ")));
             others.collect::<Vec<_>>().join("\n") + &format!("\n{key} = {value}\n")
         }
-        "calendar" => format!("{SMALLEST}[[calendar]]\n{key} = {value}\n"),
+        "calendar" | "watch" => format!("{SMALLEST}[[{table}]]\n{key} = {value}\n"),
         _ if table.starts_with("site") => format!("{SMALLEST}[{table}]\n{key} = {value}\n"),
         _ => format!("[{table}]\n{key} = {value}\n{SMALLEST}"),
     }
