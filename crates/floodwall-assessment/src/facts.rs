@@ -26,6 +26,8 @@ pub enum RecordRef {
     },
     /// An outage seen from outside.
     Outage(String),
+    /// What probes saw of these targets, without an outage.
+    Watch(String),
     /// A claim that is kept.
     Claim(String),
     /// The settings, by the first 16 hexadecimal digits of the file's SHA-256.
@@ -45,6 +47,7 @@ impl fmt::Display for RecordRef {
                 }
             }
             Self::Outage(name) => write!(f, "outage {name}"),
+            Self::Watch(targets) => write!(f, "watch of {targets}"),
             Self::Claim(name) => write!(f, "claim {name}"),
             Self::Settings(hash) => write!(f, "settings {hash}"),
         }

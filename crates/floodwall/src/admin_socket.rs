@@ -84,6 +84,7 @@ impl AdminDesk {
                 self.incidents(request.uri()).await
             }
             (&Method::GET, "/outages") => self.outages(request.uri()).await,
+            (&Method::GET, "/reachability") => self.reachability(request.uri()).await,
             (&Method::GET, "/status") => self.status().await,
             (&Method::GET, "/explain") => self.explain(request.uri()).and_then(|answer| json(&answer)),
             (&Method::POST, "/purge") => self.purge(request.headers()).and_then(|done| json(&done)),
@@ -94,7 +95,7 @@ impl AdminDesk {
             (_, "/explain") => Err(Fault(StatusCode::METHOD_NOT_ALLOWED, "GET it".to_owned())),
             _ => Err(Fault(
                 StatusCode::NOT_FOUND,
-                "there are GET /explain?subject=ID|ADDRESS|RULE, /incidents?max=N, /incidents/ID, /outages?max=N, /status and /orders, and POST /purge and /orders"
+                "there are GET /explain?subject=ID|ADDRESS|RULE, /incidents?max=N, /incidents/ID, /outages?max=N, /reachability?from=SECONDS, /status and /orders, and POST /purge and /orders"
                     .to_owned(),
             )),
         };
@@ -152,6 +153,16 @@ impl AdminDesk {
         let max = uri.query().and_then(|query| query.strip_prefix("max=")).and_then(|max| max.parse().ok());
         let read = self.made(move |maker| maker.outages(max.unwrap_or(20))).await?;
         json(&OutageList { outages: read })
+    }
+
+    /// What the watch saw of sites since a moment, in seconds since 1970.
+    async fn reachability(&self, uri: &Uri) -> Result<String, Fault> {
+        let from = uri.query().and_then(|query| query.strip_prefix("from="));
+        let from = from.and_then(|from| from.parse().ok());
+        let from = from.ok_or_else(|| {
+            Fault(StatusCode::BAD_REQUEST, "`from` is missing: seconds since 1970".to_owned())
+        })?;
+        json(&self.made(move |maker| maker.reachability(from)).await?)
     }
 
     async fn status(&self) -> Result<String, Fault> {

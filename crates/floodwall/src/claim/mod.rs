@@ -11,6 +11,7 @@ mod kept;
 mod list;
 mod made;
 mod observed;
+mod reachability;
 mod table;
 mod test_command;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub(crate) use command::{ClaimArguments, run};
 pub(crate) use inbox::ClaimInbox;
 pub(crate) use list::claims_that_name;
 pub(crate) use observed::{Observed, incident_fact, recorded_up_to};
+pub(crate) use reachability::{Reached, of_rows};
 
 /// The directory of claims below the state directory.
 const DIRECTORY: &str = "claims";

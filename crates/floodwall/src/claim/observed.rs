@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use floodwall_assessment::{Explanation, IncidentFact, MinuteFact, RecordRef, SiteFacts, Span};
+use floodwall_assessment::{
+    Explanation, IncidentFact, MinuteFact, ReachabilityFact, RecordRef, SiteFacts, Span,
+};
 use floodwall_console::IncidentDocument;
 use floodwall_evidence::{Fact, MinuteSummary, Record};
 use floodwall_evidence_log::{LogReader, logs};
+
+use super::reachability::{self, Reached};
 
 /// Records of one site that are held: a year of minutes.
 const MINUTES_MAX: usize = 366 * 24 * 60;
@@ -30,6 +34,8 @@ pub(crate) struct Observed {
     incidents: Vec<IncidentDocument>,
     /// By incident: in which log, the first and the last revision.
     revisions: BTreeMap<(String, usize), (u64, u64)>,
+    /// What the watch saw, of all sites.
+    reached: Vec<Reached>,
     /// By claim: where it is recorded.
     claims: BTreeMap<String, RecordRef>,
 }
@@ -51,6 +57,7 @@ impl Observed {
             minutes.sort_by_key(|minute| (minute.minute_unix_s, minute.log, minute.record));
         }
         observed.incidents = crate::incident::recent(state)?;
+        observed.reached = reachability::gather(state, span.from_unix_s)?;
         Ok(observed)
     }
 
@@ -115,7 +122,20 @@ impl Observed {
         }
     }
 
-    /// What was observed of one site. Outages seen from outside are not joined yet.
+    /// What the watch saw of a site, within a stretch of time where one is given: cut to it.
+    pub(crate) fn reachability(&self, site: &str, within: Option<Span>) -> Vec<ReachabilityFact> {
+        let of_site = self.reached.iter().filter(|reached| reached.site == site);
+        let facts = of_site.map(Reached::fact);
+        let Some(within) = within else { return facts.collect() };
+        let cut = |mut fact: ReachabilityFact| {
+            fact.span.from_unix_s = fact.span.from_unix_s.max(within.from_unix_s);
+            fact.span.to_unix_s = fact.span.to_unix_s.min(within.to_unix_s);
+            fact
+        };
+        facts.filter(|fact| fact.span.meets(&within)).map(cut).collect()
+    }
+
+    /// What was observed of one site.
     pub(crate) fn facts(&self, site: &str) -> SiteFacts {
         SiteFacts {
             site: site.to_owned(),
@@ -127,7 +147,7 @@ impl Observed {
                 .filter(|incident| incident.site == site)
                 .filter_map(|incident| self.incident(incident))
                 .collect(),
-            reachability: Vec::new(),
+            reachability: self.reachability(site, None),
             public_since_unix_s: None,
             as_of_unix_s: self.as_of_unix_s,
         }

@@ -205,8 +205,7 @@ fn gather(config: &PathBuf, id: &str, with_claims: bool) -> Result<(StatementFac
         coverage: observed.facts(&site.name).coverage(span),
         incident,
         kept_from_internal: kept_apart.then(|| settings_hash(config)).transpose()?,
-        // Outages seen from outside are not joined yet.
-        reachability: Vec::new(),
+        reachability: observed.reachability(&site.name, Some(span)),
         claims,
         as_of_unix_s,
     };

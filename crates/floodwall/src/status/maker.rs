@@ -12,6 +12,7 @@ use floodwall_store::{Store, StoreHandle};
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
+use crate::claim::{Reached, of_rows};
 use crate::incident::{IncidentArchive, newest_of};
 use crate::outage::{from_rows, outage};
 use crate::settings::{HostPattern, PublishIncidents, STATUS_TITLE, Settings, StatusPage};
@@ -70,6 +71,16 @@ impl StatusMaker {
         let newest = with_open(&snapshot.watched, recorded);
         let now = snapshot.at.wall_unix_micros();
         Ok(newest.iter().take(max).map(|record| OutageDocument::new(record, now)).collect())
+    }
+
+    /// When sites could be reached and when not, as far as the watch saw it since `from_unix_s`. Blocks.
+    ///
+    /// # Errors
+    /// In words, when the store cannot be read.
+    pub(crate) fn reachability(&self, from_unix_s: i64) -> Result<Vec<Reached>, String> {
+        let rows = self.store.watch_since(from_unix_s.saturating_mul(1_000_000));
+        let now = self.snapshot.borrow().at.wall_unix_micros();
+        Ok(of_rows(&rows.map_err(|error| error.to_string())?, now))
     }
 
     /// Where snapshots come from.
