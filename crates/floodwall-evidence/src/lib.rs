@@ -49,8 +49,8 @@ pub use privacy::{AddressKey, truncated};
 pub use proof::{ProofFault, TlogProof};
 pub use record::{
     CaptureHash, ClaimRecord, Continued, Fact, IncidentRevision, KeyChange, Loss, MinuteSummary,
-    OperatorAction, Origin, RECORD_BYTES_MAX, RECORD_FORMAT, Record, RecordFault, RungChange, SensorHealth,
-    SiteMinute, Start, Stop,
+    OperatorAction, Origin, OutageSeen, RECORD_BYTES_MAX, RECORD_FORMAT, Record, RecordFault, RungChange,
+    SensorHealth, SiteMinute, Start, Stop,
 };
 pub use redaction::{Commitment, Disclosure, DisclosureFault, SALT_BYTES};
 pub use tile::{

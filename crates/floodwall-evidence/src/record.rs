@@ -44,6 +44,8 @@ pub enum Fact {
     Rung(RungChange),
     /// An incident was opened, judged anew or closed.
     Incident(IncidentRevision),
+    /// The watch confirmed that a target was down, or up again.
+    Outage(OutageSeen),
     /// A capture file was closed.
     Capture(CaptureHash),
     /// An operator did something.
@@ -66,6 +68,7 @@ impl Fact {
             Self::Minute(_) => "minute",
             Self::Rung(_) => "rung",
             Self::Incident(_) => "incident",
+            Self::Outage(_) => "outage",
             Self::Capture(_) => "capture",
             Self::Operator(_) => "operator",
             Self::Claim(_) => "claim",
@@ -179,6 +182,31 @@ pub struct CaptureHash {
     pub bytes: u64,
     /// Its SHA-256, hexadecimal.
     pub sha256: String,
+}
+
+/// See [`Fact::Outage`]. Times are in seconds since 1970; what is not known, or goes on, is missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutageSeen {
+    /// The outage's name.
+    pub outage: String,
+    /// What was probed.
+    pub target: String,
+    /// The site it belongs to.
+    pub site: Option<String>,
+    /// From where.
+    pub vantage: String,
+    /// Over which addresses: `any`, `ipv4` or `ipv6`.
+    pub family: String,
+    /// The last probe before it that was up.
+    pub start_earliest_unix_s: Option<i64>,
+    /// Its first probe.
+    pub start_latest_unix_s: i64,
+    /// Its last probe, once it has ended.
+    pub end_earliest_unix_s: Option<i64>,
+    /// The first probe after it that was up, once it has ended.
+    pub end_latest_unix_s: Option<i64>,
+    /// Why probes failed, and how many did so, the most frequent first: `connect_refused=12`.
+    pub causes: Vec<String>,
 }
 
 /// See [`Fact::Operator`].
@@ -339,6 +367,7 @@ mod tests {
             }),
             Fact::Rung(RungChange { site: "sos".into(), before: Some(0), rung: 2, ..RungChange::default() }),
             Fact::Incident(IncidentRevision { incident: "sos-1".into(), ..IncidentRevision::default() }),
+            Fact::Outage(OutageSeen { outage: "home-1".into(), ..OutageSeen::default() }),
             Fact::Capture(CaptureHash::default()),
             Fact::Operator(OperatorAction { action: "allow".into(), operator: commitment(), detail: None }),
             Fact::Claim(ClaimRecord {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floodwall_evidence::{
-    Fact, IncidentRevision, MinuteSummary, OperatorAction, Origin, RungChange, SensorHealth, SiteMinute,
-    Start, Stop, is_key_name,
+    Fact, IncidentRevision, MinuteSummary, OperatorAction, Origin, OutageSeen, RungChange, SensorHealth,
+    SiteMinute, Start, Stop, is_key_name,
 };
 use floodwall_evidence_log::{EvidenceError, EvidenceHandle, HandleSettings, open};
 use floodwall_model::{
@@ -18,6 +18,8 @@ use floodwall_model::{
 };
 
 use crate::claim::ClaimInbox;
+use floodwall_outage::{OutageRecord, family_name};
+
 use crate::control::RungNews;
 use crate::settings::{HostPattern, Settings};
 
@@ -95,6 +97,28 @@ impl EvidenceRecorder {
                 ended_unix_s: incident.ended_unix_s,
                 grounds: judgement.grounds.iter().map(ToString::to_string).collect(),
                 sources: None,
+            }),
+        );
+    }
+
+    /// Records that the watch confirmed an outage, or its end.
+    pub(crate) fn outage(&self, now: Timestamp, record: &OutageRecord) {
+        let Some(open) = &self.open else { return };
+        let (outage, seconds) = (&record.outage, |micros: i64| micros.div_euclid(1_000_000));
+        let causes = outage.causes.iter().map(|count| format!("{}={}", count.cause.as_str(), count.samples));
+        open.append(
+            now,
+            Fact::Outage(OutageSeen {
+                outage: record.key.to_string(),
+                target: record.target.to_string(),
+                site: record.site.as_deref().map(str::to_owned),
+                vantage: record.vantage.to_string(),
+                family: family_name(record.family).to_owned(),
+                start_earliest_unix_s: outage.start.earliest_unix_micros.map(seconds),
+                start_latest_unix_s: seconds(outage.start.latest_unix_micros),
+                end_earliest_unix_s: outage.end.and_then(|end| end.earliest_unix_micros).map(seconds),
+                end_latest_unix_s: outage.end.map(|end| seconds(end.latest_unix_micros)),
+                causes: causes.collect(),
             }),
         );
     }

@@ -109,6 +109,11 @@ fn words(fact: &Fact) -> String {
             format!("{}; {health}", sites.join("; "))
         }
         Fact::Rung(rung) => format!("{} {}: rung {} ({})", rung.site, rung.path_class, rung.rung, rung.asks),
+        Fact::Outage(outage) => {
+            let said = if outage.end_latest_unix_s.is_some() { "was down, up again" } else { "is down" };
+            let cause = outage.causes.first().map(String::as_str).unwrap_or_default();
+            format!("{} {said}, seen from {} ({}): {cause}", outage.target, outage.vantage, outage.family)
+        }
         Fact::Incident(incident) => {
             format!(
                 "{} revision {}: {} {}",

@@ -151,7 +151,10 @@ impl Driver {
                         tracing::warn!(incident = %record.key, "the store takes no more incidents for now");
                     }
                 }
-                Command::TellOutage { news, record } => outage::tell(news, &record),
+                Command::TellOutage { news, record } => {
+                    outage::tell(news, &record);
+                    self.evidence.outage(self.clock.now(), &record);
+                }
                 Command::KeepWatch(record) => {
                     if !self.store.put_watch(outage::to_rows(&record)) {
                         tracing::warn!("the store takes no more of what the watch saw for now");
