@@ -101,6 +101,8 @@ pub(crate) struct Evidence {
     /// What came on top comes of one or two sources that ask many times a second each. That is no
     /// crowd, whatever else is known or not: people are many.
     pub(crate) of_a_handful: bool,
+    /// Hardly anybody asks for anything: no crowd is to be seen, whatever else is unusual.
+    pub(crate) nobody_asks: bool,
     /// How many sides of who asks could be looked at and compared with calm times, each as far as it can
     /// be trusted: what pages bring with them, how visits go on, who was here before, where visitors come
     /// from, what they use, what they ask for. 0 to 6.
@@ -110,6 +112,9 @@ pub(crate) struct Evidence {
 /// Fewer sources a second, estimated, are a handful where each asks so often in it.
 const HANDFUL_SOURCES: f64 = 2.5;
 const HANDFUL_REQUESTS: f64 = 5.0;
+
+/// Requests in a window, of half a minute, below which nobody asks.
+const CROWD_REQUESTS: f64 = 3.0;
 
 /// What evidence is taken from.
 pub(crate) struct Scene<'a> {
@@ -142,8 +147,9 @@ fn trust(count: f64, half: f64) -> f64 {
 impl Evidence {
     pub(crate) fn of(scene: &Scene<'_>) -> Self {
         let measures = vec![Measure::default(); GroundKind::ALL.len()];
-        let mut evidence = Self { measures, of_a_handful: false, sides_known: 0.0 };
+        let mut evidence = Self { measures, of_a_handful: false, nobody_asks: false, sides_known: 0.0 };
         let top = Top::of(scene);
+        evidence.nobody_asks = scene.window.row.get(Figure::Requests) < CROWD_REQUESTS;
         evidence.volume(scene, &top);
         evidence.habits(scene, &top);
         evidence.sources(scene, &top);

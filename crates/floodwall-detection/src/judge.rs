@@ -29,8 +29,8 @@ const CERTAIN: f64 = 0.99;
 const SAID: f64 = 0.6;
 /// What was said is said until its likelihood falls below this part of what it took.
 const KEPT: f64 = 0.6;
-/// The log-odds of a crowd at the most, where one or two sources make all of it.
-const HANDFUL_CROWD: f64 = -2.0;
+/// The log-odds of a crowd at the most, where one or two sources make all of it, or nobody asks.
+const NO_CROWD: f64 = -2.0;
 /// Sides of who asks that must be known for the sums to count in full where more come than usual.
 const SIDES_NEEDED: f64 = 2.0;
 /// The log-odds of an attack, and of a crowd, while nothing is known of who asks: two in five.
@@ -83,7 +83,8 @@ impl LogOdds {
         let attack = attack.max(attack + (NOTHING_KNOWN - attack) * unknown);
         let crowd = crowd.min(crowd + (NOTHING_KNOWN - crowd) * unknown);
         // The fit knows many-sided evidence; of one source's requests alone it would make a crowd.
-        let crowd = if evidence.of_a_handful { crowd.min(HANDFUL_CROWD) } else { crowd };
+        let none = evidence.of_a_handful || evidence.nobody_asks;
+        let crowd = if none { crowd.min(NO_CROWD) } else { crowd };
         Self([attack, crowd, routine])
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use floodwall_detection::{
     CachePart, Change, ConnectionsSeen, Detector, LogFeed, Notice, OriginSeen, PacketsSeen, RequestReader,
-    RequestSeen, RequestText, Sketches, Surroundings,
+    RequestSeen, RequestText, Sketches, Surroundings, WatchFault, WatchSeen,
 };
 use floodwall_model::{IncidentState, OriginHealth, RoutineCause, SiteId, Timestamp, TrafficVerdict, Vector};
 
@@ -236,6 +236,24 @@ fn an_origin_that_dies_is_routine() {
     let judgement = site.detector.open_incident().unwrap().judgement().unwrap();
     assert_eq!(judgement.routine, Some(RoutineCause::OriginDown));
     assert!(judgement.vectors.is_empty());
+}
+
+/// As on a site at night that only the watch asks: when it is up again, nothing is left to be judged by.
+#[test]
+fn an_outage_that_nobody_meets_is_never_a_crowd() {
+    let mut site = Site::new();
+    site.around = Surroundings::default();
+    site.go(120, 0, 0);
+    let watch = |unreachable, fails_at| Some(WatchSeen { unreachable, fails_at });
+    site.around.watch = watch(1.0, Some(WatchFault::Tcp));
+    site.go(20, 0, 0);
+    assert_eq!(site.said(), TrafficVerdict::Routine);
+    site.around.watch = watch(0.0, None);
+    for _ in 0..80 {
+        site.go(1, 0, 0);
+        let revisions = site.detector.open_incident().map(|open| open.revisions.clone()).unwrap_or_default();
+        assert!(revisions.iter().all(|said| said.verdict != TrafficVerdict::Crowd), "{revisions:?}");
+    }
 }
 
 #[test]
