@@ -7,7 +7,7 @@
 //! - [`test_claim`]: the claim line by line against [`SiteFacts`]: supports, contradicts, untested,
 //!   untestable, with the record that says so.
 //! - [`assess`]: how likely, in the words of ICD 203, and apart from it how good the data is.
-//! - [`statement`] and [`lint`]: what can be said in public, each sentence backed by a record; and what a
+//! - [`statement()`] and [`lint()`]: what can be said in public, each sentence backed by a record; and what a
 //!   person's own words say beyond that.
 //!
 //! Pure: facts and times are passed in.

@@ -263,7 +263,7 @@ impl Statement {
         self.sentences.iter().map(|sentence| sentence.text.as_str()).collect::<Vec<_>>().join(" ")
     }
 
-    /// A sentence a line, each with what backs it, in the form that [`lint`] reads.
+    /// A sentence a line, each with what backs it, in the form that [`lint()`] reads.
     #[must_use]
     pub fn text_with_sources(&self) -> String {
         let line = |sentence: &Sentence| {
