@@ -100,6 +100,8 @@ struct Losses {
     events_dropped: u64,
     store_backlog_records: u64,
     store_records_dropped: u64,
+    evidence_records_lost: u64,
+    crawler_checks_dropped: u64,
     access_records_dropped: u64,
 }
 
@@ -130,6 +132,8 @@ impl From<&Snapshot> for Server {
                 events_dropped: snapshot.losses.events_dropped,
                 store_backlog_records: snapshot.losses.store_backlog_records,
                 store_records_dropped: snapshot.losses.store_records_dropped,
+                evidence_records_lost: snapshot.losses.evidence_records_lost,
+                crawler_checks_dropped: snapshot.losses.crawler_checks_dropped,
                 access_records_dropped: snapshot.edge.access_records_dropped,
             },
         }

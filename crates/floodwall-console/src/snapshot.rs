@@ -83,6 +83,10 @@ pub struct Losses {
     pub store_backlog_records: u64,
     /// Records dropped because the store was too slow or failed.
     pub store_records_dropped: u64,
+    /// Records lost to the evidence log, because the disk was slow or full.
+    pub evidence_records_lost: u64,
+    /// Addresses that call themselves crawlers and were not asked about, because too many did at once.
+    pub crawler_checks_dropped: u64,
 }
 
 impl Losses {
@@ -91,7 +95,8 @@ impl Losses {
     pub fn any(&self, edge: &EdgeCounts) -> bool {
         let of_edge =
             [edge.access_records_dropped, edge.kept_dropped, edge.kept_write_failures, edge.kept_corrupt];
-        self.events_dropped > 0 || self.store_records_dropped > 0 || of_edge.iter().any(|lost| *lost > 0)
+        let of_server = [self.events_dropped, self.store_records_dropped, self.evidence_records_lost];
+        of_server.iter().chain(&of_edge).any(|lost| *lost > 0)
     }
 }
 

@@ -132,6 +132,7 @@ pub(crate) fn check_identity(connection: &Connection, path: &Path, steps: &[&str
 /// # Errors
 /// As SQLite reports them; the steps before the failed one stay done.
 pub(crate) fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(), rusqlite::Error> {
+    let mut is_new = false;
     for (step, number) in steps.iter().zip(1_i64..) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -143,8 +144,9 @@ pub(crate) fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(),
         transaction.pragma_update(None, "user_version", number)?;
         transaction.commit()?;
         if found == 0 && number == 1 {
+            is_new = true;
             tracing::info!("a new store was made");
-        } else {
+        } else if !is_new {
             tracing::info!(format = number, "the store was brought to a newer format");
         }
     }

@@ -111,6 +111,11 @@ impl ClientFiles {
         Some(format!("DNS confirms that it is the crawler's host {host}"))
     }
 
+    /// Addresses that call themselves crawlers and were not asked about, because too many did at once.
+    pub(crate) fn crawler_checks_dropped(&self) -> u64 {
+        self.crawlers.as_ref().map_or(0, |watch| watch.dropped())
+    }
+
     /// Whether there is any file to read.
     pub(crate) fn has_files(&self) -> bool {
         !self.paths.crawler_ranges.is_empty()

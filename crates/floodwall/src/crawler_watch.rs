@@ -101,7 +101,6 @@ impl CrawlerWatch {
     }
 
     /// Questions that were never asked for want of room.
-    #[cfg_attr(not(test), expect(dead_code, reason = "counted; no metric shows it yet"))]
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
     }

@@ -285,6 +285,18 @@ const SERVER: &[Declared<Snapshot, u64>] = &[
         Kind::Counter,
         |s| s.losses.store_records_dropped,
     ),
+    (
+        "floodwall_evidence_records_lost",
+        "Records lost to the evidence log: the disk was slow or full",
+        Kind::Counter,
+        |s| s.losses.evidence_records_lost,
+    ),
+    (
+        "floodwall_crawler_checks_dropped",
+        "Addresses said to be crawlers' and not asked about: too many at once",
+        Kind::Counter,
+        |s| s.losses.crawler_checks_dropped,
+    ),
 ];
 
 /// The server itself: version, times, readiness and losses.

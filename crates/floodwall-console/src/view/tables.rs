@@ -95,6 +95,16 @@ pub(super) fn losses(snapshot: &Snapshot) -> Vec<Row> {
             losses.store_records_dropped,
         ),
         (
+            "Records lost to the evidence log: the disk was slow or full",
+            "evidence_records_lost",
+            losses.evidence_records_lost,
+        ),
+        (
+            "Addresses said to be crawlers' and not asked about: too many at once",
+            "crawler_checks_dropped",
+            losses.crawler_checks_dropped,
+        ),
+        (
             "Access log lines dropped: the disk was slow",
             "access_records_dropped",
             snapshot.edge.access_records_dropped,

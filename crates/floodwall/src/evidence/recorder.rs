@@ -129,6 +129,11 @@ impl EvidenceRecorder {
         open.append(now, Fact::Operator(OperatorAction { action, operator: None, detail: None }));
     }
 
+    /// Records lost since the start.
+    pub(crate) fn lost(&self) -> u64 {
+        self.open.as_ref().map_or(0, |open| open.handle.figures().lost)
+    }
+
     /// Notes why the server stops.
     pub(crate) fn stopping(&mut self, reason: &'static str) {
         self.stopping = reason;

@@ -223,6 +223,8 @@ impl Driver {
                 events_dropped: 0,
                 store_backlog_records: store.backlog_records,
                 store_records_dropped: store.records_dropped,
+                evidence_records_lost: self.evidence.lost(),
+                crawler_checks_dropped: self.client_files.crawler_checks_dropped(),
             },
             listeners: listeners.chain(tls).collect(),
             admin_listener: format!("http://{}", self.addresses.admin),
