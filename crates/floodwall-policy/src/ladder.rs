@@ -132,7 +132,7 @@ impl Ladder {
     pub const CALM: f64 = 0.7;
     /// How many times the capacity must be wanted for the rung that only has the cache work harder to be
     /// passed over.
-    pub const BEYOND_COLLAPSE: f64 = 1.5;
+    pub const BEYOND_COLLAPSE: f64 = 1.3;
     /// A rung higher within this time of stepping down doubles the hold.
     pub const AGAIN: Duration = Duration::from_secs(300);
 
