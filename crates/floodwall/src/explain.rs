@@ -155,7 +155,7 @@ fn reference_sentences(note: &RefusalNote, facts: &ReferenceFacts, from: Option<
 }
 
 /// RFC 3339 in UTC, to the second.
-fn second(unix_s: i64) -> String {
+pub(crate) fn second(unix_s: i64) -> String {
     jiff::Timestamp::from_second(unix_s)
         .map_or_else(|_| format!("{unix_s} s after 1970"), |at| at.to_string())
 }

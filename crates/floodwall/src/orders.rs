@@ -17,6 +17,8 @@ use floodwall_policy::{Order, OrderBook, OrderEffect, OrderFault};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use crate::explain::second;
+
 pub(crate) use command::{OrderArguments, run};
 
 /// The field of the socket's request that says what is ordered: an [`OrderRequest`] as JSON in ASCII.
@@ -134,6 +136,9 @@ pub(crate) trait OrderTaker: Send + Sync {
 pub(crate) struct OperatorOrders {
     path: PathBuf,
     taker: Arc<dyn OrderTaker>,
+    /// Held while an order is carried out, its file written included: one after the other.
+    giving: Mutex<()>,
+    /// Held for moments only: the control loop asks once a second, and must not wait for the disk.
     state: Mutex<State>,
 }
 
@@ -162,13 +167,19 @@ impl OperatorOrders {
             tracing::info!(orders = book.orders().len(), "orders of operators are in force");
         }
         taker.put(book.clone());
-        Arc::new(Self { path, taker, state: Mutex::new(State { book, news: VecDeque::new() }) })
+        Arc::new(Self {
+            path,
+            taker,
+            giving: Mutex::new(()),
+            state: Mutex::new(State { book, news: VecDeque::new() }),
+        })
     }
 
     /// Does what is asked for. Writes a file: for a thread that may wait.
     pub(crate) fn carry_out(&self, request: &OrderRequest, now: Timestamp) -> Result<Ordered, OrderError> {
         let prefix: Prefix = request.prefix.parse()?;
         let effect = OrderEffect::from(request.effect);
+        let _one_at_a_time = self.giving.lock();
         let mut state = self.state.lock();
         let (book, order) = if request.lift {
             let held = state.book.orders().iter().find(|held| (held.prefix, held.effect) == (prefix, effect));
@@ -202,11 +213,12 @@ impl OperatorOrders {
         });
         state.book = Arc::new(book);
         self.taker.put(state.book.clone());
-        if let Err(error) = file::write(&self.path, state.book.orders()) {
+        state.tell(&order, request.lift);
+        let book = state.book.clone();
+        drop(state);
+        if let Err(error) = file::write(&self.path, book.orders()) {
             warning = Some(format!("it holds until the server ends, and cannot be kept for longer: {error}"));
         }
-        state.tell(&order, request.lift);
-        drop(state);
         let shown = ShownOrder::from(&order);
         tracing::info!(prefix = %order.prefix, effect = done(effect), lifted = request.lift, why = shown.why, "an operator's order");
         Ok(Ordered { order: shown, lifted: request.lift, warning })
@@ -279,10 +291,4 @@ impl ShownOrder {
         let why = if self.why.is_empty() { String::new() } else { format!(" (\"{}\")", self.why) };
         format!("an operator ordered it for {} at {}, {until}{why}", self.prefix, second(self.since_unix_s))
     }
-}
-
-/// RFC 3339 in UTC, to the second.
-fn second(unix_s: i64) -> String {
-    jiff::Timestamp::from_second(unix_s)
-        .map_or_else(|_| format!("{unix_s} s after 1970"), |at| at.to_string())
 }

@@ -203,9 +203,20 @@ fn without((from, to): Interval, mut others: Vec<Interval>) -> Vec<Interval> {
 
 /// What lies in both; either is in order and without overlaps.
 fn both(one: &[Interval], other: &[Interval]) -> Vec<Interval> {
-    let pairs = one.iter().flat_map(|a| other.iter().map(move |b| (a.0.max(b.0), a.1.min(b.1))));
-    let mut both: Vec<Interval> = pairs.filter(|(from, to)| from < to).collect();
-    both.sort_unstable();
+    let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
+    let mut both = Vec::new();
+    while let (Some(a), Some(b)) = (one.peek(), other.peek()) {
+        let (from, to) = (a.0.max(b.0), a.1.min(b.1));
+        if from < to {
+            both.push((from, to));
+        }
+        // What ends first meets nothing more.
+        if a.1 <= b.1 {
+            one.next();
+        } else {
+            other.next();
+        }
+    }
     both
 }
 
@@ -277,6 +288,14 @@ mod tests {
             said(&record),
             [(false, 200, 300), (true, 100, 190), (true, 310, 500), (true, 600, 1_000)]
         );
+    }
+
+    #[test]
+    fn what_lies_in_both_is_found_in_one_walk() {
+        let one = [(0, 10), (20, 30), (40, 50)];
+        assert_eq!(both(&one, &[(5, 25), (28, 45)]), [(5, 10), (20, 25), (28, 30), (40, 45)]);
+        assert_eq!(both(&one, &[]), []);
+        assert_eq!(both(&one, &one), one);
     }
 
     #[test]
